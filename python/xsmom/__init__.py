@@ -1,0 +1,1 @@
+"""xsmom: research and live trading of cross-sectional momentum on perpetual futures."""

@@ -1,0 +1,14 @@
+//! All arithmetic of deciding, filling and accounting for a cross-sectional momentum book.
+//!
+//! Rules that hold everywhere in this crate:
+//! * no clock, no randomness, no I/O, no global state, no `unsafe`;
+//! * one value at bar `t` depends on a finite stretch of bars at an absolute place (bar number =
+//!   `close_ms / bar_ms`), never on where the history happened to begin;
+//! * the same input gives the same bits on any CPU, SIMD width and thread count.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod error;
+pub mod lanes;
+
+pub use error::{KernelError, Result};

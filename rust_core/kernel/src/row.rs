@@ -20,6 +20,8 @@ pub struct FeatureRow<'a> {
     pub sigma: &'a [f64],
     /// Average true range, in price; only where stops, a risk cap or the ATR regime need it.
     pub atr: &'a [f64],
+    /// Mean of the closes over `trail_ma_bars`; only for the MA-ATR trail.
+    pub trail_ma: &'a [f64],
     /// EMA slope, basis points a day.
     pub slope_bps_day: &'a [f64],
     /// ADX.

@@ -10,7 +10,10 @@
 
 pub mod book;
 pub mod error;
+pub mod fill;
 pub mod lanes;
+pub mod ledger;
+pub mod margin;
 pub mod panel;
 pub mod params;
 pub mod reason;

@@ -133,6 +133,13 @@ def _collect(node: MappingNode, prefix: str, label: str, reading: Reading) -> No
             reading.mistakes.append(f"{label}:{line}: expected the name of a setting, got {_kind(key_node)}")
             continue
         name = prefix + key
+        if "." in key:
+            section, _, leaf = name.rpartition(".")
+            reading.mistakes.append(
+                f"{label}:{line}: {shown(name)[1:-1]} is written with dots; write {shown(leaf)[1:-1]}: "
+                f"below {shown(section.rpartition('.')[2])[1:-1]}:"
+            )
+            continue
         if name in lines:
             reading.mistakes.append(f"{label}:{line}: {name} is written twice, first on line {lines[name]}; keep one")
             continue

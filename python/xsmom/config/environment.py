@@ -45,7 +45,7 @@ def read_overrides(given: Mapping[str, object] | Sequence[str]) -> Reading:
         given = [given]
     if isinstance(given, Mapping):
         for name, value in _flat(given, ""):
-            reading.add(Entry(name, value, "set"), in_yaml=True)
+            reading.add(Entry(name, value, "set"), in_yaml=False)
         return reading
     for text in given:
         name, equals, value = str(text).partition("=")

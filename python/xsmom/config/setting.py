@@ -23,6 +23,7 @@ class Section(BaseModel):
         allow_inf_nan=False,
         hide_input_in_errors=True,
         defer_build=True,
+        validate_default=True,
     )
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import difflib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from xsmom.config.tree import Key, tree
 
 _SECRET_LOOKING = re.compile(r"secret|token|passw|passphrase|credential|api_?key|private_?key|_key$")
 _SHOWN_CHARS = 60
+# Below this length a text is too short to be a secret worth keeping.
+_SECRET_CHARS_MIN = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ def refusal(entry: Entry, *, in_yaml: bool) -> str | None:
     if entry.name in sections:
         inside = ", ".join(_children(entry.name)[:4])
         return (
-            f"{entry.origin}: {entry.name} is a section ({got(entry.name, entry.value)}), "
+            f"{entry.origin}: {entry.name} is a section (got {_brief(entry.value)}), "
             f"expected settings below it such as {inside}"
         )
     return f"{entry.origin}: {_unknown(entry.name, entry.value)}"
@@ -93,6 +96,8 @@ def nearest(name: str) -> str | None:
     close = difflib.get_close_matches(leaf, siblings, n=1, cutoff=0.6)
     if close:
         return siblings[close[0]]
+    if section in tree().sections:
+        names = [known for known in names if difflib.get_close_matches(leaf, [known.rpartition(".")[2]], cutoff=0.8)]
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     return close[0] if close else None
 
@@ -102,19 +107,32 @@ def _secret_in_yaml(key: Key) -> str:
     mend = (
         f"give it as environment variable {variable} or in a .env file of mode 0600"
         if key.available
-        else "remove it; this version reads no such secret"
+        else "remove it, this version reads no such secret"
     )
     return f"{key.name} is a secret and must not stand in a YAML file; {mend}"
 
 
 def _unknown(name: str, value: object) -> str:
-    text = f"{shown(name)[1:-1]} is not a setting ({got(name, value)})"
     meant = nearest(name)
+    hidden = looks_secret(name) or (meant is not None and looks_secret(meant))
+    came = "a value that is not shown here" if hidden else _brief(value)
+    text = f"{shown(name)[1:-1]} is not a setting (got {came})"
     if meant is None:
         return f"{text}; xsmom config docs lists all settings"
     key = tree().keys.get(meant)
     hint = "" if key is None or key.available else " (not available in this version)"
     return f"{text}; did you mean {meant}{hint}?"
+
+
+def _brief(value: object) -> str:
+    """What stands behind a name that we do not know may be anything, a secret included."""
+    if isinstance(value, Mapping):
+        return "a section"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, str) and len(value) >= _SECRET_CHARS_MIN:
+        return "a text"
+    return shown(value)
 
 
 def _children(section: str) -> list[str]:

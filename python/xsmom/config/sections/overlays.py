@@ -14,7 +14,7 @@ class Rebalance(Section):
         1, "Targets are decided every so many bars, at absolute bar numbers.", unit="bars", ge=1, le=2000
     )
     offset_bars: Whole = setting(
-        0, "Shift of the rebalance within its period; below every_bars.", unit="bars", ge=0
+        0, "Shift of the rebalance within its period; below every_bars.", unit="bars", ge=0, le=1999
     )
 
 
@@ -94,7 +94,7 @@ class MajorsGate(Section):
 
     enabled: bool = setting(False, "Block entries against the majors named in strategy.majors.")
     min_count: Whole = setting(
-        2, "So many majors moving one way block entries the other way.", unit="names", ge=1
+        2, "So many majors moving one way block entries the other way.", unit="names", ge=1, le=1000
     )
     slope_min_bps_per_day: float = setting(
         1.0, "Slope from which a major counts as moving.", unit="bps a day", ge=0, le=10_000

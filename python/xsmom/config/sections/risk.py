@@ -48,7 +48,7 @@ class NoProgress(Section):
 class Streak(Section):
     """A pause after losses in a row."""
 
-    losses: Whole = setting(3, "Losses in a row that pause entries; 0 is off.", unit="trades", ge=0)
+    losses: Whole = setting(3, "Losses in a row that pause entries; 0 is off.", unit="trades", ge=0, le=10_000)
     pause_hours: float = setting(24, "Length of the pause.", unit="hours", gt=0, le=87_600)
     scope: Literal["symbol", "book"] = setting("symbol", "What pauses: that symbol, or all entries.")
 
@@ -56,7 +56,7 @@ class Streak(Section):
 class StopCluster(Section):
     """Many stops at once mean that the market changed, not that each name did."""
 
-    count: Whole = setting(0, "Stops within the window that block entries; 0 is off.", unit="stops", ge=0)
+    count: Whole = setting(0, "Stops within the window that block entries; 0 is off.", unit="stops", ge=0, le=10_000)
     window_hours: float = setting(24, "Window.", unit="hours", gt=0, le=87_600)
     pause_hours: float = setting(24, "Length of the block.", unit="hours", gt=0, le=87_600)
 
@@ -174,7 +174,7 @@ class Risk(Section):
         ge=0,
         le=100,
     )
-    portfolio_dd_window_days: float = setting(
+    portfolio_dd_window_days: Whole = setting(
         30, "Days of that trailing high.", unit="days", ge=1, le=3650
     )
     max_longterm_drawdown_pct: float = setting(

@@ -54,7 +54,7 @@ class Strategy(Section):
         example=[1, 1, 1, 1],
     )
     skip_bars: Whole = setting(
-        0, "Newest bars left out of the signal; below the shortest look-back.", unit="bars", ge=0
+        0, "Newest bars left out of the signal; below the shortest look-back.", unit="bars", ge=0, le=1999
     )
     signal_kind: Literal["raw", "log", "vol_scaled"] = setting(
         "raw",

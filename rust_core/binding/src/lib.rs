@@ -9,6 +9,7 @@ mod build;
 mod enter;
 mod panel;
 mod params;
+mod simulate;
 
 use pyo3::prelude::*;
 
@@ -21,5 +22,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(params::params_fields, module)?)?;
     module.add_function(wrap_pyfunction!(params::params_defaults, module)?)?;
     module.add_function(wrap_pyfunction!(panel::check_panel, module)?)?;
+    module.add_function(wrap_pyfunction!(simulate::run_weights, module)?)?;
     Ok(())
 }

@@ -1,0 +1,135 @@
+"""`xsmom init`: a folder to start from, written whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from xsmom.errors import OutputError
+
+CONFIG_FILE = "config.yaml"
+FOLDERS = ("lake", "state", "reports", "logs")
+
+ENV_EXAMPLE = """\
+# Secrets of this project. Copy this file, close it to others, then fill it in:
+#
+#     cp .env.example .env && chmod 600 .env
+#
+# xsmom reads secrets from the environment, or from a .env that only its owner may read;
+# never from config.yaml. Keys for trading need no permission to withdraw: do not give them one.
+#
+# Any other setting can be overridden here as well; two underscores step into a section:
+# XSMOM__RISK__MAX_DAILY_LOSS_PCT=4
+
+# XSMOM__EXCHANGE__API_KEY=
+# XSMOM__EXCHANGE__API_SECRET=
+"""
+
+GITIGNORE = """\
+# Secrets, and what xsmom can make again.
+.env
+/lake/
+/state/
+/reports/
+/logs/
+"""
+
+app = typer.Typer()
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make.")],
+) -> None:
+    """Start a project folder: a commented config, .env.example, and places for data.
+
+    The configuration is the shipped weekly profile, ready to be checked and changed. DIR must
+    not exist, or be empty: nothing is ever overwritten.
+
+    \b
+    Examples:
+      xsmom init my-fund
+      xsmom init my-fund && cd my-fund && xsmom config check config.yaml
+    """
+    write_project(folder)
+    typer.echo(f"{folder}: {CONFIG_FILE}, .env.example, {', '.join(f'{n}/' for n in FOLDERS)}")
+    typer.echo(f"Next: cd {folder} && xsmom config check {CONFIG_FILE}")
+
+
+def write_project(folder: Path) -> None:
+    """Make the project beside its place first, then move it there in one step."""
+    from xsmom.config.profiles import read_profile_text
+
+    files = {
+        CONFIG_FILE: read_profile_text("weekly"),
+        ".env.example": ENV_EXAMPLE,
+        ".gitignore": GITIGNORE,
+    }
+    _refuse_taken(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        stage = Path(tempfile.mkdtemp(prefix=f".{folder.name or 'xsmom'}-", dir=folder.parent))
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    try:
+        _fill(stage, files)
+        _move(stage, folder)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def _fill(stage: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (stage / name).write_text(text, encoding="utf-8")
+    for name in FOLDERS:
+        (stage / name).mkdir()
+
+
+def _move(stage: Path, folder: Path) -> None:
+    """One rename where the folder is new; entry by entry, undone on failure, where it is empty.
+
+    An existing folder is filled rather than replaced: it may be where the user's shell stands.
+    """
+    if not folder.exists():
+        stage.chmod(0o755)  # mkdtemp closes its folder to others; a project need not be
+        stage.rename(folder)
+        return
+    moved: list[Path] = []
+    try:
+        for entry in sorted(stage.iterdir()):
+            target = folder / entry.name
+            entry.rename(target)
+            moved.append(target)
+    except OSError:
+        for target in moved:
+            target.rename(stage / target.name)
+        raise
+
+
+def _refuse_taken(folder: Path) -> None:
+    try:
+        if folder.is_symlink() and not folder.exists():
+            raise OutputError(f"{folder} is a broken link: remove it, or choose another folder")
+        if not folder.exists():
+            return
+        if not folder.is_dir():
+            raise OutputError(f"{folder} is a file: choose another name for the folder")
+        taken = sorted(entry.name for entry in folder.iterdir())
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    if taken:
+        raise OutputError(
+            f"{folder} is not empty (it holds {taken[0]}), and nothing is overwritten: "
+            "choose a new folder, or move what is there away"
+        )
+
+
+def _unwritable(folder: Path, error: OSError) -> OutputError:
+    reason = error.strerror or str(error)
+    return OutputError(f"cannot write {folder}: {reason}; choose a folder that you may write to")

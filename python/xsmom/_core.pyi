@@ -1,17 +1,44 @@
-"""The Rust core. Every function checks its input at the door and runs without the GIL."""
+"""Stub of the Rust core, written by hand and checked against the module by stubtest."""
 
-from typing import TypedDict, type_check_only
+from typing import Any, Protocol, final, type_check_only
 
-@type_check_only
-class _BuildInfo(TypedDict):
-    version: str
-    profile: str
-    target: str
-    simd: str
-    cpu_features: list[str]
-
-__all__ = ["__version__", "build_info"]
+import numpy as np
+from numpy.typing import NDArray
 
 __version__: str
 
-def build_info() -> _BuildInfo: ...
+@type_check_only
+class PanelLike(Protocol):
+    """What the core reads of a panel: any object with these attributes."""
+
+    @property
+    def bar_ms(self) -> int: ...
+    @property
+    def close_ms(self) -> NDArray[np.int64]: ...
+    @property
+    def symbols(self) -> tuple[str, ...]: ...
+    @property
+    def open(self) -> NDArray[np.float64]: ...
+    @property
+    def high(self) -> NDArray[np.float64]: ...
+    @property
+    def low(self) -> NDArray[np.float64]: ...
+    @property
+    def close(self) -> NDArray[np.float64]: ...
+    @property
+    def volume_usdt(self) -> NDArray[np.float64]: ...
+    @property
+    def funding_frac(self) -> NDArray[np.float64]: ...
+    @property
+    def listed_ms(self) -> NDArray[np.int64]: ...
+    @property
+    def delisted_ms(self) -> NDArray[np.int64]: ...
+
+@final
+class Params:
+    def __new__(cls, **fields: object) -> Params: ...
+
+def build_info() -> dict[str, Any]: ...
+def params_fields() -> list[str]: ...
+def params_defaults() -> dict[str, Any]: ...
+def check_panel(panel: PanelLike) -> None: ...

@@ -20,7 +20,8 @@ pub(crate) fn build_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
 pub(crate) fn warn_if_debug(py: Python<'_>) -> PyResult<()> {
     if cfg!(debug_assertions) {
         let category = py.get_type::<PyRuntimeWarning>();
-        let text = c"xsmom._core is a debug build: results are the same, but it is many times slower";
+        let text =
+            c"xsmom._core is a debug build: results are the same, but it is many times slower";
         PyErr::warn(py, &category, text, 1)?;
     }
     Ok(())

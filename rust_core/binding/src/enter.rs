@@ -3,7 +3,6 @@
 use pyo3::prelude::*;
 use xsmom_kernel::KernelError;
 
-/// The exception as Python knows it; a module of its own, because both sides bear the same name.
 mod python {
     pyo3::import_exception!(xsmom.errors, KernelError);
 }

@@ -1,8 +1,14 @@
 //! The extension module `xsmom._core`. A table of contents: every function borrows its arrays,
 //! calls the kernel outside the GIL through [`enter::enter`], and gives the result away.
 
+// PyO3 hands arguments over by value; a reference is not something Python can pass.
+#![allow(clippy::needless_pass_by_value)]
+
+mod arrays;
 mod build;
 mod enter;
+mod panel;
+mod params;
 
 use pyo3::prelude::*;
 
@@ -11,5 +17,9 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     build::warn_if_debug(module.py())?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_function(wrap_pyfunction!(build::build_info, module)?)?;
+    module.add_class::<params::PyParams>()?;
+    module.add_function(wrap_pyfunction!(params::params_fields, module)?)?;
+    module.add_function(wrap_pyfunction!(params::params_defaults, module)?)?;
+    module.add_function(wrap_pyfunction!(panel::check_panel, module)?)?;
     Ok(())
 }

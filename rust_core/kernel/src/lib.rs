@@ -8,7 +8,12 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod book;
 pub mod error;
 pub mod lanes;
+pub mod panel;
+pub mod params;
+pub mod reason;
+pub mod row;
 
 pub use error::{KernelError, Result};

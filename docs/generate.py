@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import xsmom.errors
-from xsmom.cli.doctor import EXIT_FOUND
 from typer.main import get_command
 
+import xsmom.errors
+from xsmom.cli.doctor import EXIT_FOUND
 from xsmom.cli.front import EXIT_BROKEN_PIPE, app, load_command
 from xsmom.cli.main import EXIT_BUG, EXIT_INTERRUPTED, EXIT_USAGE
 from xsmom.cli.table import COMMANDS
@@ -112,11 +112,7 @@ def pages() -> dict[Path, str]:
 
 def stale() -> list[Path]:
     """Pages on disk that are not what the code would write."""
-    return [
-        path
-        for path, text in pages().items()
-        if not path.exists() or path.read_text("utf-8") != text
-    ]
+    return [path for path, text in pages().items() if not path.exists() or path.read_text("utf-8") != text]
 
 
 def main(arguments: list[str]) -> int:

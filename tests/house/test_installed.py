@@ -24,9 +24,7 @@ def editable(distribution: metadata.Distribution) -> bool:
     return bool(origin.get("dir_info", {}).get("editable", False))
 
 
-def test_tests_run_against_the_installed_wheel(
-    root: Path, distribution: metadata.Distribution
-) -> None:
+def test_tests_run_against_the_installed_wheel(root: Path, distribution: metadata.Distribution) -> None:
     if editable(distribution) and not os.environ.get("CI"):
         pytest.skip("a developer's editable build; CI runs this against the wheel")
     package = Path(xsmom.__file__).resolve()
@@ -35,9 +33,7 @@ def test_tests_run_against_the_installed_wheel(
     assert xsmom.build_info()["profile"] == "release"
 
 
-def test_version_is_that_of_the_workspace(
-    root: Path, distribution: metadata.Distribution
-) -> None:
+def test_version_is_that_of_the_workspace(root: Path, distribution: metadata.Distribution) -> None:
     cargo = tomllib.loads((root / "Cargo.toml").read_text("utf-8"))
     assert distribution.version == cargo["workspace"]["package"]["version"] == xsmom.__version__
 
@@ -47,9 +43,7 @@ def test_metadata(distribution: metadata.Distribution) -> None:
     assert distribution.metadata["Requires-Python"] == ">=3.11"
     assert "cross-sectional momentum" in distribution.metadata["Summary"]
     scripts = distribution.entry_points.select(group="console_scripts")
-    assert [(script.name, script.value) for script in scripts] == [
-        ("xsmom", "xsmom.cli.main:run")
-    ]
+    assert [(script.name, script.value) for script in scripts] == [("xsmom", "xsmom.cli.main:run")]
 
 
 def test_every_dependency_is_bounded_on_both_sides(distribution: metadata.Distribution) -> None:

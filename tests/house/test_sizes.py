@@ -47,9 +47,7 @@ def depth(node: ast.AST) -> int:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, Function | ast.ClassDef | ast.Lambda):
             continue
-        elif_branch = (
-            isinstance(node, ast.If) and isinstance(child, ast.If) and node.orelse == [child]
-        )
+        elif_branch = isinstance(node, ast.If) and isinstance(child, ast.If) and node.orelse == [child]
         step = isinstance(child, NESTING) and not elif_branch
         deepest = max(deepest, step + depth(child))
     return deepest
@@ -207,7 +205,7 @@ def test_rust_functions() -> None:
     assert list(rust_functions(source)) == [("one", 4), ("given", 1)]
 
 
-def test_a_planted_giant_is_seen(root: Path, tmp_path: Path) -> None:
+def test_a_planted_giant_is_seen(tmp_path: Path) -> None:
     for room in (*PYTHON_ROOMS, *RUST_ROOMS):
         (tmp_path / room).mkdir()
     body = "    x = 1\n" * FUNCTION_LINES_MAX

@@ -74,9 +74,7 @@ def check_core(_place: Place) -> Iterator[Finding]:
         mend = "the core and the Python files are of different versions: pip install . again"
         yield Finding("core", Status.FAIL, f"{detail}; package {installed}", mend)
     elif info["profile"] != "release":
-        yield Finding(
-            "core", Status.WARN, detail, "many times slower than it could be: pip install ."
-        )
+        yield Finding("core", Status.WARN, detail, "many times slower than it could be: pip install .")
     else:
         yield Finding("core", Status.OK, detail)
 
@@ -182,9 +180,7 @@ def check_clock(_place: Place) -> Iterator[Finding]:
     now = datetime.fromtimestamp(now_s, UTC).isoformat(timespec="seconds")
     installed_s = Path(__file__).stat().st_mtime
     if now_s < installed_s:
-        yield Finding(
-            "clock", Status.FAIL, f"{now} is before xsmom was installed", "set the clock (NTP)"
-        )
+        yield Finding("clock", Status.FAIL, f"{now} is before xsmom was installed", "set the clock (NTP)")
     else:
         yield Finding("clock", Status.OK, f"{now}; not compared with an exchange here")
 

@@ -123,9 +123,7 @@ def front(
     ] = False,
     _version: Annotated[
         bool,
-        typer.Option(
-            "--version", "-V", callback=_print_version, is_eager=True, help="Print the version."
-        ),
+        typer.Option("--version", "-V", callback=_print_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
     """Note the global options where `main` finds them after an error."""

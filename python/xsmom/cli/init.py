@@ -55,20 +55,16 @@ def init(
       xsmom init my-fund
       xsmom init my-fund && cd my-fund && xsmom config check config.yaml
     """
-    write_project(folder)
+    from xsmom.config.profiles import read_profile_text  # brings the config room, not pydantic
+
+    write_project(folder, read_profile_text("weekly"))
     typer.echo(f"{folder}: {CONFIG_FILE}, .env.example, {', '.join(f'{n}/' for n in FOLDERS)}")
     typer.echo(f"Next: cd {folder} && xsmom config check {CONFIG_FILE}")
 
 
-def write_project(folder: Path) -> None:
+def write_project(folder: Path, config_text: str) -> None:
     """Make the project beside its place first, then move it there in one step."""
-    from xsmom.config.profiles import read_profile_text
-
-    files = {
-        CONFIG_FILE: read_profile_text("weekly"),
-        ".env.example": ENV_EXAMPLE,
-        ".gitignore": GITIGNORE,
-    }
+    files = {CONFIG_FILE: config_text, ".env.example": ENV_EXAMPLE, ".gitignore": GITIGNORE}
     _refuse_taken(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -12,9 +12,7 @@ def print_json(document: object) -> None:
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def print_table(
-    columns: Sequence[str], rows: Sequence[Sequence[str]], styles: Sequence[str | None]
-) -> None:
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], styles: Sequence[str | None]) -> None:
     """Rows under column titles; colour only where stdout is a terminal. One style per row."""
     from rich.console import Console
     from rich.table import Table

@@ -117,9 +117,7 @@ class _FileHandler(_QuietFailure, RotatingFileHandler):
 def _console_handler(stream: TextIO) -> logging.Handler:
     handler = _ConsoleHandler(stream)
     colors = stream.isatty()
-    renderer = structlog.dev.ConsoleRenderer(
-        colors=colors, exception_formatter=structlog.dev.plain_traceback
-    )
+    renderer = structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
     handler.setFormatter(_formatter(renderer))
     return handler
 
@@ -140,9 +138,7 @@ def _file_handler(folder: Path) -> logging.Handler:
     return handler
 
 
-def _log_uncaught(
-    kind: type[BaseException], error: BaseException, trace: TracebackType | None
-) -> None:
+def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """An exception that nobody caught goes the way of every line, and so through redaction."""
     logging.getLogger("xsmom").critical("process.failed", exc_info=(kind, error, trace))
 

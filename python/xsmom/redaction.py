@@ -31,7 +31,7 @@ _SECRET_NAME = re.compile(rf"(?:^|[_\-.\s])(?:x[_-].*)?(?:{_NAMES})$", re.IGNORE
 _SECRET_PAIR = re.compile(
     rf"(?P<name>(?:{_NAMES})[\"']?\s*[:=]\s*)"
     r"(?P<scheme>(?:Bearer|Basic|Token)\s+)?"
-    r"(?:\"[^\"]*\"|'[^']*'|[^\s\"',;&})\]]+)",
+    r"(?:(?P<quote>[\"'])(?:(?!(?P=quote)).)*(?P=quote)|[^\s\"',;&})\]]+)",
     re.IGNORECASE,
 )
 # user:password@host, as in a database URL.
@@ -59,11 +59,16 @@ def forget_secrets() -> None:
     _values.clear()
 
 
-def redact_text(text: str) -> str:
-    """`text` without any remembered value, secret-looking pair or password in a URL."""
+def redact_remembered(text: str) -> str:
+    """`text` without any remembered value; the net for finished lines, whose syntax must survive."""
     for spelling in _values:
         text = text.replace(spelling, BLOT)
-    text = _SECRET_PAIR.sub(rf"\g<name>{BLOT}", text)
+    return text
+
+
+def redact_text(text: str) -> str:
+    """`text` without any remembered value, secret-looking pair or password in a URL."""
+    text = _SECRET_PAIR.sub(_blot_pair, redact_remembered(text))
     return _URL_PASSWORD.sub(rf"\g<head>{BLOT}", text)
 
 
@@ -80,12 +85,20 @@ def redact_value(value: object) -> object:
         }
     if isinstance(value, list | tuple | set | frozenset):
         return [redact_value(inner) for inner in value]
-    return value
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    # Anything else would be printed by its repr, which nobody has searched yet.
+    return redact_text(repr(value))
 
 
 def is_secret_name(name: str) -> bool:
     """Whether a field of this name holds a secret, by its last words."""
     return _SECRET_NAME.search(_snake(name)) is not None
+
+
+def _blot_pair(found: re.Match[str]) -> str:
+    quote_mark = found["quote"] or ""
+    return f"{found['name']}{quote_mark}{BLOT}{quote_mark}"
 
 
 def _snake(name: str) -> str:

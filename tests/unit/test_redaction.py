@@ -21,6 +21,12 @@ from xsmom.redaction import (
     remember_secret,
 )
 
+
+class Loud:
+    def __repr__(self) -> str:
+        return "Loud(password=hunter22)"
+
+
 SECRET = 'pl4nted"s3cr3t\\/+ü=&'
 
 
@@ -93,13 +99,13 @@ def test_innocent_names(name: str) -> None:
     ("text", "left"),
     [
         ("apiKey=hunter22&timestamp=5", f"apiKey={BLOT}&timestamp=5"),
-        ('{"secret": "hunter22", "x": 1}', f'{{"secret": {BLOT}, "x": 1}}'),
-        ("{'password': 'hunter22', 'x': 1}", f"{{'password': {BLOT}, 'x': 1}}"),
+        ('{"secret": "hunter22", "x": 1}', f'{{"secret": "{BLOT}", "x": 1}}'),
+        ("{'password': 'hunter22', 'x': 1}", f"{{'password': '{BLOT}', 'x': 1}}"),
         ("Authorization: Bearer hunter22", f"Authorization: {BLOT}"),
         ("X-MBX-APIKEY: hunter22", f"X-MBX-APIKEY: {BLOT}"),
         ("signature=deadbeef)", f"signature={BLOT})"),
         ("postgresql://ann:hunter22@db/x", f"postgresql://ann:{BLOT}@db/x"),
-        ('{"secret": "two words"}', f'{{"secret": {BLOT}}}'),
+        ('{"secret": "two words"}', f'{{"secret": "{BLOT}"}}'),
     ],
 )
 def test_pairs_in_free_text(text: str, left: str) -> None:
@@ -114,6 +120,7 @@ def test_nested_structures() -> None:
             "raw": b"planted-value",
             "count": 3,
             "none": None,
+            "object": Loud(),
         }
     )
     assert seen == {
@@ -121,6 +128,7 @@ def test_nested_structures() -> None:
         "raw": BLOT,
         "count": 3,
         "none": None,
+        "object": f"Loud(password={BLOT})",
     }
 
 

@@ -26,4 +26,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], styles: S
     # A file or a pipe gets whole lines: whoever greps them must not meet our line breaks.
     if not console.is_terminal:
         console.width = 10_000
-    console.print(table, markup=False, highlight=False)
+    # Captured and written by us, because rich ends the process by itself at a closed pipe.
+    with console.capture() as capture:
+        console.print(table, markup=False, highlight=False)
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))

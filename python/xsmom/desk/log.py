@@ -1,8 +1,8 @@
 """Logging: JSON lines in rotating files, a readable console, and no secret in either.
 
 Both our own loggers (structlog) and those of libraries (the standard library's) end in the same
-two handlers. Redaction is a processor of both chains, after tracebacks have become text, and the
-finished line passes it once more: an object whose repr holds a secret is only then a string.
+two handlers. Redaction is a processor of both chains, after tracebacks and objects have become text, and
+the finished line is searched once more for the values of secrets.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from xsmom.errors import OutputError
-from xsmom.redaction import BLOT, is_secret_name, redact_text, redact_value
+from xsmom.redaction import BLOT, is_secret_name, redact_remembered, redact_value
 
 FILE_NAME = "xsmom.jsonl"
 FILE_BYTES_MAX = 10_000_000
@@ -59,10 +59,7 @@ def configure_logging(
 
 def redact_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """The processor: secret names lose their value, remembered values vanish from all text."""
-    return {
-        key: BLOT if is_secret_name(key) and not key.startswith("_") else redact_value(value)
-        for key, value in event.items()
-    }
+    return {key: BLOT if is_secret_name(key) else redact_value(value) for key, value in event.items()}
 
 
 def _shared_processors() -> list[Processor]:
@@ -89,10 +86,10 @@ def _formatter(renderer: Processor) -> logging.Formatter:
 
 
 class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
-    """The second net: the finished line."""
+    """The second net: the finished line, searched for remembered values only; it stays JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return redact_text(super().format(record))
+        return redact_remembered(super().format(record))
 
 
 class _QuietFailure(logging.Handler):

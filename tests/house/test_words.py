@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,10 @@ def test_innocent_words_are_not(text: str) -> None:
 def test_no_large_or_binary_file_slips_in(root: Path) -> None:
     large = [path for path in tracked(root) if path.stat().st_size > 500_000]
     assert large == []
+
+
+def test_every_budget_is_held_by_a_bench(root: Path) -> None:
+    budgets = tomllib.loads((root / "benches/budgets.toml").read_text("utf-8"))["ratio_max"]
+    benches = "".join(path.read_text("utf-8") for path in (root / "benches").glob("test_*.py"))
+    for name in budgets:
+        assert f'"{name}"' in benches, f"no bench measures {name}"

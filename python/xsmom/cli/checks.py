@@ -169,7 +169,9 @@ def check_config(place: Place) -> Iterator[Finding]:
     try:
         load_config(place.config)
     except XsmomError as error:
-        yield Finding("config", Status.FAIL, str(error), f"xsmom config check {place.config}")
+        first, *others = str(error).splitlines()
+        detail = f"{first} (and {len(others)} more)" if others else first
+        yield Finding("config", Status.FAIL, detail, f"xsmom config check {place.config}")
     else:
         yield Finding("config", Status.OK, f"{place.config} is valid")
 

@@ -12,21 +12,19 @@ import typer
 from xsmom.errors import OutputError
 
 CONFIG_FILE = "config.yaml"
-FOLDERS = ("lake", "state", "reports", "logs")
+FOLDERS = ("lake", "state", "runs")  # where a config looks that says nothing else
 
 ENV_EXAMPLE = """\
-# Secrets of this project. Copy this file, close it to others, then fill it in:
+# What is not for config.yaml: secrets, and what differs on this machine. To use it:
 #
 #     cp .env.example .env && chmod 600 .env
 #
-# xsmom reads secrets from the environment, or from a .env that only its owner may read;
-# never from config.yaml. Keys for trading need no permission to withdraw: do not give them one.
-#
-# Any other setting can be overridden here as well; two underscores step into a section:
-# XSMOM__RISK__MAX_DAILY_LOSS_PCT=4
+# The environment wins over .env, and .env over config.yaml. Two underscores step into a section.
+# Secrets are read from here or from the environment and from nowhere else, and a .env that others
+# may read is refused. This version needs no secret: everything that it does works without keys.
 
-# XSMOM__EXCHANGE__API_KEY=
-# XSMOM__EXCHANGE__API_SECRET=
+# XSMOM__STRATEGY__GROSS_LEVERAGE=0.8
+# XSMOM__RISK__MAX_DAILY_LOSS_PCT=4
 """
 
 GITIGNORE = """\
@@ -34,8 +32,7 @@ GITIGNORE = """\
 .env
 /lake/
 /state/
-/reports/
-/logs/
+/runs/
 """
 
 app = typer.Typer()

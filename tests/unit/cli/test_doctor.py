@@ -166,6 +166,18 @@ def test_without_a_config_none_is_checked(place: Place) -> None:
     assert list(checks.check_config(place)) == []
 
 
+def test_config(place: Place) -> None:
+    path = place.folder / "config.yaml"
+    path.write_text("strategy:\n  k_max: 5\n  k_min: 3\n")
+    assert only(checks.check_config, Place(place.folder, path)).status is Status.OK
+    path.write_text("strategy:\n  k_mx: 5\n  nonsense: 3\n")
+    finding = only(checks.check_config, Place(place.folder, path))
+    assert finding.status is Status.FAIL
+    assert "k_mx" in finding.detail
+    assert finding.detail.endswith("(and 1 more)")
+    assert "\n" not in finding.detail
+
+
 def test_run_checks_runs_each_row_in_order(tmp_path: Path) -> None:
     names = [row.name for row in run_checks(tmp_path, None)]
     assert names[:3] == ["core", "python", "rust"]

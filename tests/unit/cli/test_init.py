@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from xsmom.cli import init
 from xsmom.cli.init import ENV_EXAMPLE, FOLDERS, write_project
+from xsmom.cli.main import main
+from xsmom.config.load import load_config
+from xsmom.config.profiles import read_profile_text
 from xsmom.errors import OutputError
 
 CONFIG = "# a configuration\nstrategy:\n  k_max: 4\n"
@@ -128,3 +132,35 @@ def test_secrets_are_kept_out_of_git_and_their_file_is_closed() -> None:
     assert all(line.startswith("#") or not line for line in ENV_EXAMPLE.splitlines()), (
         "an example sets nothing by itself"
     )
+
+
+def test_each_line_of_the_example_works_once_it_is_uncommented() -> None:
+    lines = dict(re.findall(r"^# (XSMOM__\w+)=(.+)$", ENV_EXAMPLE, re.MULTILINE))
+    assert len(lines) >= 2
+    load_config("weekly", env=lines)
+
+
+def test_the_command_writes_the_weekly_profile_which_is_valid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["init", "fund"]) == 0
+    said = capsys.readouterr().out
+    assert "Next: cd fund && xsmom config check config.yaml" in said
+    assert (tmp_path / "fund/config.yaml").read_text("utf-8") == read_profile_text("weekly")
+    monkeypatch.chdir(tmp_path / "fund")
+    assert main(["config", "check", "config.yaml"]) == 0
+    assert main(["doctor", "--config", "config.yaml"]) == 0
+
+
+def test_the_command_refuses_with_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["init", "fund"]) == 0
+    capsys.readouterr()
+    assert main(["init", "fund"]) == 6
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("xsmom: fund is not empty")
+    assert captured.err.count("\n") == 1

@@ -1,12 +1,13 @@
 """Stub of the Rust core, written by hand and checked against the module by stubtest."""
 
-from typing import Any, Protocol, final
+from typing import Any, Protocol, final, type_check_only
 
 import numpy as np
 from numpy.typing import NDArray
 
 __version__: str
 
+@type_check_only
 class PanelLike(Protocol):
     """What the core reads of a panel: any object with these attributes."""
 

@@ -14,9 +14,12 @@ pub mod fill;
 pub mod lanes;
 pub mod ledger;
 pub mod margin;
+pub mod metrics;
+pub mod overfit;
 pub mod panel;
 pub mod params;
 pub mod reason;
 pub mod row;
+pub mod simulate;
 
 pub use error::{KernelError, Result};

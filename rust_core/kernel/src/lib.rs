@@ -9,11 +9,17 @@
 #![warn(missing_docs)]
 
 pub mod book;
+pub mod decide;
 pub mod error;
 pub mod lanes;
+pub mod momentum;
+mod overlay;
 pub mod panel;
 pub mod params;
 pub mod reason;
 pub mod row;
+pub mod select;
+mod size;
+pub mod universe;
 
 pub use error::{KernelError, Result};

@@ -14,6 +14,8 @@ pub mod lanes;
 pub mod panel;
 pub mod params;
 pub mod reason;
+pub mod records;
 pub mod row;
+pub mod stops;
 
 pub use error::{KernelError, Result};

@@ -184,7 +184,8 @@ fn stops(p: &Params) -> Result<()> {
     if p.ladder.len() > crate::stops::RUNGS_MAX {
         return refuse("ladder", "wants at most eight rungs");
     }
-    let measures_r = [
+    let wants_base = [
+        ("trailing_enabled", p.trailing_enabled),
         ("breakeven_after_r", p.breakeven_after_r > 0.0),
         ("profit_locks_r", !p.profit_locks_r.is_empty()),
         ("ladder", !p.ladder.is_empty() && p.ladder_unit == LadderUnit::R),
@@ -192,9 +193,12 @@ fn stops(p: &Params) -> Result<()> {
     ];
     if p.stop_atr_x <= 0.0
         && p.catastrophic_atr_x <= 0.0
-        && let Some((name, _)) = measures_r.iter().find(|(_, on)| *on)
+        && let Some((name, _)) = wants_base.iter().find(|(_, on)| *on)
     {
-        return refuse(name, "measures in R, and R needs stop_atr_x or catastrophic_atr_x");
+        return refuse(
+            name,
+            "needs stop_atr_x or catastrophic_atr_x: R, and the stop from the first fill on",
+        );
     }
     within("stop_move_min_frac", p.stop_move_min_frac, 0.0, 0.1)
 }

@@ -122,7 +122,9 @@ fn move_stop(position: &mut Position, bar: &BarRange, features: &CloseFeatures, 
     if !position.stop_price.is_nan() {
         let d = position.lots.signum() as f64;
         let gained = d * level - d * position.stop_price;
-        let early = bar.close_ms - position.stop_moved_ms < params.stop_move_min_ms;
+        // 0: it stands as first placed, and placing it was no move.
+        let early = position.stop_moved_ms != 0
+            && bar.close_ms - position.stop_moved_ms < params.stop_move_min_ms;
         if gained <= 0.0 || gained < params.stop_move_min_frac * bar.close || early {
             return;
         }

@@ -5,7 +5,8 @@ use xsmom_kernel::book::{Bar, Position, Side};
 use xsmom_kernel::params::{LadderUnit, Params, StreakScope, TrailKind};
 use xsmom_kernel::records::Records;
 use xsmom_kernel::stops::{
-    BarRange, CloseFeatures, Exit, ExitReason, close_bar, fold_fill, mark_touched, touch_bar, touch_tick,
+    BarRange, CloseFeatures, Exit, ExitReason, close_bar, fold_fill, mark_touched, touch_bar,
+    touch_tick,
 };
 
 fn vectors() -> Value {

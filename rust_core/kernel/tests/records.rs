@@ -159,8 +159,9 @@ fn the_longest_bar_is_told_and_none_is_shortened() {
     assert_eq!(records.barred(0, 0), ([50, 0], [Bar::SymbolLoss, Bar::None]));
     records.bar_side(0, Side::Long, Bar::Cooldown, 50);
     assert_eq!(records.barred(0, 0).1[0], Bar::Cooldown, "ties in the order of the rules");
+    records.bar_side(0, Side::Long, Bar::Cooldown, 60);
     records.bar_side(0, Side::Long, Bar::Cooldown, 10);
-    assert_eq!(records.barred(0, 45).0, [50, 0]);
+    assert_eq!(records.barred(0, 45).0, [60, 0]);
 }
 
 proptest! {

@@ -126,3 +126,28 @@ fn keys_and_codes_of_reasons_are_unique() {
         assert_eq!(reason.is_stop(), code <= 6, "{reason:?}");
     }
 }
+
+#[test]
+fn parameters_that_could_not_work_are_refused() {
+    let bare = || Params { catastrophic_atr_x: 0.0, ladder: Vec::new(), ..Params::default() };
+    assert!(bare().validate().is_ok());
+    let table = [
+        ("trailing_enabled", Params { trailing_enabled: true, ..bare() }),
+        ("breakeven_after_r", Params { breakeven_after_r: 1.0, ..bare() }),
+        ("profit_locks_r", Params { profit_locks_r: vec![(1.0, 0.5)], ..bare() }),
+        ("ladder", Params { ladder: vec![(1.0, 0.5)], ..bare() }),
+        ("no_progress_bars", Params { no_progress_bars: 5, ..bare() }),
+    ];
+    for (name, params) in table {
+        let told = params.validate().unwrap_err().to_string();
+        assert!(told.contains(name) && told.contains("stop_atr_x"), "{told}");
+        let based = Params { catastrophic_atr_x: 3.5, ..params };
+        assert!(based.validate().is_ok(), "{name}");
+    }
+    let ladder_unit = xsmom_kernel::params::LadderUnit::PriceFrac;
+    let by_price = Params { ladder: vec![(0.1, 0.5)], ladder_unit, ..bare() };
+    assert!(by_price.validate().is_ok());
+    let rungs = |count: u32| (1..=count).map(|rung| (f64::from(rung), 0.1)).collect();
+    assert!(Params { ladder: rungs(8), ..Params::default() }.validate().is_ok());
+    assert!(Params { ladder: rungs(9), ..Params::default() }.validate().is_err());
+}

@@ -189,6 +189,15 @@ fn exits_decided_at_a_close() {
 }
 
 #[test]
+fn an_entry_averaged_above_the_best_price_is_no_progress() {
+    let params = Params { no_progress_bars: 1, no_progress_min_r: 0.5, ..plain() };
+    let mut position = fold_fill(&opened(10, &params), 30, 120.0, NAN, 1, &params).position;
+    assert_eq!(position.entry_price, 115.0); // 1.4 R above the high of 101, on the wrong side
+    let exit = closed(&mut position, bar(1, 100.0, 101.0, 99.0, 100.0), &params);
+    assert_eq!(exit.map(|exit| exit.reason), Some(ExitReason::NoProgress));
+}
+
+#[test]
 fn the_entry_bar_is_the_first_bar_held_whenever_the_fill_came() {
     let params = Params { hold_bars_max: 1, ..plain() };
     for at_ms in [0, 400, HOUR_MS - 1] {

@@ -2,7 +2,7 @@
 
 Everything is plain dicts and pure functions; nothing given is changed. NaN stands for "not known".
 
-* ``params``: the exit parameters by the names of the kernel's ``Params``; `DEFAULTS` fills the rest.
+* ``params``: the exit parameters by the names of the kernel's ``Params``; `full_params` fills the rest.
 * ``position``: the fields of the kernel's ``Position`` that exits use (see `FLAT`).
 * ``bar``: ``open_ms close_ms open high low close``, and for closes also ``atr trail_ma slope_bps_day``.
 * an *exit*: ``reason rung lots price bar_close_ms``; ``lots`` is the signed trade.
@@ -19,36 +19,9 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-Dict = dict[str, Any]
+from tests.oracle.exit_params import full_params
 
-DEFAULTS: Dict = {
-    "bar_ms": 3_600_000,
-    "stop_atr_x": 0.0,
-    "catastrophic_atr_x": 3.5,
-    "trailing_enabled": False,
-    "trail_kind": "chandelier",
-    "trail_atr_x": 1.0,
-    "breakeven_after_r": 0.0,
-    "profit_locks_r": [],
-    "ladder_unit": "r",
-    "ladder": [],
-    "no_progress_bars": 0,
-    "no_progress_min_r": 0.5,
-    "hold_bars_max": 0,
-    "regime_flip_exit": False,
-    "regime_slope_min_bps_day": 2.0,
-    "cooldown_bars": 24,
-    "stop_move_min_frac": 0.001,
-    "stop_move_min_ms": 180_000,
-    "streak_losses": 3,
-    "streak_pause_ms": 86_400_000,
-    "streak_scope": "symbol",
-    "symbol_score_enabled": False,
-    "symbol_score_min_trades": 8,
-    "symbol_score_win_rate_min": 0.40,
-    "symbol_score_profit_factor_min": 1.2,
-    "symbol_score_ban_ms": 86_400_000,
-}
+Dict = dict[str, Any]
 
 FLAT: Dict = {
     "lots": 0,
@@ -81,23 +54,15 @@ FIRES_ONCE = {
 }
 
 
-def full_params(params: Mapping[str, Any]) -> Dict:
-    unknown = set(params) - set(DEFAULTS)
-    if unknown:
-        raise KeyError(f"no exit parameter is called {sorted(unknown)}")
-    return {**DEFAULTS, **params}
-
-
 def side(position: Mapping[str, Any]) -> int:
-    return (position["lots"] > 0) - (position["lots"] < 0)
+    lots: int = position["lots"]
+    return (lots > 0) - (lots < 0)
 
 
 # ---- 1. fills ------------------------------------------------------------------------------------
 
 
-def open_position(
-    lots: int, price: float, atr: float, at_ms: int, params: Mapping[str, Any], *, hold: bool
-) -> Dict:
+def open_position(lots: int, price: float, atr: float, at_ms: int, params: Mapping[str, Any], *, hold: bool) -> Dict:
     d = 1 if lots > 0 else -1
     new = {
         **FLAT,
@@ -181,14 +146,14 @@ def bar_close_ms(at_ms: int, bar_ms: int) -> int:
 
 
 def rung_level(position: Mapping[str, Any], distance: float, params: Mapping[str, Any]) -> float:
-    entry = position["entry_price"]
-    if params["ladder_unit"] == "r":
-        return entry + side(position) * distance * position["r_usdt"]
-    return entry + side(position) * distance * entry
+    entry: float = position["entry_price"]
+    unit: float = position["r_usdt"] if params["ladder_unit"] == "r" else entry
+    return entry + side(position) * distance * unit
 
 
 def rung_lots(position: Mapping[str, Any], share: float) -> int:
-    return math.floor(share * abs(position["lots_initial"]) + 1e-9)
+    initial: int = abs(position["lots_initial"])
+    return math.floor(share * initial + 1e-9)
 
 
 def rung_cap_lots(position: Mapping[str, Any], params: Mapping[str, Any]) -> int | None:
@@ -197,55 +162,58 @@ def rung_cap_lots(position: Mapping[str, Any], params: Mapping[str, Any]) -> int
     if position["lots"] == 0 or position["rungs_hit"] == 0:
         return None
     taken = sum(rung_lots(position, q) for _, q in params["ladder"][: position["rungs_hit"]])
-    return max(abs(position["lots_initial"]) - taken, 0)
+    initial: int = abs(position["lots_initial"])
+    return max(initial - taken, 0)
+
+
+# What is seen, at which price, and the price of the fill given the level that it touches.
+Step = tuple[str, float, Callable[[float], float]]
+
+
+def _trade(position: Mapping[str, Any], reason: str, rung: int, lots: int, price: float) -> Dict:
+    return {"reason": reason, "rung": rung, "lots": -side(position) * lots, "price": price}
+
+
+def _take_rungs(pos: Dict, left: int, step: Step, params: Mapping[str, Any]) -> list[Dict]:
+    """Exits of the rungs that one price reaches; raises `rungs_hit`."""
+    _, seen, fill = step
+    d = side(pos)
+    exits: list[Dict] = []
+    if pos["closing"] is not None or pos["hold"]:
+        return exits
+    for number, (distance, share) in enumerate(params["ladder"], start=1):
+        level = rung_level(pos, distance, params)
+        if number <= pos["rungs_hit"]:
+            continue
+        if left == 0 or not d * seen >= d * level:
+            break
+        pos["rungs_hit"] = number
+        lots = min(rung_lots(pos, share), left)
+        left -= lots
+        if lots > 0:
+            exits.append(_trade(pos, "take_profit", number, lots, fill(level)))
+    return exits
 
 
 def _touch(
-    position: Mapping[str, Any],
-    steps: Iterable[tuple[str, float, Callable[[float], float]]],
-    close_ms: int,
-    params: Mapping[str, Any],
+    position: Mapping[str, Any], steps: Iterable[Step], close_ms: int, params: Mapping[str, Any]
 ) -> tuple[Dict, list[Dict]]:
-    """Walk through ``(what, price seen, level -> price of the fill)`` until nothing is left."""
+    """Walk through the steps until nothing is left."""
     pos = dict(position)
     exits: list[Dict] = []
-    d = side(pos)
     left = 0 if pos["closing"] in FIRES_ONCE else abs(pos["lots"])
-
-    def take(reason: str, rung: int, lots: int, price: float) -> None:
-        nonlocal left
-        left -= lots
-        exits.append(
-            {
-                "reason": reason,
-                "rung": rung,
-                "lots": -d * lots,
-                "price": price,
-                "bar_close_ms": close_ms,
-            }
-        )
-        if left == 0:
-            pos["closing"] = reason
-
-    for what, seen, fill in steps:
-        if left == 0:
-            break
-        if what == "stop":
-            if d * seen <= d * pos["stop_price"]:
-                take(pos["stop_by"], 0, left, fill(pos["stop_price"]))
-            continue
-        if pos["closing"] is not None or pos["hold"]:
-            continue
-        for number, (distance, share) in enumerate(params["ladder"], start=1):
-            level = rung_level(pos, distance, params)
-            if number <= pos["rungs_hit"]:
-                continue
-            if left == 0 or not d * seen >= d * level:
-                break
-            pos["rungs_hit"] = number
-            lots = min(rung_lots(pos, share), left)
-            if lots > 0:
-                take("take_profit", number, lots, fill(level))
+    for step in steps:
+        what, seen, fill = step
+        stop = pos["stop_price"]
+        taken: list[Dict] = []
+        if what == "rungs":
+            taken = _take_rungs(pos, left, step, params)
+        elif left > 0 and side(pos) * seen <= side(pos) * stop:
+            taken = [_trade(pos, pos["stop_by"], 0, left, fill(stop))]
+        left -= sum(abs(one["lots"]) for one in taken)
+        if taken and left == 0:
+            pos["closing"] = taken[-1]["reason"]
+        exits += [{**one, "bar_close_ms": close_ms} for one in taken]
     return pos, exits
 
 
@@ -254,7 +222,11 @@ def touch_tick(
 ) -> tuple[Dict, list[Dict]]:
     """Position with its new flags, and the exits that one price causes."""
     params = full_params(params)
-    steps = [(what, price, lambda level: price) for what in ("stop", "rungs")]
+
+    def at_price(_level: float) -> float:
+        return price
+
+    steps: list[Step] = [("stop", price, at_price), ("rungs", price, at_price)]
     return _touch(position, steps, bar_close_ms(at_ms, params["bar_ms"]), params)
 
 
@@ -276,9 +248,10 @@ def touch_bar(
         return level
 
     def at_open(level: float) -> float:
-        return min(bar["open"], level) if d > 0 else max(bar["open"], level)
+        opened: float = bar["open"]
+        return min(opened, level) if d > 0 else max(opened, level)
 
-    steps: list[tuple[str, float, Callable[[float], float]]] = []
+    steps: list[Step] = []
     lived = presence(position, bar)
     if lived == "whole":
         steps = [("stop", bar["open"], at_open), ("rungs", bar["open"], at_level)]
@@ -299,7 +272,7 @@ def wanted_level(
     base = "initial_stop" if params["stop_atr_x"] > 0 else "catastrophic_stop"
     if math.isnan(position["entry_atr"]):
         base = "emergency_stop"
-    levels = [(entry - d * r, base)]
+    levels: list[tuple[float, str]] = [(entry - d * r, base)]
     if position["breakeven_latched"]:
         levels.append((entry, "breakeven"))
     if position["lock_step"] > 0:
@@ -310,13 +283,15 @@ def wanted_level(
         anchor = position["best_price"] if chandelier else bar["trail_ma"]
         levels.append((anchor - d * params["trail_atr_x"] * bar["atr"], "trailing_stop"))
     known = [pair for pair in levels if not math.isnan(pair[0])]
+
+    def tightness(pair: tuple[float, str]) -> float:
+        return d * pair[0]
+
     # max() keeps the first of equals, which is the rule for ties.
-    return max(known, key=lambda pair: d * pair[0]) if known else None
+    return max(known, key=tightness) if known else None
 
 
-def _decided(
-    pos: Mapping[str, Any], bar: Mapping[str, Any], params: Mapping[str, Any]
-) -> str | None:
+def _decided(pos: Mapping[str, Any], bar: Mapping[str, Any], params: Mapping[str, Any]) -> str | None:
     d = side(pos)
     bars_held = bar["close_ms"] // params["bar_ms"] - pos["opened_ms"] // params["bar_ms"]
     if 0 < params["hold_bars_max"] <= bars_held:
@@ -385,9 +360,7 @@ def run(events: Iterable[Mapping[str, Any]], params: Mapping[str, Any]) -> list[
         exits: list[Dict] = []
         trips: list[Dict] = []
         if kind == "fill":
-            folded = fold_fill(
-                pos, event["lots"], event["price"], event["atr"], event["at_ms"], params
-            )
+            folded = fold_fill(pos, event["lots"], event["price"], event["atr"], event["at_ms"], params)
             pos = folded["position"]
             trips = [folded["round_trip"]]
         elif kind == "close":
@@ -403,7 +376,5 @@ def run(events: Iterable[Mapping[str, Any]], params: Mapping[str, Any]) -> list[
                 folded = fold_fill(pos, told["lots"], told["price"], math.nan, at_ms, params)
                 pos = folded["position"]
                 trips.append(folded["round_trip"])
-        records.append(
-            {"exits": exits, "round_trips": [trip for trip in trips if trip], "position": dict(pos)}
-        )
+        records.append({"exits": exits, "round_trips": [trip for trip in trips if trip], "position": dict(pos)})
     return records

@@ -123,11 +123,7 @@ def only_changes(records: list[Dict]) -> list[Dict]:
     told = []
     for record in records:
         after = record["position"]
-        changed = {
-            name: value
-            for name, value in after.items()
-            if written(value) != written(before[name])
-        }
+        changed = {name: value for name, value in after.items() if written(value) != written(before[name])}
         told.append({**record, "position": changed})
         before = after
     return told
@@ -178,9 +174,7 @@ def written(value: Any) -> Any:
 
 def text() -> str:
     lines = [
-        f'"{name}":[\n'
-        + ",\n".join(json.dumps(written(case), separators=(",", ":")) for case in made)
-        + "\n]"
+        f'"{name}":[\n' + ",\n".join(json.dumps(written(case), separators=(",", ":")) for case in made) + "\n]"
         for name, made in cases().items()
     ]
     return "{" + ",\n".join(lines) + "}\n"

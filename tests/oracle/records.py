@@ -12,7 +12,7 @@ from fractions import Fraction
 from math import comb
 from typing import Any
 
-from tests.oracle.exits import full_params
+from tests.oracle.exit_params import full_params
 
 Dict = dict[str, Any]
 KINDS = ("cooldown", "banned", "streak", "symbol_loss")
@@ -103,7 +103,7 @@ def replay(events: Iterable[Mapping[str, Any]], symbols: int, params: Mapping[st
 
 def barred(state: Mapping[str, Any], symbol: int, close_ms: int) -> list[tuple[int, str | None]]:
     """For long and short: until when it is barred at this close, and why; ``(0, None)`` when not."""
-    told = []
+    told: list[tuple[int, str | None]] = []
     for which in (0, 1):
         lasting = {kind: state["until_ms"][symbol][kind][which] for kind in KINDS}
         lasting["streak"] = max(lasting["streak"], state["book_until_ms"])

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
+from tests.oracle.exit_params import full_params
 from tests.oracle.exits import (
     FLAT,
     bar_close_ms,
     close_bar,
     fold_fill,
-    full_params,
-    rung_cap_lots,
     run,
+    rung_cap_lots,
     touch_bar,
     touch_tick,
 )
@@ -55,9 +55,7 @@ def told(exits: list[dict[str, Any]]) -> list[tuple[str, int, float]]:
         (3, 50.0, PLAIN, 95.0, "emergency_stop"),
     ],
 )
-def test_the_first_fill_places_the_stop(
-    lots: int, atr: float, params: dict[str, Any], stop: float, rule: str
-) -> None:
+def test_the_first_fill_places_the_stop(lots: int, atr: float, params: dict[str, Any], stop: float, rule: str) -> None:
     position = fold_fill(FLAT, lots, 100.0, atr, 0, params)["position"]
     assert (position["stop_price"], position["stop_by"]) == (stop, rule)
     assert math.isnan(position["entry_atr"]) == (rule == "emergency_stop")
@@ -101,9 +99,7 @@ def test_bars_are_walked_in_the_pessimistic_order(
 def test_the_rest_of_the_entry_bar_counts_its_worse_extreme_and_its_close() -> None:
     params = {**PLAIN, "ladder": [(1.0, 0.5)]}
     inside = opened(4, params, at_ms=HOUR_MS // 2)
-    assert told(touch_bar(inside, bar(1, 80.0, 120.0, 89.0, 100.0), params)[1]) == [
-        ("initial_stop", -4, 90.0)
-    ]
+    assert told(touch_bar(inside, bar(1, 80.0, 120.0, 89.0, 100.0), params)[1]) == [("initial_stop", -4, 90.0)]
     assert touch_bar(inside, bar(1, 100.0, 120.0, 95.0, 105.0), params)[1] == []
     assert close_bar(inside, bar(1, 100.0, 120.0, 95.0, 105.0), params)[0]["best_price"] == 105.0
 
@@ -155,9 +151,7 @@ def test_the_trail_never_loosens_and_small_moves_are_not_sent() -> None:
         ({"regime_flip_exit": True}, math.nan, 101.0, None),
     ],
 )
-def test_exits_decided_at_a_close(
-    params: dict[str, Any], slope: float, high: float, reason: str | None
-) -> None:
+def test_exits_decided_at_a_close(params: dict[str, Any], slope: float, high: float, reason: str | None) -> None:
     params = {**PLAIN, **params}
     hour = bar(1, 100.0, high, 91.0, 100.0, slope_bps_day=slope)
     position, exits = close_bar(opened(5, params), hour, params)

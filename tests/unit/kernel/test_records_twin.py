@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from scipy.stats import beta
+from scipy.stats import beta  # type: ignore[import-untyped]
 
 from tests.oracle.records import barred, beta_cdf, fails, replay
 
@@ -14,9 +14,7 @@ DAY_MS = 24 * HOUR_MS
 
 
 def trips(results: list[float], at_ms: int = HOUR_MS, symbol: int = 0) -> list[dict[str, Any]]:
-    return [
-        {"kind": "trip", "symbol": symbol, "net_usdt": net, "at_ms": at_ms} for net in results
-    ]
+    return [{"kind": "trip", "symbol": symbol, "net_usdt": net, "at_ms": at_ms} for net in results]
 
 
 @pytest.mark.parametrize("wins", [0, 1, 8, 70])
@@ -39,9 +37,7 @@ def test_the_posterior_is_that_of_scipy(wins: int, losses: int, rate: float) -> 
         (40, 0.1, 40, False),
     ],
 )
-def test_a_ban_needs_both_thresholds_missed(
-    wins: int, gain: float, losses: int, failed: bool
-) -> None:
+def test_a_ban_needs_both_thresholds_missed(wins: int, gain: float, losses: int, failed: bool) -> None:
     record = {"wins": wins, "losses": losses, "gain_usdt": wins * gain, "loss_usdt": float(losses)}
     assert fails(record, {}) is failed
 

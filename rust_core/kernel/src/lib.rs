@@ -22,10 +22,12 @@ mod overlay;
 pub mod panel;
 pub mod params;
 pub mod reason;
+pub mod records;
 pub mod row;
 pub mod select;
 pub mod simulate;
 mod size;
+pub mod stops;
 pub mod universe;
 
 pub use error::{KernelError, Result};

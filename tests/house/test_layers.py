@@ -73,7 +73,7 @@ def graph_of(folder: Path) -> grimp.ImportGraph:
 
 
 def forbidden_paths(graph: grimp.ImportGraph) -> list[tuple[str, ...]]:
-    found = []
+    found: list[tuple[str, ...]] = []
     for start, end in FORBIDDEN:
         if {start, end} <= graph.modules:
             found += graph.find_shortest_chains(start, end, as_packages=True)

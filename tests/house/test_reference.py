@@ -24,9 +24,7 @@ def test_generated_pages_are_current(generate: ModuleType) -> None:
     assert generate.stale() == [], "run: python docs/generate.py"
 
 
-def test_an_edited_page_is_seen(
-    generate: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_edited_page_is_seen(generate: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generate, "REFERENCE", tmp_path)
     assert generate.main(["--check"]) == 1
     assert generate.main([]) == 0

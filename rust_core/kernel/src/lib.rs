@@ -10,10 +10,16 @@
 
 pub mod book;
 pub mod error;
+pub mod fill;
 pub mod lanes;
+pub mod ledger;
+pub mod margin;
+pub mod metrics;
+pub mod overfit;
 pub mod panel;
 pub mod params;
 pub mod reason;
 pub mod row;
+pub mod simulate;
 
 pub use error::{KernelError, Result};

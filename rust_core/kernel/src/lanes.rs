@@ -4,10 +4,23 @@
 //! depend on it: everything inside works on eight fixed lanes in a fixed order, without fused
 //! multiply-add, so the bits are the same on every level.
 
+use std::cell::Cell;
+
 use pulp::Arch;
+
+mod elementary;
+
+pub use elementary::{exp, ln, pow};
 
 /// Number of lanes of every sum across symbols, whatever the register width of the CPU.
 pub const LANES: usize = 8;
+
+/// Eight symbols side by side.
+pub type Lane = [f64; LANES];
+
+thread_local! {
+    static AT_BASELINE: Cell<bool> = const { Cell::new(false) };
+}
 
 /// Name of the SIMD level that [`dispatch`] uses on this machine.
 pub fn simd_level() -> &'static str {
@@ -40,13 +53,13 @@ pub fn cpu_features() -> Vec<&'static str> {
     found
 }
 
-/// The level to use: `XSMOM_SIMD=baseline` masks the CPU's features, which is how the tests
-/// compare bits between levels. Read once per process.
+/// The level to use: `XSMOM_SIMD=baseline` masks the CPU's features for the process (read once),
+/// [`at_baseline`] for a call on this thread.
 fn level() -> Arch {
     static BASELINE: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
     let baseline = *BASELINE
         .get_or_init(|| std::env::var_os("XSMOM_SIMD").is_some_and(|value| value == "baseline"));
-    if baseline { Arch::Scalar } else { Arch::new() }
+    if baseline || AT_BASELINE.get() { Arch::Scalar } else { Arch::new() }
 }
 
 /// Run `work` compiled for the best instruction set of this CPU. `work` and all that it calls must
@@ -54,4 +67,207 @@ fn level() -> Arch {
 #[inline(always)]
 pub fn dispatch<R>(work: impl FnOnce() -> R) -> R {
     level().dispatch(work)
+}
+
+/// Run `work` with every [`dispatch`] of this thread at the baseline level: how a test compares the
+/// bits of two levels inside one process.
+pub fn at_baseline<R>(work: impl FnOnce() -> R) -> R {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            AT_BASELINE.set(self.0);
+        }
+    }
+    let _restore = Restore(AT_BASELINE.replace(true));
+    work()
+}
+
+/// `f` of each lane.
+#[inline(always)]
+pub fn map(a: Lane, f: impl Fn(f64) -> f64) -> Lane {
+    let mut out = [0.0; LANES];
+    for k in 0..LANES {
+        out[k] = f(a[k]);
+    }
+    out
+}
+
+/// `f` of each pair of lanes.
+#[inline(always)]
+pub fn zip(a: Lane, b: Lane, f: impl Fn(f64, f64) -> f64) -> Lane {
+    let mut out = [0.0; LANES];
+    for k in 0..LANES {
+        out[k] = f(a[k], b[k]);
+    }
+    out
+}
+
+/// The eight partial sums of a row, added in the one order that all sums of this crate use.
+#[inline(always)]
+pub fn fold(lanes: Lane) -> f64 {
+    let [a, b, c, d, e, f, g, h] = lanes;
+    ((a + e) + (c + g)) + ((b + f) + (d + h))
+}
+
+#[inline(always)]
+fn sum_of(x: &[f64], term: impl Fn(f64) -> f64) -> f64 {
+    let (chunks, tail) = x.as_chunks::<LANES>();
+    let mut lanes = [0.0; LANES];
+    for chunk in chunks {
+        for k in 0..LANES {
+            lanes[k] += term(chunk[k]);
+        }
+    }
+    for (lane, value) in lanes.iter_mut().zip(tail) {
+        *lane += term(*value);
+    }
+    fold(lanes)
+}
+
+/// Sum over eight fixed lanes: element `i` goes to lane `i % 8`.
+#[inline(always)]
+pub fn sum(x: &[f64]) -> f64 {
+    sum_of(x, |value| value)
+}
+
+/// Sum of squares over eight fixed lanes.
+#[inline(always)]
+pub fn sum_sq(x: &[f64]) -> f64 {
+    sum_of(x, |value| value * value)
+}
+
+/// Sum of absolute values over eight fixed lanes.
+#[inline(always)]
+pub fn sum_abs(x: &[f64]) -> f64 {
+    sum_of(x, f64::abs)
+}
+
+/// Sum of `(x − centre)²` over eight fixed lanes.
+#[inline(always)]
+pub fn sum_sq_from(x: &[f64], centre: f64) -> f64 {
+    sum_of(x, |value| (value - centre) * (value - centre))
+}
+
+/// Sum of products over eight fixed lanes, over the shorter of the two.
+#[inline(always)]
+pub fn dot(x: &[f64], y: &[f64]) -> f64 {
+    let n = x.len().min(y.len());
+    let (x_chunks, x_tail) = x[..n].as_chunks::<LANES>();
+    let (y_chunks, y_tail) = y[..n].as_chunks::<LANES>();
+    let mut lanes = [0.0; LANES];
+    for (a, b) in x_chunks.iter().zip(y_chunks) {
+        for k in 0..LANES {
+            lanes[k] += a[k] * b[k];
+        }
+    }
+    for (lane, (a, b)) in lanes.iter_mut().zip(x_tail.iter().zip(y_tail)) {
+        *lane += a * b;
+    }
+    fold(lanes)
+}
+
+/// Sum and count of the values that are not NaN, over eight fixed lanes.
+#[inline(always)]
+pub fn sum_present(x: &[f64]) -> (f64, f64) {
+    let total = sum_of(x, |value| if value.is_nan() { 0.0 } else { value });
+    let count = sum_of(x, |value| if value.is_nan() { 0.0 } else { 1.0 });
+    (total, count)
+}
+
+/// `sign(z)·|z|^power` in place; NaN stays NaN, and a power of 1 leaves every bit as it is.
+#[inline(always)]
+pub fn signed_pow_in_place(z: &mut [f64], power: f64) {
+    if power == 1.0 {
+        return;
+    }
+    let signed = |value: f64| pow(value.abs(), power).copysign(value);
+    let (chunks, tail) = z.as_chunks_mut::<LANES>();
+    for chunk in chunks {
+        *chunk = map(*chunk, signed);
+    }
+    for value in tail {
+        *value = signed(*value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wave(n: usize) -> Vec<f64> {
+        (0..n).map(|i| libm::sin(i as f64 * 0.7) * libm::exp(libm::cos(i as f64) * 3.0)).collect()
+    }
+
+    #[test]
+    fn sums_agree_with_a_plain_loop() {
+        for n in [0, 1, 7, 8, 9, 100, 1_003] {
+            let x = wave(n);
+            let close = |got: f64, want: f64| (got - want).abs() <= 1e-12 * (1.0 + want.abs());
+            assert!(close(sum(&x), x.iter().sum()));
+            assert!(close(sum_sq(&x), x.iter().map(|v| v * v).sum()));
+            assert!(close(sum_abs(&x), x.iter().map(|v| v.abs()).sum()));
+            assert!(close(sum_sq_from(&x, 0.5), x.iter().map(|v| (v - 0.5) * (v - 0.5)).sum()));
+            assert!(close(dot(&x, &x), sum_sq(&x)));
+        }
+    }
+
+    #[test]
+    fn absent_values_are_left_out() {
+        let mut x = wave(21);
+        x[3] = f64::NAN;
+        x[20] = f64::NAN;
+        let plain: f64 = x.iter().filter(|v| !v.is_nan()).sum();
+        let (total, count) = sum_present(&x);
+        assert!((total - plain).abs() < 1e-12);
+        assert_eq!(count, 19.0);
+    }
+
+    #[test]
+    fn the_order_of_a_sum_is_the_documented_one() {
+        let x = [1e16, 1.0, -1e16, 3.0, 5.0, 1e-3, 7.0, 2.0, 1.0];
+        let lanes = [1e16 + 1.0, 1.0, -1e16, 3.0, 5.0, 1e-3, 7.0, 2.0];
+        assert_eq!(sum(&x), fold(lanes));
+        assert_eq!(fold(lanes), ((1e16 + 5.0) + (-1e16 + 7.0)) + ((1.0 + 1e-3) + (3.0 + 2.0)));
+    }
+
+    #[test]
+    fn the_amplifier_keeps_signs_and_absent_values() {
+        let mut z = vec![-2.0, -0.0, 0.0, 3.0, f64::NAN, 1.0, -1.0, 0.25, -0.5];
+        let before = z.clone();
+        signed_pow_in_place(&mut z, 1.35);
+        for (got, from) in z.iter().zip(&before) {
+            let want = libm::pow(from.abs(), 1.35).copysign(*from);
+            assert!((got - want).abs() <= 1e-15 * want.abs() || (got.is_nan() && from.is_nan()));
+        }
+        let mut same = before.clone();
+        signed_pow_in_place(&mut same, 1.0);
+        assert!(same.iter().zip(&before).all(|(a, b)| a.to_bits() == b.to_bits()));
+    }
+
+    /// The same work at both levels; on a CPU without AVX2 they are one level and the test is idle.
+    #[test]
+    fn every_level_gives_the_same_bits() {
+        let work = || {
+            dispatch(|| {
+                let mut z = wave(1_003);
+                signed_pow_in_place(&mut z, 1.35);
+                let logs: Vec<f64> = z.iter().map(|v| ln(v.abs() + 1e-9)).collect();
+                let exps: Vec<f64> = z.iter().map(|v| exp(*v)).collect();
+                let sums = vec![sum(&z), sum_sq(&z), sum_abs(&z), dot(&z, &logs), sum(&exps)];
+                [z, logs, exps, sums].concat()
+            })
+        };
+        let best = work();
+        let (baseline, name) = at_baseline(|| (work(), simd_level()));
+        assert_eq!(name, "baseline");
+        assert!(best.iter().zip(&baseline).all(|(a, b)| a.to_bits() == b.to_bits()));
+    }
+
+    #[test]
+    fn the_baseline_is_left_even_by_a_panic() {
+        let before = simd_level();
+        let caught = std::panic::catch_unwind(|| at_baseline(|| panic!("inside")));
+        assert!(caught.is_err());
+        assert_eq!(simd_level(), before);
+    }
 }

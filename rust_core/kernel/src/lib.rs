@@ -10,7 +10,12 @@
 
 pub mod book;
 pub mod error;
+pub mod fill;
 pub mod lanes;
+pub mod ledger;
+pub mod margin;
+pub mod metrics;
+pub mod overfit;
 pub mod panel;
 pub mod params;
 pub mod reason;

@@ -9,6 +9,8 @@ mod build;
 mod enter;
 mod panel;
 mod params;
+mod simulate;
+mod stats;
 
 use pyo3::prelude::*;
 
@@ -21,5 +23,13 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(params::params_fields, module)?)?;
     module.add_function(wrap_pyfunction!(params::params_defaults, module)?)?;
     module.add_function(wrap_pyfunction!(panel::check_panel, module)?)?;
+    module.add_function(wrap_pyfunction!(simulate::run_weights, module)?)?;
+    module.add_function(wrap_pyfunction!(stats::metrics, module)?)?;
+    module.add_function(wrap_pyfunction!(stats::hac_sharpe, module)?)?;
+    module.add_function(wrap_pyfunction!(stats::newey_west_t, module)?)?;
+    module.add_function(wrap_pyfunction!(stats::automatic_lags, module)?)?;
+    module.add_function(wrap_pyfunction!(stats::psr, module)?)?;
+    module.add_function(wrap_pyfunction!(stats::min_track_record, module)?)?;
+    module.add_function(wrap_pyfunction!(stats::expected_max, module)?)?;
     Ok(())
 }

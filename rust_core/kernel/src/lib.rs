@@ -20,5 +20,6 @@ pub mod panel;
 pub mod params;
 pub mod reason;
 pub mod row;
+pub mod simulate;
 
 pub use error::{KernelError, Result};

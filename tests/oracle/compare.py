@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
 from tests.oracle.loop import Step
 
 Array = NDArray[np.float64]

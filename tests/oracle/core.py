@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
 from tests.oracle.params import Params
 
 Array = NDArray[np.float64]

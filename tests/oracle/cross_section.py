@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
-from scipy.stats import rankdata
-
+from scipy.special import ndtri  # type: ignore[import-untyped]
+from scipy.stats import rankdata  # type: ignore[import-untyped]
 from tests.oracle.moment import SIGMA_MIN, Moment
 
 Array = NDArray[np.float64]
@@ -41,7 +40,7 @@ def standardise(x: Array, kind: str) -> Array:
         return np.zeros(len(x))
     if kind == "rank_normal":
         return np.asarray(ndtri((rankdata(x) - 0.5) / len(x)))
-    return (x - centre) / spread
+    return np.asarray((x - centre) / spread)
 
 
 def tilt_by_funding(now: Moment, z: Array) -> Array:
@@ -51,13 +50,13 @@ def tilt_by_funding(now: Moment, z: Array) -> Array:
         return z
     f = np.asarray(now.row["funding_frac"])[now.eligible]
     sigma = np.maximum(np.asarray(now.row["sigma"])[now.eligible], SIGMA_MIN)
-    return z - tilt * f * hours / (sigma * np.sqrt(hours))
+    return np.asarray(z - tilt * f * hours / (sigma * np.sqrt(hours)))
 
 
 def amplify(z: Array, power: float, redemean: bool) -> Array:
     """s = sign(z)·|z|^power, its mean taken out again."""
     s = np.sign(z) * np.abs(z) ** power
-    return s - s.mean() if redemean and len(s) else s
+    return np.asarray(s - s.mean()) if redemean and len(s) else s
 
 
 def majors_trend(now: Moment) -> float:

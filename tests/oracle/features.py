@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-
 from tests.oracle.params import DAY_MS, Params, bars_a_day
 
 Array = NDArray[np.float64]
@@ -24,7 +23,7 @@ def window(x: Array, bars: int, back: int = 0) -> Array:
 
 def valid(present: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """At least 95 % of a window's values are there."""
-    return present.sum(axis=-1) * 100 >= present.shape[-1] * 95
+    return np.asarray(present.sum(axis=-1) * 100 >= present.shape[-1] * 95)
 
 
 def window_mean(x: Array, bars: int, back: int = 0) -> Array:
@@ -92,7 +91,8 @@ def true_range(panel: Panel) -> Array:
 def slope(panel: Panel, params: Params) -> Array:
     """Slope of the EMA, basis points a day."""
     line, bars = ema(panel["close"], params["regime_ema_bars"]), params["regime_slope_bars"]
-    return (line / shifted(line, bars) - 1.0) / bars * bars_a_day(params) * 1e4
+    grown: Array = line / shifted(line, bars) - 1.0
+    return np.asarray(grown / bars * (bars_a_day(params) * 1e4))
 
 
 def adx(panel: Panel, bars: int) -> Array:
@@ -112,7 +112,7 @@ def adx(panel: Panel, bars: int) -> Array:
 def ratio(top: Array, below: Array) -> Array:
     """A quotient that is NaN where it has no meaning: nothing is compared with nothing."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(below > 0.0, top / below, np.nan)
+        return np.asarray(np.where(below > 0.0, top / below, np.nan))
 
 
 def breakout(panel: Panel, params: Params) -> Array:
@@ -290,14 +290,12 @@ def features(panel: Panel, params: Params, names: set[str] | None = None) -> dic
     return {name: recipe() for name, recipe in recipes.items() if name in wanted}
 
 
-def feature_row(
-    panel: Panel, dense: dict[str, Array], params: Params, t: int
-) -> dict[str, Any]:
+def feature_row(panel: Panel, dense: dict[str, Array], params: Params, t: int) -> dict[str, Any]:
     """The row of bar t as a decision reads it; features that nothing needs are empty."""
     count = len(panel["symbols"])
     market = ("vol_ratio", "dispersion_ratio", "implied_corr", "router_dispersion_bps")
-    each = ("score", "moves", "trend", "sigma", "atr", "trail_ma", "slope_bps_day", "adx")
-    each += ("breakout", "beta", "funding_frac", "dollar_volume_usdt", "adv_usdt")
+    each = ["score", "moves", "trend", "sigma", "atr", "trail_ma", "slope_bps_day", "adx"]
+    each += ["breakout", "beta", "funding_frac", "dollar_volume_usdt", "adv_usdt"]
     row: dict[str, Any] = {"close_ms": int(panel["close_ms"][t]), "close": panel["close"][t].copy()}
     for name in each:
         row[name] = dense[name][t].copy() if name in dense else np.empty(0)

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-
 from tests.oracle.moment import BINDING, LONG, SHORT, SIGN, Moment
 from tests.oracle.params import bars_a_year
 
@@ -163,8 +162,8 @@ def fill_to_caps(now: Moment, weights: Array, reduced: set[int]) -> None:
             total = sum(size[i] for i in open_names)
             for i in open_names:
                 size[i] += excess * size[i] / total
-        for i in size:
-            weights[i] = SIGN[side] * size[i]
+        for i, filled in size.items():
+            weights[i] = SIGN[side] * filled
 
 
 def frozen_on(now: Moment, side: int, per: Array | None = None) -> float:

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
 from tests.oracle.params import DEFAULT_PARAMS, Params
 
 Panel = dict[str, Any]
@@ -149,7 +148,8 @@ OVERLAYS: dict[str, Params] = {
     "log": {"signal_kind": "log"},
     "vol_scaled": {"signal_kind": "vol_scaled", "vol_scaled_clip": 1.7},
     "vol_scaled_unbounded": {"signal_kind": "vol_scaled", "vol_scaled_clip": 0.0},
-    "rank": {"signal_combine": "rank"},
+    # Weights of many digits: sums of ranks that tie would be put in order by their rounding.
+    "rank": {"signal_combine": "rank", "lookback_weights": [0.5317, 0.3079, 0.1604]},
     "skip": {"skip_bars": 2},
     "robust": {"standardise": "robust"},
     "rank_normal": {"standardise": "rank_normal"},
@@ -219,7 +219,12 @@ OVERLAYS: dict[str, Params] = {
     "meta": {"meta_enabled": True},
     "tranches": {"tranches": 3},
     "slow_tranches": {"tranches": 4, "rebalance_bars": 2, "rebalance_offset_bars": 1},
-    "tight_gross": {"gross_hard_cap_x": 1.1, "net_cap_frac": 0.02},
+    "tight_gross": {
+        "gross_hard_cap_x": 1.1,
+        "net_cap_frac": 0.02,
+        "vol_target_enabled": True,
+        "vol_target_ann_frac": 5.0,
+    },
     "wide_k": {"k_frac": 0.5, "k_max": 50, "k_min": 9},
     "daily": {"rebalance_bars": 6, "rebalance_offset_bars": 4},
 }

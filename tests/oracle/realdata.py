@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-
 from tests.oracle.markets import ALIVE_MS, FIELDS
 
 PRICES = ("open", "high", "low", "close")
@@ -22,9 +21,7 @@ def read_candles(path: Path, bar_ms: int) -> pl.DataFrame:
     )
     usdt = "quote_volume" if "quote_volume" in frame.columns else None
     volume = pl.col(usdt) if usdt else pl.col("volume") * pl.col("close")
-    return frame.filter(sound).select(
-        "symbol", *PRICES, close_ms=pl.col("ts") + bar_ms, volume_usdt=volume
-    )
+    return frame.filter(sound).select("symbol", *PRICES, close_ms=pl.col("ts") + bar_ms, volume_usdt=volume)
 
 
 def read_funding(path: Path, bar_ms: int) -> pl.DataFrame:
@@ -37,6 +34,11 @@ def read_funding(path: Path, bar_ms: int) -> pl.DataFrame:
         .group_by("symbol", close_ms=close)
         .agg(funding_frac=pl.col("rate").sum())
     )
+
+
+def first_close_ms(candles: pl.DataFrame) -> int:
+    """Close of the oldest bar."""
+    return int(candles.select(pl.col("close_ms").min()).item())
 
 
 def build_panel(
@@ -56,10 +58,10 @@ def build_panel(
     place = {symbol: i for i, symbol in enumerate(symbols)}
     for name in FIELDS:
         panel[name] = np.full((rows, len(symbols)), np.nan)
-    frames = [(candles, (*PRICES, "volume_usdt"))]
+    frames = [(candles, [*PRICES, "volume_usdt"])]
     if funding is not None:
         known = funding.filter(inside & pl.col("symbol").is_in(symbols))
-        frames.append((known, ("funding_frac",)))
+        frames.append((known, ["funding_frac"]))
     for frame, names in frames:
         t = (frame["close_ms"].to_numpy() - start_ms) // bar_ms
         i = np.array([place[symbol] for symbol in frame["symbol"]], dtype=np.int64)

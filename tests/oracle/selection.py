@@ -31,18 +31,25 @@ class Choice:
             SHORT: sorted(names, key=lambda i: (self.s[i], i)),
         }
 
+    @property
+    def signed(self) -> bool:
+        """Whether a leg asks for the sign of the score."""
+        return bool(self.now.params["market_neutral"] or self.now.mixing)
+
     def best(self, side: int, ranks: int | None = None) -> list[int]:
-        """Names of the side's own half, best first; one in both halves is in the upper alone."""
+        """Names of the side's own half, best first.
+
+        Ties may put a name into both halves: its sign decides, or, where none is asked for, it
+        belongs to the upper one.
+        """
         half = len(self.now.eligible) // 2
         upper = self.order[LONG][:half]
         own = self.order[side][: half if ranks is None else min(half, ranks)]
-        return own if side == LONG else [i for i in own if i not in upper]
+        return own if side == LONG or self.signed else [i for i in own if i not in upper]
 
     def sign_is_right(self, i: int, side: int) -> bool:
         """Whether a score of this sign may stand on this side."""
-        if not (self.now.params["market_neutral"] or self.now.mixing):
-            return True
-        return SIGN[side] * self.s[i] > 0.0
+        return not self.signed or SIGN[side] * self.s[i] > 0.0
 
 
 def held_on(now: Moment, i: int, side: int, state: dict[str, Any]) -> bool:
@@ -149,6 +156,8 @@ def enter_next(choice: Choice, side: int, walk: list[int]) -> bool:
     now = choice.now
     while walk and len(choice.legs[side]) < choice.k:
         i = walk.pop(0)
+        if i in choice.legs[LONG] or i in choice.legs[SHORT]:
+            continue
         if not choice.sign_is_right(i, side):
             now.reason[i] = "wrong_sign"
         elif SIGN[side] * choice.z[i] < entry_threshold(now, i):
@@ -165,8 +174,14 @@ def enter_next(choice: Choice, side: int, walk: list[int]) -> bool:
 
 
 def enter(choice: Choice) -> None:
-    """Fill free slots in turns, long first; a side without a candidate is skipped."""
+    """Fill free slots: each side on its own, or, where entries are counted, in turns."""
     walks = {side: choice.best(side) for side in (LONG, SHORT)}
+    counted = choice.now.params["entries_per_decision_max"] or choice.now.params["positions_max"]
+    if not counted:
+        for side in (LONG, SHORT):
+            while enter_next(choice, side, walks[side]):
+                pass
+        return
     going = True
     while going:
         long = enter_next(choice, LONG, walks[LONG])

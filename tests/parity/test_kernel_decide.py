@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from tests.oracle import core, loop, markets, realdata
 from tests.oracle.compare import check_decision
 
@@ -68,7 +67,7 @@ def test_twins_among_the_names():
 def test_real_hours(shared, proof):
     candles = realdata.read_candles(shared / "data/binance_perp_1h_29sym_to2024.parquet", 3_600_000)
     funding = realdata.read_funding(shared / "data/funding_binance_b_to2024.parquet", 3_600_000)
-    first = int(candles["close_ms"].min())
+    first = realdata.first_close_ms(candles)
     for k in range(20 if proof else 2):
         start = first + (2_000 + 700 * k) * 3_600_000
         panel = realdata.build_panel(candles, 3_600_000, start, 260, funding)

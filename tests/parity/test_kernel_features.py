@@ -2,16 +2,15 @@
 
 import numpy as np
 import pytest
-
 from tests.oracle import core, markets, realdata
 from tests.oracle.compare import check_features
 from tests.oracle.features import features
-from tests.oracle.params import DAY_MS
+from tests.oracle.params import DAY_MS, DEFAULT_PARAMS
 
 pytestmark = pytest.mark.skipif(not core.READY, reason="the core's decision functions are not built")
 
-ALL_ON = ("rank", "top_n", "beta_neutral", "dispersion_k", "risk", "adv", "regime", "adx")
-ALL_ON += ("majors", "breakout", "vol_regime", "funding", "router", "halve", "vol_target")
+ALL_ON = ["rank", "top_n", "beta_neutral", "dispersion_k", "risk", "adv", "regime", "adx"]
+ALL_ON += ["majors", "breakout", "vol_regime", "funding", "router", "halve", "vol_target"]
 
 
 def check(panel, params):
@@ -72,9 +71,9 @@ def test_the_default_windows_on_real_hours(shared, proof):
     params = markets.make_params(*ALL_ON)
     for name in markets.SMALL:
         if name.endswith("_bars") or name == "lookback_weights":
-            params[name] = markets.DEFAULT_PARAMS[name]
+            params[name] = DEFAULT_PARAMS[name]
     params["majors"] = ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
-    first = int(candles["close_ms"].min())
+    first = realdata.first_close_ms(candles)
     for k in range(12 if proof else 1):
         start = first + (3_000 + 1_200 * k) * 3_600_000
         panel = realdata.build_panel(candles, 3_600_000, start, 950, funding)
@@ -85,7 +84,7 @@ def test_the_default_windows_on_real_hours(shared, proof):
 
 def test_real_days_with_listings(shared, proof):
     candles = realdata.read_candles(shared / "data/bybit_perp_1d_to2024.parquet", DAY_MS)
-    first = int(candles["close_ms"].min())
+    first = realdata.first_close_ms(candles)
     params = markets.make_params(*ALL_ON, bar_ms=DAY_MS, majors=["BTCUSDT", "ETHUSDT"])
     for k in range(8 if proof else 1):
         start = first + (250 + 120 * k) * DAY_MS

@@ -5,7 +5,6 @@ from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, settings
-
 from tests.oracle import core, decision, features
 
 settings.register_profile(

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from tests.oracle import core, loop, markets
 
 pytestmark = pytest.mark.skipif(not core.READY, reason="the core's decision functions are not built")
 
 ROOT = Path(__file__).resolve().parents[2]
-ON = ("rank", "top_n", "beta_neutral", "dispersion_k", "risk", "adv", "regime", "adx", "majors")
-ON += ("breakout", "vol_regime", "funding", "router", "vol_target")
+ON = ["rank", "top_n", "beta_neutral", "dispersion_k", "risk", "adv", "regime", "adx", "majors"]
+ON += ["breakout", "vol_regime", "funding", "router", "vol_target"]
 
 
 def same_bits(one, other):

@@ -10,6 +10,7 @@
 
 pub mod book;
 pub mod error;
+pub mod features;
 pub mod lanes;
 pub mod panel;
 pub mod params;

@@ -93,6 +93,8 @@ impl<'py> RowArrays<'py> {
         let mut fields = Vec::with_capacity(ROW_FIELDS.len());
         for name in ROW_FIELDS {
             let array: Option<PyReadonlyArray1<'py, f64>> = optional(dict, name)?;
+            // An empty array says the same as a missing one: no rule needs the feature.
+            let array = array.filter(|array| !array.as_array().is_empty());
             if let Some(array) = &array {
                 length(name, slice1("row", array)?.len(), symbols)?;
             }

@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 from xsmom.domain.panel import CELL_FIELDS, Panel
 from xsmom.domain.panel_hash import BLOCKS, canonical_rows, join_digests, raw_bytes
 from xsmom.domain.stamps import format_ms
-from xsmom.errors import DataError
+from xsmom.errors import DataError, OutputError, XsmomError
 
 MAGIC = b"XSMPANEL"
 VERSION = 1
@@ -116,7 +116,7 @@ class PanelWriter:
     def __enter__(self) -> Self:
         """Make the temporary file and write the listing dates."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        with _telling(self._path):
+        with _telling(self._path, OutputError):
             self._file = os.open(self._temporary, flags, 0o666)
         try:
             for name, stamps in self._dates.items():
@@ -160,7 +160,7 @@ class PanelWriter:
 
     def _put(self, data: bytes | memoryview, offset: int) -> None:
         rest = memoryview(data)
-        with _telling(self._path):
+        with _telling(self._path, OutputError):
             while rest:
                 written = os.pwrite(self._file, rest, offset)
                 rest, offset = rest[written:], offset + written
@@ -173,7 +173,7 @@ class PanelWriter:
         content = join_digests(header.symbols, header.bar_ms, header.first_close_ms, header.bars, digests)
         blocks = [{**vars(block), "sha256": sha} for block, sha in zip(header.blocks, digests, strict=True)]
         self._put(_pack({**vars(header), "hash": content, "blocks": blocks}), 0)
-        with _telling(self._path):
+        with _telling(self._path, OutputError):
             os.fsync(self._file)
             os.replace(self._temporary, self._path)  # noqa: PTH105  beside fsync, in one idiom
             folder = os.open(self._path.parent, os.O_RDONLY)
@@ -191,7 +191,7 @@ class PanelWriter:
 
 def read_header(path: Path) -> PanelHeader:
     """Read and check the header of a panel file, not its cells."""
-    with _telling(path), path.open("rb") as file:
+    with _telling(path, DataError), path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         prefix = file.read(_PREFIX.size)
         header_bytes = _check_prefix(path, prefix)
@@ -209,7 +209,7 @@ def read_header(path: Path) -> PanelHeader:
 
 def map_blocks(path: Path, header: PanelHeader) -> dict[str, NDArray[Any]]:
     """Give the arrays of a panel file as read-only views of the mapped file."""
-    with _telling(path), path.open("rb") as file:
+    with _telling(path, DataError), path.open("rb") as file:
         if os.fstat(file.fileno()).st_size < header.file_bytes:
             # Views beyond the end would kill the process with SIGBUS, not with an exception.
             raise DataError(f"{path} became shorter while it was opened: open it again")
@@ -291,11 +291,11 @@ def _parse(path: Path, text: bytes) -> PanelHeader:
     return header
 
 
-class _telling:  # noqa: N801  reads as a verb: `with _telling(path):`
+class _telling:  # noqa: N801  reads as a verb: `with _telling(path, DataError):`
     """Turns what the operating system refuses into one sentence with the file's name."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, kind: type[XsmomError]) -> None:
+        self._path, self._kind = path, kind
 
     def __enter__(self) -> None:
         """Nothing to prepare."""
@@ -306,4 +306,4 @@ class _telling:  # noqa: N801  reads as a verb: `with _telling(path):`
         """Translate an OSError."""
         if isinstance(error, OSError):
             reason = (error.strerror or str(error)).lower()
-            raise DataError(f"{self._path}: {reason}") from error
+            raise self._kind(f"{self._path}: {reason}") from error

@@ -25,7 +25,7 @@ def test_stamps_read_as_utc(at_ms: int, text: str) -> None:
 
 def test_seconds_are_refused() -> None:
     hours_s = 1_704_067_200 + 3_600 * np.arange(3)
-    with pytest.raises(DataError, match="ts looks like seconds .*: multiply it by 1000"):
+    with pytest.raises(DataError, match=r"ts looks like seconds .*: multiply it by 1000"):
         refuse_seconds("ts", hours_s, 3_600)
 
 

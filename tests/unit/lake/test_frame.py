@@ -188,7 +188,7 @@ REFUSED: list[tuple[str, pl.DataFrame, str]] = [
     ),
     (
         "a stray stamp",
-        pl.concat([long(bars=200, names="ABC"), long(bars=1).with_columns(ts=pl.lit(HOUR_MS, pl.Int64)).head(1)]),
+        pl.concat([long(bars=200, names="ABC"), long(bars=1, names="A", ts=pl.lit(HOUR_MS, pl.Int64))]),
         "A has a bar at 1970-01-01 02:00Z, far from all others: the grid would hold",
     ),
 ]  # fmt: skip

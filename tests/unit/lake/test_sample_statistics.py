@@ -32,7 +32,8 @@ def ranked(values: Floats) -> Floats:
     order = np.argsort(np.argsort(np.where(np.isnan(values), np.inf, values), axis=1), axis=1).astype(float)
     count = np.isfinite(values).sum(axis=1, keepdims=True)
     centred = np.where(np.isfinite(values), order - (count - 1) / 2, 0.0)
-    return centred / np.sqrt((count * count - 1) / 12)
+    unit: Floats = centred / np.sqrt((count * count - 1) / 12)
+    return unit
 
 
 def daily_ic(panel: Panel, look_back_days: int = 14) -> Floats:

@@ -283,10 +283,12 @@ def _parse(path: Path, text: bytes) -> PanelHeader:
         header = PanelHeader(**fields)
         names = tuple(block.name for block in header.blocks)
         sizes = [8 * len(header.symbols) * (header.bars if name in CELL_FIELDS else 1) for name in names]
+        numbers = [header.bars, header.bar_ms, header.first_close_ms, *(b.offset for b in header.blocks)]
         fits = names == BLOCKS and sizes == [block.nbytes for block in header.blocks]
+        fits = fits and all(type(number) is int for number in numbers) and min(header.bars, header.bar_ms) > 0
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path} has a header that cannot be understood ({error}): write it again") from error
-    if not fits or any(block.dtype not in _DTYPES or block.offset % 8 for block in header.blocks):
+    if not fits or any(b.dtype not in _DTYPES or b.offset % 8 or b.offset < 0 for b in header.blocks):
         raise DataError(f"{path} has a header whose blocks do not fit its size: write it again")
     return header
 

@@ -6,7 +6,9 @@
 
 mod arrays;
 mod build;
+mod decide;
 mod enter;
+mod features;
 mod panel;
 mod params;
 mod simulate;
@@ -31,5 +33,10 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(stats::psr, module)?)?;
     module.add_function(wrap_pyfunction!(stats::min_track_record, module)?)?;
     module.add_function(wrap_pyfunction!(stats::expected_max, module)?)?;
+    module.add_function(wrap_pyfunction!(decide::decide, module)?)?;
+    module.add_function(wrap_pyfunction!(decide::reasons, module)?)?;
+    module.add_function(wrap_pyfunction!(features::features, module)?)?;
+    module.add_function(wrap_pyfunction!(features::features_last, module)?)?;
+    module.add_function(wrap_pyfunction!(features::warmup_bars, module)?)?;
     Ok(())
 }

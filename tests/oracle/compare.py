@@ -1,0 +1,59 @@
+"""When two programs agree."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tests.oracle.loop import Step
+
+Array = NDArray[np.float64]
+
+RELATIVE = 1e-9
+# A difference of nearly equal numbers has an error of its operands' size: the size of one of them.
+OPERAND = {
+    "score": 1e-3,
+    "moves": 1e-3,
+    "trend": 1e-2,
+    "sigma": 1e-4,
+    "slope_bps_day": 1e2,
+    "adx": 1.0,
+    "beta": 1.0,
+    "implied_corr": 1.0,
+    "router_dispersion_bps": 1.0,
+    "funding_frac": 1e-6,
+}
+
+
+def check_features(found: dict[str, Array], wanted: dict[str, Array]) -> None:
+    """The same names are known, and their values agree to nine digits."""
+    lacking = set(wanted) - {name for name, x in found.items() if np.size(x)}
+    assert not lacking, f"the core gives no {sorted(lacking)}"
+    for name, want in wanted.items():
+        got = found[name]
+        assert got.shape == want.shape, f"{name}: {got.shape} against {want.shape}"
+        unlike = np.argwhere(np.isnan(got) != np.isnan(want))
+        assert not len(unlike), f"{name} is known to one only at {unlike[:5].tolist()}"
+        np.testing.assert_allclose(
+            got, want, rtol=RELATIVE, atol=RELATIVE * OPERAND.get(name, 0.0), err_msg=name
+        )
+
+
+def check_decision(
+    step: Step, found: tuple[Array, list[str], dict[str, Any]], symbols: tuple[str, ...]
+) -> None:
+    """The same weights, reasons and state as the step that the twin took."""
+    weights, reasons, after = found
+    where = f"bar {step.t}"
+    unlike = [
+        (symbols[i], got, want, float(weights[i]), float(step.weights[i]))
+        for i, (got, want) in enumerate(zip(reasons, step.reasons, strict=True))
+        if got != want or not abs(weights[i] - step.weights[i]) <= RELATIVE
+    ]
+    assert not unlike, f"{where}: (symbol, reason, twin's reason, weight, twin's weight) {unlike}"
+    for name in ("member", "awaiting_reentry"):
+        np.testing.assert_array_equal(after[name], step.after[name], err_msg=f"{where} {name}")
+    np.testing.assert_allclose(
+        after["tranche_weight"], step.after["tranche_weight"], atol=RELATIVE, err_msg=where
+    )
+    assert after["router_called"] == step.after["router_called"], where
+    assert abs(after["router_mix"] - step.after["router_mix"]) <= RELATIVE, where

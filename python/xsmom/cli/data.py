@@ -24,10 +24,8 @@ def data() -> None:
 
 
 @app.command()
-def sample(  # noqa: PLR0917  typer reads them as options; nobody calls it by position
-    out: Annotated[Path, typer.Option("--out", metavar="PATH", help="Panel file to write.")] = Path(
-        "sample.panel"
-    ),
+def sample(
+    out: Annotated[Path, typer.Option("--out", metavar="PATH", help="Panel file to write.")] = Path("sample.panel"),
     symbols: Annotated[int, typer.Option(help="Number of names, BTC and ETH among them.")] = 40,
     days: Annotated[float, typer.Option(help="Length of the market in days.")] = 365.0,
     timeframe: Annotated[str, typer.Option(help="Length of a bar: 15m, 1h, 4h, 1d.")] = "1h",
@@ -52,7 +50,7 @@ def sample(  # noqa: PLR0917  typer reads them as options; nobody calls it by po
     from xsmom.lake.panel_file import read_header
     from xsmom.lake.sample import SampleMarket
 
-    if not 0 < days < 100_000:  # noqa: PLR2004  NaN and infinity fail it too
+    if not 0 < days < 100_000:
         raise DataError(f"a market of {days} days cannot be made: ask for more than 0, below 100,000")
     if out.exists() and not force:
         raise OutputError(f"{out} is there already: give --force to replace it, or another --out")
@@ -66,9 +64,7 @@ def sample(  # noqa: PLR0917  typer reads them as options; nobody calls it by po
 @app.command()
 def info(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A panel file.")],
-    verify: Annotated[
-        bool, typer.Option("--verify", help="Read it all: hash each block, check each cell.")
-    ] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Read it all: hash each block, check each cell.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Say what a panel file holds: size, time span, symbols, origin, content hash.
@@ -114,7 +110,7 @@ def _show(path: Path, header: Any, as_json: bool, *, verified: bool) -> None:
         print_json({**document, **counts, "file_bytes": header.file_bytes, "verified": verified})
         return
     span = f"{format_ms(header.first_close_ms)} to {format_ms(header.last_close_ms)} (closes)"
-    some = ", ".join(header.symbols[:6]) + (", ..." if len(header.symbols) > 6 else "")  # noqa: PLR2004  one line
+    some = ", ".join(header.symbols[:6]) + (", ..." if len(header.symbols) > 6 else "")
     rows = [
         ("label", header.label or "none"),
         ("bars", f"{header.bars:,} of {format_timeframe(header.bar_ms)}"),

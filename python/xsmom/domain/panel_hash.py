@@ -44,9 +44,7 @@ def hash_panel(panel: PanelLike) -> str:
     return join_digests(panel.symbols, panel.bar_ms, int(panel.close_ms[0]), len(panel.close_ms), digests)
 
 
-def join_digests(
-    symbols: Sequence[str], bar_ms: int, first_close_ms: int, bars: int, digests: Sequence[str]
-) -> str:
+def join_digests(symbols: Sequence[str], bar_ms: int, first_close_ms: int, bars: int, digests: Sequence[str]) -> str:
     """Join the digests of the blocks, in their order, to the hash of the panel."""
     head = {
         "content": "xsmom panel 1",

@@ -102,9 +102,7 @@ class PanelWriter:
         provenance: Mapping[str, Any] | None = None,
     ) -> None:
         blocks = _lay_out(symbols, bars, label, provenance or {})
-        self._header = PanelHeader(
-            bars, bar_ms, first_close_ms, symbols, label, provenance or {}, _NO_DIGEST, blocks
-        )
+        self._header = PanelHeader(bars, bar_ms, first_close_ms, symbols, label, provenance or {}, _NO_DIGEST, blocks)
         self._dates = {"listed_ms": listed_ms, "delisted_ms": delisted_ms}
         self._digests = {block.name: hashlib.sha256() for block in blocks}
         self._places = {block.name: block.offset for block in blocks}
@@ -235,9 +233,7 @@ def verify_blocks(path: Path, header: PanelHeader, arrays: Mapping[str, NDArray[
         raise DataError(f"{path}: the content hash does not fit the blocks: write the file again")
 
 
-def _lay_out(
-    symbols: tuple[str, ...], bars: int, label: str, provenance: Mapping[str, Any]
-) -> tuple[Block, ...]:
+def _lay_out(symbols: tuple[str, ...], bars: int, label: str, provenance: Mapping[str, Any]) -> tuple[Block, ...]:
     """Place the blocks behind a header whose length is known before its digests are."""
     sizes = [
         (name, *(("f8", 8 * bars * len(symbols)) if name in CELL_FIELDS else ("i8", 8 * len(symbols))))

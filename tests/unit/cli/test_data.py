@@ -21,10 +21,7 @@ def run(*arguments: str | Path) -> int:
 
 
 def test_a_sample_is_written_and_told(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert (
-        run("sample", "--out", path, "--symbols", "5", "--days", "10", "--timeframe", "4h", "--seed", "3")
-        == 0
-    )
+    assert run("sample", "--out", path, "--symbols", "5", "--days", "10", "--timeframe", "4h", "--seed", "3") == 0
     told = capsys.readouterr()
     panel = Panel.open(path, verify=True)
     assert panel.hash == SampleMarket(symbols=5, bars=60, bar_ms=14_400_000, seed=3).build().hash
@@ -39,12 +36,7 @@ def test_a_sample_is_written_and_told(path: Path, capsys: pytest.CaptureFixture[
 
 
 def test_every_option_reaches_the_market(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert (
-        run(
-            "sample", "--out", path, "--symbols", "9", "--days", "2.5", "--momentum", "0", "--drama", "--json"
-        )
-        == 0
-    )
+    assert run("sample", "--out", path, "--symbols", "9", "--days", "2.5", "--momentum", "0", "--drama", "--json") == 0
     told = json.loads(capsys.readouterr().out)
     assert told["bars"] == 60
     assert told["provenance"]["momentum"] == 0
@@ -56,10 +48,7 @@ def test_every_option_reaches_the_market(path: Path, capsys: pytest.CaptureFixtu
 def test_nothing_is_overwritten_unasked(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path.write_text("precious")
     assert run("sample", "--out", path, "--days", "1") != 0
-    assert (
-        capsys.readouterr().err
-        == f"xsmom: {path} is there already: give --force to replace it, or another --out\n"
-    )
+    assert capsys.readouterr().err == f"xsmom: {path} is there already: give --force to replace it, or another --out\n"
     assert path.read_text() == "precious"
     assert run("sample", "--out", path, "--days", "1", "--force") == 0
     assert Panel.open(path).bars == 24

@@ -186,9 +186,7 @@ def test_a_slice_outside_is_refused(t0: int, t1: int) -> None:
         make().slice(t0, t1)
 
 
-@pytest.mark.parametrize(
-    ("t", "bars", "closes"), [(5, 2, [5, 6]), (0, 1, [1]), (1, 99, [1, 2]), (3, 4, [1, 2, 3, 4])]
-)
+@pytest.mark.parametrize(("t", "bars", "closes"), [(5, 2, [5, 6]), (0, 1, [1]), (1, 99, [1, 2]), (3, 4, [1, 2, 3, 4])])
 def test_a_window_ends_with_the_deciding_bar(t: int, bars: int, closes: list[float]) -> None:
     assert make().window(t, bars).close[:, 0].tolist() == closes
 

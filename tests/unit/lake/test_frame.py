@@ -116,9 +116,7 @@ def test_funding_and_dates_come_along() -> None:
 def test_a_row_of_nothing_is_an_absent_bar() -> None:
     blank = pl.col("ts") == OPEN_MS + HOUR_MS
     fields = ("open", "high", "low", "close", "volume_usdt")
-    frame = long().with_columns(
-        pl.when(blank).then(None).otherwise(pl.col(name)).alias(name) for name in fields
-    )
+    frame = long().with_columns(pl.when(blank).then(None).otherwise(pl.col(name)).alias(name) for name in fields)
     assert np.isnan(Panel.from_frame(frame).close[1]).all()
 
 
@@ -194,9 +192,7 @@ REFUSED: list[tuple[str, pl.DataFrame, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("frame", "sentence"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED]
-)
+@pytest.mark.parametrize(("frame", "sentence"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
 def test_each_trap_is_one_sentence(frame: pl.DataFrame, sentence: str) -> None:
     with pytest.raises(DataError, match=sentence) as refused:
         Panel.from_frame(frame)
@@ -212,9 +208,7 @@ def test_duplicates_that_differ_are_refused_whatever_was_asked() -> None:
     alike = pl.concat([long(), long().tail(2)])
     assert Panel.from_frame(alike, duplicates="first").hash == Panel.from_frame(long()).hash
     differing = pl.concat([alike, long().with_columns(volume_usdt=pl.lit(7.0)).head(1)])
-    with pytest.raises(
-        DataError, match="A has the bar that closes at 2024-01-01 01:00Z twice, with different"
-    ):
+    with pytest.raises(DataError, match="A has the bar that closes at 2024-01-01 01:00Z twice, with different"):
         Panel.from_frame(differing, duplicates="first")
     with pytest.raises(DataError, match="duplicates='last' is not known"):
         Panel.from_frame(long(), duplicates="last")  # type: ignore[arg-type]

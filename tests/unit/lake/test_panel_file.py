@@ -253,9 +253,7 @@ def patch(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
         (lambda header: header.update(bar_ms=1), "the content hash does not fit"),
     ],
 )
-def test_a_header_that_lies_is_refused(
-    path: Path, change: Callable[[dict[str, Any]], None], sentence: str
-) -> None:
+def test_a_header_that_lies_is_refused(path: Path, change: Callable[[dict[str, Any]], None], sentence: str) -> None:
     make().save(path)
     patch(path, change)
     with pytest.raises(DataError, match=sentence):

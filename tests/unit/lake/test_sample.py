@@ -22,26 +22,20 @@ def test_a_seed_is_a_market() -> None:
     """The hash is pinned: a change of the model must be meant, and raises MODEL."""
     market = SampleMarket(symbols=12, bars=1_500, seed=7)
     assert (
-        market.build().hash
-        == market.build().hash
-        == "c5e1fc16484bf7603e671dbea596801de7ac01f7ad66913e67bca4be6fc2c16a"
+        market.build().hash == market.build().hash == "c5e1fc16484bf7603e671dbea596801de7ac01f7ad66913e67bca4be6fc2c16a"
     )
     assert SampleMarket(symbols=12, bars=1_500, seed=8).build().hash != market.build().hash
 
 
 def test_another_process_makes_the_same_bytes() -> None:
-    code = (
-        "from xsmom.lake.sample import SampleMarket as S; print(S(symbols=5, bars=300, seed=3).build().hash)"
-    )
+    code = "from xsmom.lake.sample import SampleMarket as S; print(S(symbols=5, bars=300, seed=3).build().hash)"
     answer = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert answer.stdout.strip() == SampleMarket(symbols=5, bars=300, seed=3).build().hash
 
 
-@pytest.mark.parametrize(
-    "changed", [{}, {"drama": True}, {"churn": False}, {"bar_ms": DAY_MS}, {"bar_ms": 900_000}]
-)
+@pytest.mark.parametrize("changed", [{}, {"drama": True}, {"churn": False}, {"bar_ms": DAY_MS}, {"bar_ms": 900_000}])
 @pytest.mark.parametrize("bars", [1, 1_023, 1_024, 1_025, 2_500])
 def test_a_longer_market_begins_with_the_shorter(changed: dict[str, Any], bars: int) -> None:
     whole = SampleMarket(symbols=9, bars=3_000, **changed).build()

@@ -9,6 +9,7 @@ use crate::row::FeatureRow;
 use crate::universe::{Roll, SIGMA_MIN, load};
 
 mod normal;
+pub(crate) mod power;
 pub(crate) mod ranks;
 mod standardise;
 
@@ -102,12 +103,8 @@ pub fn cross_section(
 fn standardise(cross: &mut Cross, x: &[f64], n: usize, how: Standardise, clip: f64) -> bool {
     match how {
         Standardise::Z => standardise::by_deviation(&mut cross.z, x, n, clip),
-        Standardise::Robust => {
-            standardise::by_median(&mut cross.z, x, &mut cross.sorted, clip)
-        }
-        Standardise::RankNormal => {
-            standardise::by_rank(&mut cross.z, x, &mut cross.rank, n, clip)
-        }
+        Standardise::Robust => standardise::by_median(&mut cross.z, x, &mut cross.sorted, clip),
+        Standardise::RankNormal => standardise::by_rank(&mut cross.z, x, &mut cross.rank, n, clip),
     }
 }
 
@@ -162,8 +159,7 @@ fn bound(value: f64, limit: f64) -> f64 {
 
 #[inline(always)]
 fn amplify(z: &[f64], s: &mut [f64], n: usize, params: &Params) {
-    s.copy_from_slice(z);
-    lanes::signed_pow_in_place(s, params.signal_power);
+    power::amplify(z, params.signal_power, s);
     if params.redemean {
         let mean = lanes::sum_present(s).0 / n as f64;
         for value in s {

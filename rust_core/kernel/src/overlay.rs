@@ -46,7 +46,10 @@ fn breadth_too_small(scene: Scene<'_>, roll: &Roll, side: Side) -> bool {
     if !p.breadth_enabled {
         return false;
     }
-    let with = lanes::dispatch(|| roll.score.iter().filter(|m| side.sign() * **m > 0.0).count());
+    let with = lanes::dispatch(
+        #[inline(always)]
+        || roll.score.iter().filter(|m| side.sign() * **m > 0.0).count(),
+    );
     let least = match side {
         Side::Long => p.breadth_long_min_frac,
         Side::Short => p.breadth_short_min_frac,
@@ -58,8 +61,7 @@ fn breadth_too_small(scene: Scene<'_>, roll: &Roll, side: Side) -> bool {
 pub(crate) fn own_trend(scene: Scene<'_>, i: usize, side: Side) -> Option<Reason> {
     let (p, row) = (scene.params, scene.row);
     let at_least = |value: f64, least: f64| value >= least;
-    if p.regime_enabled
-        && !at_least(side.sign() * row.slope_bps_day[i], p.regime_slope_min_bps_day)
+    if p.regime_enabled && !at_least(side.sign() * row.slope_bps_day[i], p.regime_slope_min_bps_day)
     {
         return Some(Reason::Regime);
     }

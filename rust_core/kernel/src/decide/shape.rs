@@ -45,12 +45,7 @@ pub(super) fn check(
 
 /// Features that only a switched-on rule needs.
 #[inline]
-fn switched_on(
-    names: usize,
-    row: &FeatureRow<'_>,
-    book: &BookRow<'_>,
-    p: &Params,
-) -> Result<()> {
+fn switched_on(names: usize, row: &FeatureRow<'_>, book: &BookRow<'_>, p: &Params) -> Result<()> {
     let ranked = p.signal_combine == SignalCombine::Rank;
     let slope = p.regime_enabled || p.majors_enabled || p.router_enabled;
     let atr = p.atr_regime_enabled || p.risk_per_trade_frac > 0.0;

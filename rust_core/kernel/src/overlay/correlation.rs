@@ -87,7 +87,11 @@ pub(crate) fn limit(
     columns: &mut Columns,
     reason: &mut [Reason],
 ) {
-    lanes::dispatch(|| columns.fill(scene, legs));
+    legs.closed.fill(false);
+    lanes::dispatch(
+        #[inline(always)]
+        || columns.fill(scene, legs),
+    );
     for side in Side::BOTH {
         match scene.params.correlation_action {
             ClusterAction::Halve => halve(scene, legs, columns, side, reason),
@@ -106,9 +110,8 @@ fn halve(
     columns.order_by_weight(legs, side);
     for (rank, place) in columns.order.iter().enumerate() {
         let place = *place as usize;
-        let follows = |larger: &u32| {
-            columns.linked(*larger as usize, place, scene.params.correlation_max)
-        };
+        let follows =
+            |larger: &u32| columns.linked(*larger as usize, place, scene.params.correlation_max);
         if columns.order[..rank].iter().any(follows) {
             legs.weight[place] *= 0.5;
             legs.closed[place] = true;

@@ -66,7 +66,10 @@ fn vol_target(scene: Scene<'_>, legs: &Legs, variance: &mut Variance) -> f64 {
         return 1.0;
     }
     variance.book.fill(0.0);
-    lanes::dispatch(|| gather(variance, returns, names, legs));
+    lanes::dispatch(
+        #[inline(always)]
+        || gather(variance, returns, names, legs),
+    );
     let n = window as f64;
     let mean = lanes::sum(&variance.book) / n;
     let of_book = lanes::sum_sq_from(&variance.book, mean) / (n - 1.0);
@@ -76,8 +79,7 @@ fn vol_target(scene: Scene<'_>, legs: &Legs, variance: &mut Variance) -> f64 {
         let own = ((sum_sq - sum * sum / n) / (n - 1.0)).max(0.0);
         diagonal += legs.weight[place] * legs.weight[place] * own;
     }
-    let shrunk =
-        (1.0 - p.vol_target_shrink_frac) * of_book + p.vol_target_shrink_frac * diagonal;
+    let shrunk = (1.0 - p.vol_target_shrink_frac) * of_book + p.vol_target_shrink_frac * diagonal;
     let sigma = (scene.facts.bars_year() * shrunk).sqrt();
     if sigma > 0.0 {
         (p.vol_target_ann_frac / sigma).clamp(p.vol_target_scale_min, p.vol_target_scale_max)

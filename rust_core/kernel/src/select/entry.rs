@@ -39,7 +39,8 @@ impl<'a> Gate<'a> {
             && !self.any_awaiting
             && !(p.regime_enabled || p.adx_enabled || p.breakout_enabled);
         let one_threshold = p.hold_zscore_min == p.entry_zscore_min && !p.atr_regime_enabled;
-        let no_limit = p.rank_buffer == 0 && p.entries_per_decision_max == 0 && p.positions_max == 0;
+        let no_limit =
+            p.rank_buffer == 0 && p.entries_per_decision_max == 0 && p.positions_max == 0;
         no_rule && one_threshold && no_limit && self.field.signed() && !self.field.mixing
     }
 

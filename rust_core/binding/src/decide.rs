@@ -259,7 +259,8 @@ fn read_state(
     Ok(state)
 }
 
-fn write_state(
+/// A decision's state as a dictionary.
+pub(crate) fn write_state(
     py: Python<'_>,
     state: DecisionState,
     symbols: usize,

@@ -79,7 +79,8 @@ def eligible_names(panel: Panel, row: Fields, params: Fields, state: Fields) -> 
         passed &= row["dollar_volume_usdt"] >= p["dollar_volume_min_usdt"]
     if p["universe_top_n"] > 0:
         passed &= state["member"]
-    return passed & has_history(row, params) & (row["sigma"] > SIGMA_MIN)
+    passed &= has_history(row, params) & (row["sigma"] > SIGMA_MIN)
+    return np.asarray(passed)
 
 
 def has_history(row: Fields, params: Fields) -> NDArray[np.bool_]:
@@ -91,7 +92,7 @@ def has_history(row: Fields, params: Fields) -> NDArray[np.bool_]:
         known &= ~np.isnan(row["beta"])
     if params["router_enabled"]:
         known &= ~np.isnan(row["trend"])
-    return known
+    return np.asarray(known)
 
 
 def cross_section(row: Fields, eligible: NDArray[np.bool_], params: Fields, state: Fields) -> CrossSection:

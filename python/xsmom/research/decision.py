@@ -96,7 +96,7 @@ def hold_alone(decision: Decision, symbol: str, held: Held) -> Decision:
         "awaiting_reentry": np.zeros((names, 2), dtype=bool),
     }
     book = blank_book(decision, alone)
-    weights, codes, after = decide(decision.row, book, state, Params(**params), decision.panel)
+    weights, codes, after = decide(dict(decision.row), book, state, Params(**params), decision.panel)
     return Decision(
         panel=decision.panel,
         params=params,
@@ -180,8 +180,7 @@ def find_symbol(panel: Panel, symbol: str) -> int:
     nearest = panel.symbols[upper.index(near[0])] if near else panel.symbols[0]
     some = ", ".join(panel.symbols[:_SYMBOLS_TOLD]) + (", ..." if len(panel.symbols) > _SYMBOLS_TOLD else "")
     raise DataError(
-        f"{symbol} is not in the panel; the nearest name is {nearest} "
-        f"(its {len(panel.symbols)} symbols: {some})"
+        f"{symbol} is not in the panel; the nearest name is {nearest} (its {len(panel.symbols)} symbols: {some})"
     )
 
 
@@ -189,7 +188,9 @@ def _too_short(panel: Panel, cut: Panel, core: Params) -> str:
     at = format_ms(int(cut.close_ms[-1]))
     needed = warmup_bars(core)
     if cut.bars >= needed:
-        return f"no name has the history for a score at {at}, though {cut.bars} bars are there: look at the panel's gaps"
+        return (
+            f"no name has the history for a score at {at}, though {cut.bars} bars are there: look at the panel's gaps"
+        )
     more = f"ask for a time from {format_ms(int(panel.close_ms[0]) + (needed - 1) * panel.bar_ms)} on"
     if panel.bars < needed:
         more = "give a longer panel, or shorter look-backs"

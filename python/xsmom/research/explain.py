@@ -108,10 +108,13 @@ def show_value(value: float | None, unit: str) -> str:
         return "unknown"
     if unit == "time":
         return format_ms(int(value))
+    if unit == "flag":
+        return "yes" if value else "no"
     if unit in {"bars", "rank"}:
         return f"{value:,.0f}"
     forms = {
-        "share": f"{value:+.2%}",
+        "share": f"{value:+.2%}" if value else "0",
+        "frac": f"{value:.2%}",
         "usdt": f"{value:,.0f} USDT",
         "price": f"{value:.6g}",
         "days": f"{value:,.1f} days",
@@ -129,6 +132,11 @@ def show_limit(rung: Rung) -> str:
 def _because(reason: str, rungs: tuple[Rung, ...], decision: Decision, i: int, cross: CrossSection) -> str:
     """The number behind the reason, where one number settled it."""
     failed = next((rung for rung in rungs if rung.rule == reason and rung.passed is False), None)
+    if failed is not None and failed.stage == "size":
+        wanted = next(rung for name in ("scaled", "tranches", "raw") for rung in rungs if rung.rule == name)
+        return (
+            f"It would be {show_value(wanted.value, 'share')}; the {failed.text} is {show_value(failed.value, 'frac')}."
+        )
     if reason == "not_selected" and cross.eligible[i]:
         top, bottom = cross.rank(i, 1), cross.rank(i, -1)
         return f"It ranks {top} from the top and {bottom} from the bottom of {cross.names}; {cross.k} a side are taken."

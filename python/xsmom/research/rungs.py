@@ -1,5 +1,7 @@
-"""The ladder that a name climbs to its target: each rule that was on, its value, its limit, and whether
-it was passed. Four stages, in the order of docs/explanation/decision.md."""
+"""The ladder that a name climbs to its target: each rule that was on, its value, its limit, passed or not.
+
+Four stages, in the order of docs/explanation/decision.md.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from xsmom.domain.panel import NEVER_MS
+from xsmom.domain.panel import NEVER_MS, Floats
 from xsmom.domain.timeframe import DAY_MS
 from xsmom.research.cross_section import (
     SIGMA_MIN,
@@ -22,7 +24,9 @@ from xsmom.research.cross_section import (
 )
 from xsmom.research.decision import Decision, renewed_tranche
 
-Unit: TypeAlias = Literal["", "share", "usdt", "price", "days", "bars", "rank", "time", "bps_day", "scale"]
+Unit: TypeAlias = Literal[
+    "", "flag", "share", "frac", "usdt", "price", "days", "bars", "rank", "time", "bps_day", "scale"
+]
 _HOUR_MS = 3_600_000
 _SIDES = {1: "long", -1: "short"}
 
@@ -51,9 +55,11 @@ def universe_rungs(decision: Decision, i: int) -> Iterator[Rung]:
     if delisted != NEVER_MS:
         yield Rung("universe", "delisted", "delisted", delisted, "time", "after", close_ms, close_ms < delisted)
     if p["universe_exclude"]:
-        yield Rung("universe", "excluded", "not excluded", None, passed=symbol not in p["universe_exclude"])
+        on = symbol in p["universe_exclude"]
+        yield Rung("universe", "excluded", "on the list of excluded", on, "flag", passed=not on)
     if p["universe_include"]:
-        yield Rung("universe", "not_included", "included", None, passed=symbol in p["universe_include"])
+        on = symbol in p["universe_include"]
+        yield Rung("universe", "not_included", "on the list of included", on, "flag", passed=on)
     missing = int(decision.stale_bars[i])
     note = f"absent for {missing} bars" if missing else ""
     yield Rung("universe", "no_data", "close of this bar", close, "price", passed=not np.isnan(close), note=note)
@@ -69,7 +75,7 @@ def universe_rungs(decision: Decision, i: int) -> Iterator[Rung]:
     sigma = float(row["sigma"][i])
     moves = None if np.isnan(sigma) else sigma > SIGMA_MIN
     ann = sigma * bars_year(p) ** 0.5
-    yield Rung("universe", "flat_price", "volatility a year", ann, "share", "above", 0.0, moves)
+    yield Rung("universe", "flat_price", "volatility a year", ann, "frac", "above", 0.0, moves)
 
 
 def _volume_rungs(decision: Decision, i: int) -> Iterator[Rung]:
@@ -159,10 +165,11 @@ def selection_rungs(decision: Decision, i: int, cross: CrossSection) -> Iterator
     if not side:
         return
     word, z, s = _SIDES[side], side * float(cross.z[i]), side * float(cross.s[i])
-    held = is_held(decision, i, side)
+    held = held_weight(decision, i)
     reach = min(cross.k + p["rank_buffer"], cross.names // 2)
-    note = f"stays to rank {reach} with z from {p['hold_zscore_min']:g}" if held else ""
-    yield Rung("selection", "held", f"held {word} before", None, passed=held or None, note=note or "no")
+    note = f"stays to rank {reach} from the {'top' if held > 0 else 'bottom'}, z from {p['hold_zscore_min']:g}"
+    where = "held before" if p["tranches"] == 1 else "held before in this tranche"
+    yield Rung("selection", "held", where, held, "share", note=note if held else "")
     rank = cross.rank(i, side)
     yield Rung("selection", "not_selected", f"rank {word}", rank, "rank", "at most", cross.k, rank <= cross.k)
     if p["market_neutral"] or is_mixing(p, decision.state):
@@ -172,11 +179,11 @@ def selection_rungs(decision: Decision, i: int, cross: CrossSection) -> Iterator
     yield from _entry_rules(decision, i, side, cross)
 
 
-def is_held(decision: Decision, i: int, side: int) -> bool:
-    """Was the name held on this side, as the selection sees it?"""
+def held_weight(decision: Decision, i: int) -> float:
+    """Weight by whose sign the selection counts the name as held."""
     if decision.params["tranches"] == 1:
-        return bool(side * decision.weight_before_frac[i] > 0)
-    return bool(side * decision.state_before["tranche_weight"][renewed_tranche(decision)][i] > 0)
+        return float(decision.weight_before_frac[i])
+    return float(decision.state_before["tranche_weight"][renewed_tranche(decision)][i])
 
 
 def entry_threshold(decision: Decision, i: int) -> float:
@@ -203,8 +210,8 @@ def _entry_rules(decision: Decision, i: int, side: int, cross: CrossSection) -> 
         hour = decision.close_ms // _HOUR_MS % 24
         hours = ", ".join(map(str, p["blackout_hours"]))
         yield Rung(stage, "blackout", "hour, UTC", hour, passed=hour not in p["blackout_hours"], note=f"not {hours}")
-    if decision.state_before["awaiting_reentry"][i][side < 0]:
-        yield Rung(stage, "awaiting_reentry", "left the selection since its stop", None, passed=False)
+    if decision.state_before["awaiting_reentry"][i][int(side < 0)]:
+        yield Rung(stage, "awaiting_reentry", "left the selection since its stop", 0, "flag", passed=False)
     if p["majors_enabled"]:
         columns = [decision.panel.symbols.index(major) for major in p["majors"]]
         against = int((-side * row["slope_bps_day"][columns] >= p["majors_slope_min_bps_day"]).sum())
@@ -213,7 +220,19 @@ def _entry_rules(decision: Decision, i: int, side: int, cross: CrossSection) -> 
     if p["breadth_enabled"]:
         share = float((side * row["score"][cross.eligible] > 0).mean())
         least = p["breadth_long_min_frac" if side > 0 else "breadth_short_min_frac"]
-        yield Rung(stage, "breadth", "names that move its way", share, "share", "at least", least, share >= least)
+        yield Rung(stage, "breadth", "names that move its way", share, "frac", "at least", least, share >= least)
+    yield from _own_trend(decision, i, side)
+    for rule, key, text in (
+        ("throttle", "entries_per_decision_max", "entries in one decision"),
+        ("positions_max", "positions_max", "open positions"),
+    ):
+        if p[key] > 0:
+            full = False if decision.reasons[i] == rule else None
+            yield Rung(stage, rule, text, None, "", "at most", p[key], full)
+
+
+def _own_trend(decision: Decision, i: int, side: int) -> Iterator[Rung]:
+    p, row, stage = decision.params, decision.row, "selection"
     if p["regime_enabled"]:
         slope, least = side * float(row["slope_bps_day"][i]), p["regime_slope_min_bps_day"]
         text = f"slope of its EMA of {p['regime_ema_bars']} bars, counted {_SIDES[side]}"
@@ -224,13 +243,6 @@ def _entry_rules(decision: Decision, i: int, side: int, cross: CrossSection) -> 
     if p["breakout_enabled"]:
         ratio, least = float(row["breakout"][i]), p["breakout_ratio_min"]
         yield Rung(stage, "breakout", "range over the range before", ratio, "", "at least", least, ratio >= least)
-    for rule, key, text in (
-        ("throttle", "entries_per_decision_max", "entries in one decision"),
-        ("positions_max", "positions_max", "open positions"),
-    ):
-        if p[key] > 0:
-            full = False if decision.reasons[i] == rule else None
-            yield Rung(stage, rule, text, None, "", "at most", p[key], full)
 
 
 def size_rungs(decision: Decision, i: int) -> Iterator[Rung]:
@@ -246,20 +258,24 @@ def size_rungs(decision: Decision, i: int) -> Iterator[Rung]:
     if many:
         held = int((tranches[:, i] != 0).sum())
         yield Rung(stage, "tranches", "mean of all tranches", float(wanted[i]), "share", note=f"held by {held}")
-    if decision.weight_frac.any():
-        yield from _scale_rungs(decision, wanted)
+    scale = 1.0
+    for rung in _scale_rungs(decision, wanted) if decision.weight_frac.any() else ():
+        scale *= rung.value or 0.0
+        yield rung
+    if scale != 1.0:
+        yield Rung(stage, "scaled", "weight before limits", scale * float(wanted[i]), "share")
     target = float(decision.weight_frac[i])
     sign = 1 if target > 0 or (target == 0 and wanted[i] >= 0) else -1
     rule, cap = binding_cap(decision, i, sign)
     bound = decision.reasons[i] == rule
     note = "what is above it goes to the names with room"
-    yield Rung(stage, rule, f"cap of a {_SIDES[sign]}", cap, "share", passed=False if bound else None, note=note)
+    yield Rung(stage, rule, f"cap of a {_SIDES[sign]}", cap, "frac", passed=False if bound else None, note=note)
     before = float(decision.weight_before_frac[i])
     yield Rung(stage, "before", "weight before this decision", before, "share")
     yield Rung(stage, "target", "target", target, "share")
 
 
-def _scale_rungs(decision: Decision, wanted: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Iterator[Rung]:
+def _scale_rungs(decision: Decision, wanted: Floats) -> Iterator[Rung]:
     p, row = decision.params, decision.row
     if p["vol_target_enabled"]:
         frozen = np.isin(decision.reasons, ("stale", "operator_hold"))

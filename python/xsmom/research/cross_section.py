@@ -182,7 +182,8 @@ def _combine(row: Fields, at: NDArray[np.int64], params: Fields) -> Floats:
     x = np.zeros(n)
     if n > 1:
         for weight, moves in zip(params["lookback_weights"], row["moves"], strict=True):
-            x += weight * (2 * average_rank(moves[at]) - n - 1) / (n - 1)
+            # In the core's own order of operations: a tie must stay a tie to the last bit.
+            x += weight * ((2 * average_rank(moves[at]) - n - 1) / (n - 1))
     return x
 
 

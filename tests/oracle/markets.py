@@ -102,7 +102,7 @@ def random_panel(
         delisted[dead] = (first_bar + at + int(rng.integers(-4, 2))) * bar_ms
     if rng.random() < 0.6:
         at = int(rng.integers(rows))
-        close[at:, jumps] *= rng.choice([0.02, 30.0])
+        close[at:, jumps] *= rng.choice([0.05, 8.0])
     if rng.random() < 0.6:
         at = int(rng.integers(rows))
         absent[at : at + int(rng.integers(1, 9)), gap] = True

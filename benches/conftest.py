@@ -36,9 +36,7 @@ def budgets(pytestconfig: pytest.Config) -> Budgets:
     return pytestconfig.stash[_KEY]
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     budgets = config.stash[_KEY]
     if not budgets.measured:
         return

@@ -80,8 +80,7 @@ def redact_value(value: object) -> object:
         return redact_text(value.decode("utf-8", "replace"))
     if isinstance(value, Mapping):
         return {
-            redact_value(key): BLOT if is_secret_name(str(key)) else redact_value(inner)
-            for key, inner in value.items()
+            redact_value(key): BLOT if is_secret_name(str(key)) else redact_value(inner) for key, inner in value.items()
         }
     if isinstance(value, list | tuple | set | frozenset):
         return [redact_value(inner) for inner in value]

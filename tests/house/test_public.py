@@ -17,9 +17,7 @@ HEAVY = {"numpy", "polars", "pydantic", "ccxt", "plotly", "typer", "rich", "stru
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
     code = "import sys, xsmom; print(*sys.modules)"
-    answer = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
-    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     loaded = {name.partition(".")[0] for name in answer.stdout.split()}
     assert loaded & HEAVY == set()
     assert "xsmom" in loaded

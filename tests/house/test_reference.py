@@ -1,4 +1,4 @@
-"""Generated pages are current, and every page can be reached."""
+"""Generated pages are current, and links lead somewhere."""
 
 from __future__ import annotations
 
@@ -24,9 +24,7 @@ def test_generated_pages_are_current(generate: ModuleType) -> None:
     assert generate.stale() == [], "run: python docs/generate.py"
 
 
-def test_an_edited_page_is_seen(
-    generate: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_edited_page_is_seen(generate: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generate, "REFERENCE", tmp_path)
     assert generate.main(["--check"]) == 1
     assert generate.main([]) == 0
@@ -38,13 +36,6 @@ def test_an_edited_page_is_seen(
 def test_every_exit_code_has_one_meaning(generate: ModuleType) -> None:
     codes = re.findall(r"^\| (\d+) \|", generate.exit_page(), re.MULTILINE)
     assert len(codes) == len(set(codes)) > 15
-
-
-def test_every_page_is_in_the_navigation(root: Path) -> None:
-    navigation = (root / "mkdocs.yml").read_text("utf-8")
-    for page in sorted((root / "docs").rglob("*.md")):
-        name = page.relative_to(root / "docs").as_posix()
-        assert name in navigation, f"{name} is in no menu of mkdocs.yml"
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"])

@@ -20,9 +20,7 @@ _STYLES = {Status.OK: None, Status.WARN: "yellow", Status.FAIL: "bold red"}
 
 @app.command()
 def doctor(
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="Also check this configuration file.")
-    ] = None,
+    config: Annotated[Path | None, typer.Option("--config", "-c", help="Also check this configuration file.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
     """Look for what would keep xsmom from working here.

@@ -26,9 +26,7 @@ FILE_BYTES_MAX = 10_000_000
 FILES_MAX = 10  # the live one and nine older ones
 
 
-def configure_logging(
-    *, folder: Path | None = None, level: str = "INFO", console: TextIO | None = None
-) -> None:
+def configure_logging(*, folder: Path | None = None, level: str = "INFO", console: TextIO | None = None) -> None:
     """Send every logger of this process to `console` (stderr) and, if named, to files in `folder`.
 
     Calling it again replaces what was there: a reload must not write lines twice.

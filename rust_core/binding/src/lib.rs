@@ -6,6 +6,7 @@
 
 mod arrays;
 mod build;
+mod decide;
 mod enter;
 mod panel;
 mod params;
@@ -31,5 +32,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(stats::psr, module)?)?;
     module.add_function(wrap_pyfunction!(stats::min_track_record, module)?)?;
     module.add_function(wrap_pyfunction!(stats::expected_max, module)?)?;
+    module.add_function(wrap_pyfunction!(decide::decide, module)?)?;
+    module.add_function(wrap_pyfunction!(decide::reasons, module)?)?;
     Ok(())
 }

@@ -9,17 +9,25 @@
 #![warn(missing_docs)]
 
 pub mod book;
+pub mod decide;
 pub mod error;
 pub mod fill;
 pub mod lanes;
 pub mod ledger;
 pub mod margin;
 pub mod metrics;
+pub mod momentum;
 pub mod overfit;
+mod overlay;
 pub mod panel;
 pub mod params;
 pub mod reason;
+pub mod records;
 pub mod row;
+pub mod select;
 pub mod simulate;
+mod size;
+pub mod stops;
+pub mod universe;
 
 pub use error::{KernelError, Result};

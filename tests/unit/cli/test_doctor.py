@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path, None)
 
 
-def only(check, place: Place) -> Finding:
+def only(check: Callable[[Place], Iterator[Finding]], place: Place) -> Finding:
     (finding,) = check(place)
     return finding
 
@@ -42,9 +43,7 @@ def build(profile: str, version: str) -> dict[str, object]:
         ("release", "0.0.0", Status.FAIL),
     ],
 )
-def test_core(
-    profile: str, version: str, status: Status, place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_core(profile: str, version: str, status: Status, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("xsmom._core.build_info", lambda: build(profile, version))
     finding = only(checks.check_core, place)
     assert finding.status is status
@@ -66,9 +65,7 @@ def test_a_core_that_does_not_load(place: Place, monkeypatch: pytest.MonkeyPatch
         ((3, 14, 0), Status.WARN),
     ],
 )  # fmt: skip
-def test_python(
-    version: tuple[int, ...], status: Status, place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_python(version: tuple[int, ...], status: Status, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "version_info", version)
     assert only(checks.check_python, place).status is status
 
@@ -200,9 +197,7 @@ def test_json(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["doctor"], ["doctor", "--json"]])
-def test_a_failed_check_is_exit_code_1(
-    arguments: list[str], here: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_failed_check_is_exit_code_1(arguments: list[str], here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = here / ".env"
     path.write_text("XSMOM__EXCHANGE__API_KEY=abcdefgh")
     path.chmod(0o644)

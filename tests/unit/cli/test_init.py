@@ -80,9 +80,7 @@ def test_a_broken_link(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("existing", [False, True], ids=["new folder", "empty folder"])
-def test_a_full_disk_leaves_nothing_behind(
-    existing: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_leaves_nothing_behind(existing: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "fund"
     if existing:
         folder.mkdir()
@@ -121,7 +119,7 @@ def test_a_parent_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Mon
     def refuse(**_: object) -> str:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(init.tempfile, "mkdtemp", refuse)
+    monkeypatch.setattr("tempfile.mkdtemp", refuse)
     with pytest.raises(OutputError, match="Permission denied; choose a folder that you may write"):
         write_project(tmp_path / "fund", CONFIG)
 

@@ -66,9 +66,7 @@ def test_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
         (["doctor", "surplus"], r"xsmom: Got unexpected extra argument.*\(see xsmom doctor --help\)\n"),
     ],
 )
-def test_usage_errors_are_one_sentence(
-    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_usage_errors_are_one_sentence(arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -116,9 +114,7 @@ def test_debug_adds_the_traceback(
     assert text.splitlines()[-1].startswith("xsmom: ")
 
 
-def test_no_secret_leaves_by_an_error(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_no_secret_leaves_by_an_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(doctor, "run_checks", failing(RuntimeError(f"bad key {SECRET}")))
     redaction.remember_secret(SECRET)
     try:
@@ -170,9 +166,7 @@ def test_a_closed_pipe_is_no_error(arguments: list[str]) -> None:
 
 
 def test_completion_offers_commands_and_options() -> None:
-    commands = ask(
-        _XSMOM_COMPLETE="complete_bash", _TYPER_COMPLETE_ARGS="xsmom ", COMP_WORDS="xsmom ", COMP_CWORD="1"
-    )
+    commands = ask(_XSMOM_COMPLETE="complete_bash", _TYPER_COMPLETE_ARGS="xsmom ", COMP_WORDS="xsmom ", COMP_CWORD="1")
     assert commands.stdout.split() == ["init", "config", "doctor"]
     options = ask(_XSMOM_COMPLETE="complete_bash", COMP_WORDS="xsmom doctor --", COMP_CWORD="2")
     assert {"--config", "--json", "--help"} == set(options.stdout.split())

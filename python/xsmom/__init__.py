@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from xsmom._core import __version__ as __version__
     from xsmom._core import build_info as build_info
     from xsmom.errors import XsmomError as XsmomError
+    from xsmom.lake.panel import Panel as Panel
 
 # Public name -> (module, attribute). A name added here is added above too, for type checkers.
 _LAZY: dict[str, tuple[str, str]] = {
+    "Panel": ("xsmom.lake.panel", "Panel"),
     "XsmomError": ("xsmom.errors", "XsmomError"),
     "__version__": ("xsmom._core", "__version__"),
     "build_info": ("xsmom._core", "build_info"),

@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,8 @@ def decide(
 ) -> tuple[Array, list[str], dict[str, Any]]:
     """Target weights, a reason for each name, and the state for the next decision."""
     module = kernel()
-    weights, codes, after = module.decide(row, book, state, to_params(params), facts)
+    known = SimpleNamespace(**facts)
+    weights, codes, after = module.decide(row, book, state, to_params(params), known)
     count = len(facts["symbols"])
     return (
         np.asarray(weights),

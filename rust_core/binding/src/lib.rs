@@ -8,6 +8,7 @@ mod arrays;
 mod build;
 mod decide;
 mod enter;
+mod features;
 mod panel;
 mod params;
 mod simulate;
@@ -34,5 +35,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(stats::expected_max, module)?)?;
     module.add_function(wrap_pyfunction!(decide::decide, module)?)?;
     module.add_function(wrap_pyfunction!(decide::reasons, module)?)?;
+    module.add_function(wrap_pyfunction!(features::features, module)?)?;
+    module.add_function(wrap_pyfunction!(features::features_last, module)?)?;
+    module.add_function(wrap_pyfunction!(features::warmup_bars, module)?)?;
     Ok(())
 }

@@ -11,6 +11,7 @@
 pub mod book;
 pub mod decide;
 pub mod error;
+pub mod features;
 pub mod fill;
 pub mod lanes;
 pub mod ledger;

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from tests.oracle.loop import Step
 
 Array = NDArray[np.float64]
@@ -33,14 +34,10 @@ def check_features(found: dict[str, Array], wanted: dict[str, Array]) -> None:
         assert got.shape == want.shape, f"{name}: {got.shape} against {want.shape}"
         unlike = np.argwhere(np.isnan(got) != np.isnan(want))
         assert not len(unlike), f"{name} is known to one only at {unlike[:5].tolist()}"
-        np.testing.assert_allclose(
-            got, want, rtol=RELATIVE, atol=RELATIVE * OPERAND.get(name, 0.0), err_msg=name
-        )
+        np.testing.assert_allclose(got, want, rtol=RELATIVE, atol=RELATIVE * OPERAND.get(name, 0.0), err_msg=name)
 
 
-def check_decision(
-    step: Step, found: tuple[Array, list[str], dict[str, Any]], symbols: tuple[str, ...]
-) -> None:
+def check_decision(step: Step, found: tuple[Array, list[str], dict[str, Any]], symbols: tuple[str, ...]) -> None:
     """The same weights, reasons and state as the step that the twin took."""
     weights, reasons, after = found
     where = f"bar {step.t}"
@@ -52,8 +49,6 @@ def check_decision(
     assert not unlike, f"{where}: (symbol, reason, twin's reason, weight, twin's weight) {unlike}"
     for name in ("member", "awaiting_reentry"):
         np.testing.assert_array_equal(after[name], step.after[name], err_msg=f"{where} {name}")
-    np.testing.assert_allclose(
-        after["tranche_weight"], step.after["tranche_weight"], atol=RELATIVE, err_msg=where
-    )
+    np.testing.assert_allclose(after["tranche_weight"], step.after["tranche_weight"], atol=RELATIVE, err_msg=where)
     assert after["router_called"] == step.after["router_called"], where
     assert abs(after["router_mix"] - step.after["router_mix"]) <= RELATIVE, where

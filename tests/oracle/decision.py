@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from tests.oracle.cross_section import score_names
 from tests.oracle.eligibility import judge_names
 from tests.oracle.limits import (

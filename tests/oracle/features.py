@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+
 from tests.oracle.params import DAY_MS, Params, bars_a_day
 
 Array = NDArray[np.float64]

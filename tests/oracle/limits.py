@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
+
 from tests.oracle.moment import BINDING, LONG, SHORT, SIGN, Moment
 from tests.oracle.params import bars_a_year
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from tests.oracle.params import DEFAULT_PARAMS, Params
 
 Panel = dict[str, Any]
@@ -14,9 +15,7 @@ ALIVE_MS = int(np.iinfo(np.int64).max)
 HOUR_MS = 3_600_000
 
 
-def make_panel(
-    close: NDArray[np.float64], rng: Random, bar_ms: int = HOUR_MS, first_bar: int = 480_000
-) -> Panel:
+def make_panel(close: NDArray[np.float64], rng: Random, bar_ms: int = HOUR_MS, first_bar: int = 480_000) -> Panel:
     """A whole panel around given closes; a NaN close is an absent bar."""
     rows, cols = close.shape
     before = np.vstack([close[:1], close[:-1]])
@@ -75,9 +74,7 @@ def walk_prices(rng: Random, rows: int, cols: int) -> NDArray[np.float64]:
     return np.asarray(np.exp(rng.normal(2, 2, size=cols) + (market * load + own + drift).cumsum(0)))
 
 
-def random_panel(
-    rng: Random, rows: int = 160, cols: int = 12, bar_ms: int = HOUR_MS, rough: bool = True
-) -> Panel:
+def random_panel(rng: Random, rows: int = 160, cols: int = 12, bar_ms: int = HOUR_MS, rough: bool = True) -> Panel:
     """A market; a rough one has holes, late listings, deaths, flat names, twins and jumps."""
     close = walk_prices(rng, rows, cols)
     first_bar = int(rng.integers(400_000, 500_000))

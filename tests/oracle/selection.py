@@ -207,9 +207,7 @@ def clear_reentry(choice: Choice, state: dict[str, Any]) -> None:
             state["awaiting_reentry"][i][side] = False
 
 
-def select(
-    now: Moment, z: dict[int, float], s: dict[int, float], state: dict[str, Any]
-) -> dict[int, list[int]] | None:
+def select(now: Moment, z: dict[int, float], s: dict[int, float], state: dict[str, Any]) -> dict[int, list[int]] | None:
     """The two legs of the renewed tranche, or nothing when there is nothing to choose from."""
     choice = Choice(now, z, s, names_a_side(now, len(now.eligible)))
     empty = "universe_too_small" if choice.k == 0 else None

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from tests.oracle.moment import LONG, SHORT, SIGN, Moment
 from tests.oracle.params import bars_a_year
 

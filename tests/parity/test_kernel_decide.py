@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
+
 from tests.oracle import core, loop, markets, realdata
 from tests.oracle.compare import check_decision
-
-pytestmark = pytest.mark.skipif(not core.READY, reason="the core's decision functions are not built")
 
 
 def check_steps(panel, params, seed, **options):

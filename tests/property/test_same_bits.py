@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.oracle import core, loop, markets
 
-pytestmark = pytest.mark.skipif(not core.READY, reason="the core's decision functions are not built")
+from tests.oracle import core, loop, markets
 
 ROOT = Path(__file__).resolve().parents[2]
 ON = ["rank", "top_n", "beta_neutral", "dispersion_k", "risk", "adv", "regime", "adx", "majors"]

@@ -284,7 +284,7 @@ def features(panel: Panel, params: Params, names: set[str] | None = None) -> dic
         "dispersion_ratio": lambda: dispersion_ratio(score, p["k_dispersion_bars"]),
         "implied_corr": lambda: implied_corr(r, p["router_bars"]),
         "router_dispersion_bps": lambda: (
-            1e4 * spread_of_names(close / shifted(close, p["router_bars"]) - 1.0, names_min=1)
+            1e4 * spread_of_names(close / shifted(close, p["router_bars"]) - 1.0, names_min=3)
         ),
     }
     wanted = needed(p) if names is None else names

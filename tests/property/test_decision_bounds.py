@@ -168,7 +168,7 @@ def test_symbols_in_another_order_get_the_same_weights(program, seed, rules):
     for step in run[::6]:
         book = permute(step.book, order)
         state = {**step.state}
-        state["tranche_weight"] = step.state["tranche_weight"][:, order]
+        state["tranche_weight"] = np.ascontiguousarray(step.state["tranche_weight"][:, order])
         state["member"] = step.state["member"][order]
         state["awaiting_reentry"] = step.state["awaiting_reentry"][order]
         row = feature_row(moved, dense, renamed, step.t)

@@ -10,7 +10,7 @@ from tests.oracle import core, decision, features, loop, markets
 from tests.oracle.moment import first_state
 from tests.oracle.params import DEFAULT_PARAMS
 from xsmom import _core
-from xsmom.errors import KernelError
+from xsmom.errors import DataError, KernelError
 
 NAMES = 8
 
@@ -92,7 +92,8 @@ def test_a_symbol_that_stands_twice_is_refused(panel):
 
 def test_a_missing_column_is_refused(panel):
     panel["high"] = panel["high"][:, :-1]
-    refuse(panel, "high")
+    with pytest.raises(DataError, match=r"high has shape \(80, 7\)"):
+        core.features(panel, markets.make_params())
 
 
 # --- parameters that contradict themselves --------------------------------------------------------

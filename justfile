@@ -8,7 +8,7 @@ default:
 
 # Make .venv with every tool, and a debug build of the core.
 setup:
-    python3 -m venv .venv && {{python}} -m pip install -c constraints.txt maturin && PIP_CONSTRAINT=constraints.txt VIRTUAL_ENV=$PWD/.venv .venv/bin/maturin develop --extras dev
+    python3 -m venv .venv && {{python}} -m pip install -c constraints.txt maturin && PIP_CONSTRAINT=constraints.txt VIRTUAL_ENV=$PWD/.venv .venv/bin/maturin develop --extras dev,docs,test
 
 # Renew the core after a change of Rust code (debug: quick to build, slow to run).
 build:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -56,7 +57,7 @@ def init(
 
     write_project(folder, read_profile_text("weekly"))
     typer.echo(f"{folder}: {CONFIG_FILE}, .env.example, {', '.join(f'{n}/' for n in FOLDERS)}")
-    typer.echo(f"Next: cd {folder} && xsmom config check {CONFIG_FILE}")
+    typer.echo(f"Next: cd {quote(str(folder))} && xsmom config check {CONFIG_FILE}")
 
 
 def write_project(folder: Path, config_text: str) -> None:

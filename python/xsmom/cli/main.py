@@ -58,9 +58,11 @@ def main(arguments: Sequence[str]) -> int:
 
 def _usage(error: TyperException) -> int:
     """A command line that cannot be understood: the sentence, and where the help is."""
-    message = " ".join(error.format_message().split())
-    if not message:  # a group without a sub-command has just printed its help
+    text = error.format_message()
+    if text.startswith("Usage:"):  # a group without a sub-command answers with its whole help
+        sys.stderr.write(f"{text}\n")
         return EXIT_USAGE
+    message = " ".join(text.split())
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "xsmom"
     return _say(f"{message.rstrip('.')} (see {path} --help)", EXIT_USAGE)

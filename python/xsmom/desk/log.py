@@ -135,9 +135,14 @@ def _file_handler(folder: Path) -> logging.Handler:
 
 def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """An exception that nobody caught goes the way of every line, and so through redaction."""
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+        return
     logging.getLogger("xsmom").critical("process.failed", exc_info=(kind, error, trace))
 
 
 def _log_uncaught_in_thread(arguments: threading.ExceptHookArgs) -> None:
+    if arguments.exc_type is SystemExit:  # how a thread ends itself; the default hook is silent too
+        return
     error = arguments.exc_value or arguments.exc_type()
     _log_uncaught(arguments.exc_type, error, arguments.exc_traceback)

@@ -1,6 +1,7 @@
 //! One decision from one row of features: dictionaries of arrays in, weights and reasons out.
 
 use numpy::{IntoPyArray, PyArray1, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
+use pyo3::conversion::FromPyObjectOwned;
 use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -92,6 +93,8 @@ impl<'py> RowArrays<'py> {
         let mut fields = Vec::with_capacity(ROW_FIELDS.len());
         for name in ROW_FIELDS {
             let array: Option<PyReadonlyArray1<'py, f64>> = optional(dict, name)?;
+            // An empty array says the same as a missing one: no rule needs the feature.
+            let array = array.filter(|array| !array.as_array().is_empty());
             if let Some(array) = &array {
                 length(name, slice1("row", array)?.len(), symbols)?;
             }
@@ -277,28 +280,31 @@ fn write_state(
 
 fn needed<'py, T>(dict: &Bound<'py, PyDict>, name: &str) -> PyResult<T>
 where
-    T: for<'a> FromPyObject<'a, 'py>,
+    T: FromPyObjectOwned<'py>,
 {
     optional(dict, name)?.ok_or_else(|| PyKeyError::new_err(format!("{name} is missing")))
 }
 
 fn optional<'py, T>(dict: &Bound<'py, PyDict>, name: &str) -> PyResult<Option<T>>
 where
-    T: for<'a> FromPyObject<'a, 'py>,
+    T: FromPyObjectOwned<'py>,
 {
     let Some(value) = dict.get_item(name)? else { return Ok(None) };
-    value.extract().map(Some).map_err(|error| {
-        let error: PyErr = error.into();
-        PyValueError::new_err(format!("{name}: {error}"))
-    })
+    match value.extract::<T>() {
+        Ok(found) => Ok(Some(found)),
+        Err(error) => {
+            let error: PyErr = error.into();
+            Err(PyValueError::new_err(format!("{name}: {error}")))
+        }
+    }
 }
 
-fn pairs<T: numpy::Element + Copy>(
-    dict: &Bound<'_, PyDict>,
+fn pairs<'py, T: numpy::Element + Copy + 'static>(
+    dict: &Bound<'py, PyDict>,
     name: &'static str,
     symbols: usize,
 ) -> PyResult<Vec<[T; 2]>> {
-    let array: PyReadonlyArray2<'_, T> = needed(dict, name)?;
+    let array: PyReadonlyArray2<'py, T> = needed(dict, name)?;
     let cells = slice2(name, &array)?;
     length(name, cells.len(), 2 * symbols)?;
     Ok(cells.chunks_exact(2).map(|pair| [pair[0], pair[1]]).collect())

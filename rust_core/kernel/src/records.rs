@@ -74,7 +74,7 @@ impl Records {
         bar_close_ms: i64,
         params: &Params,
     ) {
-        // Exactly nothing is neither a win nor a loss.
+        // Exactly nothing is neither a win nor a loss, and so is what nobody knows.
         if net_usdt == 0.0 || net_usdt.is_nan() {
             return;
         }

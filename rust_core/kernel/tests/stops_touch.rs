@@ -248,7 +248,7 @@ fn a_rung_of_no_lots_is_taken_all_the_same() {
     let params = Params { ladder: vec![(0.5, 0.25), (1.0, 0.75)], ..plain() };
     let mut position = opened(2, &params);
     let exits = touch_tick(&position, 105.0, 0, &params);
-    assert_eq!((exits.len(), exits.rungs_hit), (0, 1));
+    assert_eq!((exits.len(), exits.rungs_hit()), (0, 1));
     mark_touched(&mut position, &exits);
     assert_eq!(rung_cap_lots(&position, &params), Some(2));
     assert_eq!(

@@ -73,6 +73,13 @@ def test_usage_errors_are_one_sentence(arguments: list[str], sentence: str, caps
     assert captured.err == sentence or re.fullmatch(sentence, captured.err), captured.err
 
 
+def test_a_group_without_a_command_shows_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config"]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("Usage: xsmom config")
+    assert any(line.startswith("  check ") for line in lines)
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [

@@ -251,3 +251,12 @@ def test_the_console_is_for_people(folder: Path, console: io.StringIO) -> None:
     assert "order.sent" in text
     assert "symbol=BTC" in text
     assert "\x1b[" not in text  # no colours where nobody sees them
+
+
+def test_ctrl_c_and_a_thread_that_ends_itself_are_no_failures(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sys.excepthook(KeyboardInterrupt, KeyboardInterrupt(), None)
+    worker = threading.Thread(target=sys.exit)
+    worker.start()
+    worker.join()
+    assert lines(folder) == []
+    assert "KeyboardInterrupt" in capsys.readouterr().err

@@ -3,7 +3,7 @@
 use super::BarRange;
 use super::close::{CloseFeatures, close_bar};
 use super::exit::Exit;
-use super::touch::{mark_touched, touch_bar, touch_tick};
+use super::touch::{walk_bar, walk_tick};
 use crate::book::Position;
 use crate::params::Params;
 
@@ -94,23 +94,22 @@ pub fn advance_stops(
         Advance::Tick(tick) => {
             let position = &mut positions[tick.symbol];
             if position.lots != 0 {
-                let touched = touch_tick(position, tick.price, tick.at_ms, params);
-                mark_touched(position, &touched);
-                tell(exits, tick.symbol, &touched);
+                let tell = |exit| exits.push(SymbolExit { symbol: tick.symbol, exit });
+                walk_tick(position, tick.price, tick.at_ms, params, tell).apply(position);
             }
         }
         Advance::Range(row) => {
             for (symbol, position) in held(positions) {
-                let touched = touch_bar(position, &row.range(symbol, params.bar_ms), params);
-                mark_touched(position, &touched);
-                tell(exits, symbol, &touched);
+                let bar = row.range(symbol, params.bar_ms);
+                let tell = |exit| exits.push(SymbolExit { symbol, exit });
+                walk_bar(position, &bar, params, tell).apply(position);
             }
         }
         Advance::Close(row) => {
             for (symbol, position) in held(positions) {
                 let bar = row.range(symbol, params.bar_ms);
                 let decided = close_bar(position, &bar, &row.features(symbol), params);
-                tell(exits, symbol, decided.as_slice());
+                exits.extend(decided.map(|exit| SymbolExit { symbol, exit }));
             }
         }
     }
@@ -118,8 +117,4 @@ pub fn advance_stops(
 
 fn held(positions: &mut [Position]) -> impl Iterator<Item = (usize, &mut Position)> {
     positions.iter_mut().enumerate().filter(|(_, position)| position.lots != 0)
-}
-
-fn tell(exits: &mut Vec<SymbolExit>, symbol: usize, touched: &[Exit]) {
-    exits.extend(touched.iter().map(|exit| SymbolExit { symbol, exit: *exit }));
 }

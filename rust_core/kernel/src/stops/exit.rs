@@ -1,6 +1,7 @@
 //! What an exit is called and how it is told.
 
 use super::touch::RUNGS_MAX;
+use crate::book::Position;
 
 /// The rule that ends a position, or a part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -86,6 +87,22 @@ pub struct Exit {
     pub bar_close_ms: i64,
 }
 
+/// What touches leave in the position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Marks {
+    /// Rungs taken, those of no lots among them.
+    pub(super) rungs_hit: u32,
+    /// The exit of the whole that has been called.
+    pub(super) closing: Option<ExitReason>,
+}
+
+impl Marks {
+    pub(super) fn apply(self, position: &mut Position) {
+        position.rungs_hit = self.rungs_hit;
+        position.closing = self.closing;
+    }
+}
+
 const EXITS_MAX: usize = RUNGS_MAX + 1;
 
 /// The exits of one position in one bar or tick, in their order; a slice that needs no heap.
@@ -93,8 +110,7 @@ const EXITS_MAX: usize = RUNGS_MAX + 1;
 pub struct Exits {
     items: [Exit; EXITS_MAX],
     len: usize,
-    /// Rungs taken after these exits, those of no lots among them.
-    pub rungs_hit: u32,
+    pub(super) marks: Marks,
 }
 
 impl Exits {
@@ -106,8 +122,13 @@ impl Exits {
         bar_close_ms: 0,
     };
 
-    pub(super) fn new(rungs_hit: u32) -> Self {
-        Self { items: [Self::BLANK; EXITS_MAX], len: 0, rungs_hit }
+    pub(super) fn new() -> Self {
+        Self { items: [Self::BLANK; EXITS_MAX], len: 0, marks: Marks::default() }
+    }
+
+    /// Rungs taken after these exits, those of no lots among them.
+    pub fn rungs_hit(&self) -> u32 {
+        self.marks.rungs_hit
     }
 
     pub(super) fn push(&mut self, exit: Exit) {

@@ -57,6 +57,7 @@ pub fn fold_fill(
     if signed_lots == 0 {
         return unchanged(*position);
     }
+    debug_assert!(price > 0.0, "the ledger checks prices before it folds a fill");
     if held == 0 {
         return unchanged(open(position, signed_lots, price, atr, at_ms, params));
     }

@@ -1,6 +1,6 @@
 //! What a price inside a bar does: stop and ladder, as tick or as range (exits.md §2).
 
-use super::exit::{Exit, ExitReason, Exits};
+use super::exit::{Exit, ExitReason, Exits, Marks};
 use super::{BarRange, Presence, bar_close_ms};
 use crate::book::Position;
 use crate::params::{LadderUnit, Params};
@@ -10,16 +10,47 @@ pub const RUNGS_MAX: usize = 8;
 
 /// What one tick does to a position.
 pub fn touch_tick(position: &Position, price: f64, at_ms: i64, params: &Params) -> Exits {
-    let mut walk = Walk::new(position, bar_close_ms(at_ms, params.bar_ms), params);
-    if !walk.stop(price, price) {
-        walk.rungs(price, Some(price));
-    }
-    walk.exits
+    let mut exits = Exits::new();
+    exits.marks = walk_tick(position, price, at_ms, params, |exit| exits.push(exit));
+    exits
 }
 
 /// What one bar does to a position, in the pessimistic order.
 pub fn touch_bar(position: &Position, bar: &BarRange, params: &Params) -> Exits {
-    let mut walk = Walk::new(position, bar.close_ms, params);
+    let mut exits = Exits::new();
+    exits.marks = walk_bar(position, bar, params, |exit| exits.push(exit));
+    exits
+}
+
+/// Write into the position what its touches mean for the next ones: rungs taken, and that an exit of
+/// the whole has been called.
+pub fn mark_touched(position: &mut Position, exits: &Exits) {
+    exits.marks.apply(position);
+}
+
+/// [`touch_tick`] without the list: each exit is told at once, and what it leaves comes back.
+pub(super) fn walk_tick(
+    position: &Position,
+    price: f64,
+    at_ms: i64,
+    params: &Params,
+    tell: impl FnMut(Exit),
+) -> Marks {
+    let mut walk = Walk::new(position, bar_close_ms(at_ms, params.bar_ms), params, tell);
+    if !walk.stop(price, price) {
+        walk.rungs(price, Some(price));
+    }
+    walk.marks
+}
+
+/// [`touch_bar`] without the list: each exit is told at once, and what it leaves comes back.
+pub(super) fn walk_bar(
+    position: &Position,
+    bar: &BarRange,
+    params: &Params,
+    tell: impl FnMut(Exit),
+) -> Marks {
+    let mut walk = Walk::new(position, bar.close_ms, params, tell);
     let stop = position.stop_price;
     match bar.presence(position.opened_ms) {
         Presence::None => {}
@@ -37,19 +68,7 @@ pub fn touch_bar(position: &Position, bar: &BarRange, params: &Params) -> Exits 
             }
         }
     }
-    walk.exits
-}
-
-/// Write into the position what its touches mean for the next ones: rungs taken, and that an exit of
-/// the whole has been called.
-pub fn mark_touched(position: &mut Position, exits: &Exits) {
-    position.rungs_hit = exits.rungs_hit;
-    let traded: i64 = exits.iter().map(|exit| exit.lots).sum();
-    if let Some(last) = exits.last()
-        && position.lots + traded == 0
-    {
-        position.closing = Some(last.reason);
-    }
+    walk.marks
 }
 
 /// Lots (without sign) that filled rungs still allow; `None` while no rung is taken.
@@ -72,10 +91,11 @@ fn rung_lots(position: &Position, share: f64) -> i64 {
 }
 
 /// One position on its way through the prices of a bar.
-struct Walk<'a> {
+struct Walk<'a, Tell> {
     position: &'a Position,
     params: &'a Params,
-    exits: Exits,
+    tell: Tell,
+    marks: Marks,
     /// Side, `+1` or `−1`; 0 when flat.
     d: f64,
     /// Lots still held, without sign; 0 when nothing may fire any more.
@@ -83,13 +103,14 @@ struct Walk<'a> {
     bar_close_ms: i64,
 }
 
-impl<'a> Walk<'a> {
-    fn new(position: &'a Position, bar_close_ms: i64, params: &'a Params) -> Self {
+impl<'a, Tell: FnMut(Exit)> Walk<'a, Tell> {
+    fn new(position: &'a Position, bar_close_ms: i64, params: &'a Params, tell: Tell) -> Self {
         let fired = position.closing.is_some_and(ExitReason::is_touch);
         Self {
             position,
             params,
-            exits: Exits::new(position.rungs_hit),
+            tell,
+            marks: Marks { rungs_hit: position.rungs_hit, closing: position.closing },
             d: position.lots.signum() as f64,
             left: if fired { 0 } else { position.lots.abs() },
             bar_close_ms,
@@ -111,21 +132,21 @@ impl<'a> Walk<'a> {
         if self.position.closing.is_some() || self.position.hold {
             return;
         }
-        while self.left > 0 && (self.exits.rungs_hit as usize) < RUNGS_MAX {
-            let Some((distance, share)) = self.params.ladder.get(self.exits.rungs_hit as usize)
-            else {
-                return;
-            };
+        // The list of exits has room for so many; `Params::validate` lets no more in.
+        let ladder = &self.params.ladder[..self.params.ladder.len().min(RUNGS_MAX)];
+        while self.left > 0
+            && let Some((distance, share)) = ladder.get(self.marks.rungs_hit as usize)
+        {
             let level = self.rung_level(*distance);
             // A NaN level (no R) is never reached.
             let reached = self.d * seen >= self.d * level;
             if !reached {
                 return;
             }
-            self.exits.rungs_hit += 1;
+            self.marks.rungs_hit += 1;
             let lots = rung_lots(self.position, *share).min(self.left);
             if lots > 0 {
-                let rung = self.exits.rungs_hit;
+                let rung = self.marks.rungs_hit;
                 self.take(ExitReason::TakeProfit, rung, lots, fill.unwrap_or(level));
             }
         }
@@ -142,8 +163,11 @@ impl<'a> Walk<'a> {
 
     fn take(&mut self, reason: ExitReason, rung: u32, lots: i64, price: f64) {
         self.left -= lots;
+        if self.left == 0 {
+            self.marks.closing = Some(reason);
+        }
         let signed = -self.position.lots.signum() * lots;
         let bar_close_ms = self.bar_close_ms;
-        self.exits.push(Exit { reason, rung, lots: signed, price, bar_close_ms });
+        (self.tell)(Exit { reason, rung, lots: signed, price, bar_close_ms });
     }
 }

@@ -5,12 +5,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.oracle.cross_section import score_names
+from tests.oracle.eligibility import judge_names
 from tests.oracle.loop import Step
-from tests.oracle.moment import SIGMA_MIN
+from tests.oracle.moment import SIGMA_MIN, Moment, copy_state
+from tests.oracle.params import Params
+from tests.oracle.selection import entry_threshold
 
 Array = NDArray[np.float64]
 
 RELATIVE = 1e-9
+EDGE = 1e-12
 # The variance of a name that does not move is rounding: its root is 1e-9 where it should be 0.
 LOOSE = {"implied_corr": 1e-6}
 # A difference of nearly equal numbers has an error of its operands' size: the size of one of them.
@@ -46,6 +51,27 @@ def check_feature(name: str, got: Array, want: Array) -> None:
     digits = LOOSE.get(name, RELATIVE)
     least = digits * OPERAND.get(name, 0.0)
     np.testing.assert_allclose(got, want, rtol=digits, atol=least, err_msg=name)
+
+
+def on_edge(step: Step, params: Params, facts: dict[str, Any]) -> bool:
+    """Whether some name's score stands on a threshold, where rounding decides.
+
+    A score that is 0 in exact arithmetic may come out as ±1e-17, and its sign says on which side a
+    name may stand. Two programs that sum in another order may then differ, and neither is wrong.
+    """
+    now = Moment(step.row, step.book, step.state, params, facts)
+    after = copy_state(step.state)
+    judge_names(now, after)
+    z, s = score_names(now, after)
+    if not any(z.values()):
+        return False
+    order, half = sorted(s, key=lambda i: s[i]), len(s) // 2
+    ranked = order[:half] + order[len(s) - half :]  # an odd one in the middle is in no half
+    gaps = [abs(s[i]) for i in ranked]
+    for i in ranked:
+        edges = (0.0, params["hold_zscore_min"], entry_threshold(now, i))
+        gaps += [abs(abs(z[i]) - edge) for edge in edges]
+    return min(gaps, default=1.0) < EDGE
 
 
 def check_decision(step: Step, found: tuple[Array, list[str], dict[str, Any]], symbols: tuple[str, ...]) -> None:

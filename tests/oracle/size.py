@@ -69,6 +69,7 @@ def renew_tranche(
 
 def explain_older(now: Moment, wanted: Array, state: dict[str, Any]) -> None:
     """Names that only an older tranche holds say so."""
+    fresh = state["tranche_weight"][now.tranche]
     for i in np.flatnonzero(wanted):
-        if state["tranche_weight"][now.tranche][i] == 0.0:
+        if fresh[i] == 0.0:
             now.reason[i] = "older_tranche"

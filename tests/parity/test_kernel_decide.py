@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.oracle import core, loop, markets, realdata
-from tests.oracle.compare import check_decision
+from tests.oracle.compare import check_decision, on_edge
 
 
 def check_steps(panel, params, seed, **options):
@@ -12,6 +12,8 @@ def check_steps(panel, params, seed, **options):
     facts = {name: panel[name] for name in ("symbols", "listed_ms", "delisted_ms")}
     standing = 0
     for step in loop.run(panel, params, seed, **options):
+        if on_edge(step, params, facts):
+            continue
         found = core.decide(step.row, step.book, step.state, params, facts)
         check_decision(step, found, panel["symbols"])
         standing += int((step.weights != 0.0).sum())
@@ -83,6 +85,8 @@ def test_the_whole_way_from_bars_to_weights(proof):
         panel = markets.random_panel(rng, 110, 10, rough=False)
         facts = {name: panel[name] for name in ("symbols", "listed_ms", "delisted_ms")}
         for step in loop.run(panel, params, seed, start=90):
+            if on_edge(step, params, facts):
+                continue
             row = core.features_last(markets.cut(panel, 0, step.t + 1), params)
             assert int(row["close_ms"]) == step.row["close_ms"]
             found = core.decide(row, step.book, step.state, params, facts)

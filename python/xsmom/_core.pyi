@@ -115,3 +115,11 @@ def decide(
     params: Params,
     facts: FactsLike,
 ) -> tuple[NDArray[np.float64], NDArray[np.uint8], dict[str, Any]]: ...
+def model_book(panel: PanelLike, params: Params, *, cash_usdt: float = 10000.0) -> dict[str, Any]: ...
+def model_weights(
+    panel: PanelLike,
+    params: Params,
+    *,
+    cash_usdt: float = 10000.0,
+    out: NDArray[np.float64] | None = None,
+) -> NDArray[np.float64]: ...

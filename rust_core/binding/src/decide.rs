@@ -93,8 +93,6 @@ impl<'py> RowArrays<'py> {
         let mut fields = Vec::with_capacity(ROW_FIELDS.len());
         for name in ROW_FIELDS {
             let array: Option<PyReadonlyArray1<'py, f64>> = optional(dict, name)?;
-            // An empty array says the same as a missing one: no rule needs the feature.
-            let array = array.filter(|array| !array.as_array().is_empty());
             if let Some(array) = &array {
                 length(name, slice1("row", array)?.len(), symbols)?;
             }
@@ -261,7 +259,8 @@ fn read_state(
     Ok(state)
 }
 
-fn write_state(
+/// A decision's state as a dictionary.
+pub(crate) fn write_state(
     py: Python<'_>,
     state: DecisionState,
     symbols: usize,
@@ -290,6 +289,11 @@ where
     T: FromPyObjectOwned<'py>,
 {
     let Some(value) = dict.get_item(name)? else { return Ok(None) };
+    // An empty array of any shape says the same as a missing one: no rule needs the feature.
+    let empty = value.getattr_opt("size")?.is_some_and(|size| size.eq(0).unwrap_or(false));
+    if empty {
+        return Ok(None);
+    }
     match value.extract::<T>() {
         Ok(found) => Ok(Some(found)),
         Err(error) => {

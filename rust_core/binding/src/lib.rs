@@ -9,6 +9,7 @@ mod build;
 mod decide;
 mod enter;
 mod features;
+mod model_book;
 mod panel;
 mod params;
 mod simulate;
@@ -38,5 +39,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(features::features, module)?)?;
     module.add_function(wrap_pyfunction!(features::features_last, module)?)?;
     module.add_function(wrap_pyfunction!(features::warmup_bars, module)?)?;
+    module.add_function(wrap_pyfunction!(model_book::model_book, module)?)?;
+    module.add_function(wrap_pyfunction!(model_book::model_weights, module)?)?;
     Ok(())
 }

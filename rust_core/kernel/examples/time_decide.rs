@@ -1,6 +1,6 @@
 //! Prints what one decision costs, for the classic strategy and with each overlay on.
 //!
-//! `cargo run --release -p xsmom-kernel --example time_decide [names]`
+//! `cargo run --release -p xsmom-kernel --example time_decide [names [variant]]`
 
 use std::time::Instant;
 
@@ -10,8 +10,8 @@ use xsmom_kernel::decide::Decider;
 use xsmom_kernel::params::{ClusterAction, Params, SignalCombine, Standardise};
 use xsmom_kernel::row::FeatureRow;
 
-const BARS: usize = 256;
-const ROUNDS: usize = 15;
+const BARS: usize = 64;
+const ROUNDS: usize = 101;
 const HOUR_MS: i64 = 3_600_000;
 const RET_ROWS: usize = 96;
 
@@ -42,6 +42,7 @@ struct Market {
     close: Vec<f64>,
     slope: Vec<f64>,
     volume: Vec<f64>,
+    funding: Vec<f64>,
     returns: Vec<f64>,
 }
 
@@ -63,9 +64,10 @@ impl Market {
             (0..names).map(|_| size * (1.0 + spread * noise.normal() / 6.0)).collect()
         };
         let (sigma, close) = (around(0.01, 0.8), around(100.0, 0.9));
-        let (slope, volume) = (around(30.0, 0.9), around(1e8, 0.9));
+        let (slope, volume) = (around(3.0, 9.0), around(1e8, 0.9));
+        let funding = around(1e-5, 2.0);
         let returns = (0..names * RET_ROWS).map(|_| noise.normal() * 0.01).collect();
-        Self { names, score, moves, sigma, close, slope, volume, returns }
+        Self { names, score, moves, sigma, close, slope, volume, funding, returns }
     }
 
     fn row(&self, bar: usize) -> FeatureRow<'_> {
@@ -80,10 +82,10 @@ impl Market {
             atr: &self.sigma,
             trail_ma: &[],
             slope_bps_day: &self.slope,
-            adx: &self.slope,
-            breakout: &self.slope,
+            adx: &self.close,
+            breakout: &self.close,
             beta: &self.close,
-            funding_frac: &self.sigma,
+            funding_frac: &self.funding,
             dollar_volume_usdt: &self.volume,
             adv_usdt: &self.volume,
             ret_window: &self.returns,
@@ -201,7 +203,8 @@ fn main() -> Result<()> {
     let names = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(100);
     let market = Market::new(names);
     println!("{names} names, ns per decision, median of {ROUNDS} rounds of {BARS} bars");
-    for (name, params) in variants() {
+    let wanted = std::env::args().nth(2).unwrap_or_default();
+    for (name, params) in variants().into_iter().filter(|(name, _)| name.contains(&wanted)) {
         println!("{:>9.0}  {name}", time(&market, &params)?);
     }
     Ok(())

@@ -92,7 +92,10 @@ impl Decider {
     ) -> Result<()> {
         shape::check(self.facts.names(), row, book, state, params, out)?;
         let scene = Scene { facts: &self.facts, row, book, params };
-        lanes::dispatch(|| self.scratch.decide(scene, state, out));
+        lanes::dispatch(
+            #[inline(always)]
+            || self.scratch.decide(scene, state, out),
+        );
         Ok(())
     }
 }
@@ -126,13 +129,13 @@ impl Scratch {
         if params.tranches > 1 {
             size::clean_tranches(state, reason);
         }
-        out.weight_frac.fill(0.0);
         let first = size::tranche_number(scene) * names;
         let mixing = router::is_mixing(mix);
         if k == 0 || !dispersed {
             let rule = if k == 0 { Reason::UniverseTooSmall } else { Reason::NoDispersion };
             state.tranche_weight[first..first + names].fill(0.0);
             self.stand_aside(rule, reason);
+            out.weight_frac.fill(0.0);
         } else {
             self.select(scene, k, mixing, first, state, reason);
             self.fill_book(scene, mixing, first, state, out);
@@ -212,21 +215,22 @@ impl Scratch {
             correlation::limit(scene, legs, &mut self.columns, reason);
         }
         caps::apply(legs, scene, reason);
-        let frozen = limits::Frozen::of(&self.roll, scene);
         let share = if mixing { [0.5, 0.5] } else { share };
-        limits::leave_room(legs, &frozen, share.map(|share| scale * p.gross_x * share), reason);
         let balanced = p.market_neutral && !mixing;
         let net_cap = if mixing { p.router_net_cap_frac } else { p.net_cap_frac };
+        let frozen = limits::Frozen::of(&self.roll, scene);
+        let mut limiter = limits::Limiter::new(legs, frozen, reason);
+        limiter.leave_room(share.map(|share| scale * p.gross_x * share));
         if balanced {
-            limits::balance(legs, &frozen, scene, reason);
+            limiter.balance(scene);
         }
-        limits::cap_net(legs, &frozen, net_cap, reason);
-        limits::cap_gross(legs, &frozen, p.gross_hard_cap_x, reason);
-        if limits::block_entries(legs, scene, reason) {
+        limiter.cap_net(net_cap);
+        limiter.cap_gross(p.gross_hard_cap_x);
+        if limiter.block_entries(scene) {
             if balanced {
-                limits::balance(legs, &frozen, scene, reason);
+                limiter.balance(scene);
             }
-            limits::cap_net(legs, &frozen, net_cap, reason);
+            limiter.cap_net(net_cap);
         }
         size::store_tranche(legs, &mut out.weight_frac);
     }

@@ -17,6 +17,7 @@ pub mod lanes;
 pub mod ledger;
 pub mod margin;
 pub mod metrics;
+pub mod model_book;
 pub mod momentum;
 pub mod overfit;
 mod overlay;

@@ -9,6 +9,7 @@ use crate::row::FeatureRow;
 use crate::universe::{Roll, SIGMA_MIN, load};
 
 mod normal;
+pub(crate) mod power;
 pub(crate) mod ranks;
 mod standardise;
 
@@ -158,8 +159,7 @@ fn bound(value: f64, limit: f64) -> f64 {
 
 #[inline(always)]
 fn amplify(z: &[f64], s: &mut [f64], n: usize, params: &Params) {
-    s.copy_from_slice(z);
-    lanes::signed_pow_in_place(s, params.signal_power);
+    power::amplify(z, params.signal_power, s);
     if params.redemean {
         let mean = lanes::sum_present(s).0 / n as f64;
         for value in s {

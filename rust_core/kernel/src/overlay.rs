@@ -46,7 +46,10 @@ fn breadth_too_small(scene: Scene<'_>, roll: &Roll, side: Side) -> bool {
     if !p.breadth_enabled {
         return false;
     }
-    let with = lanes::dispatch(|| roll.score.iter().filter(|m| side.sign() * **m > 0.0).count());
+    let with = lanes::dispatch(
+        #[inline(always)]
+        || roll.score.iter().filter(|m| side.sign() * **m > 0.0).count(),
+    );
     let least = match side {
         Side::Long => p.breadth_long_min_frac,
         Side::Short => p.breadth_short_min_frac,

@@ -119,29 +119,33 @@ impl Picks {
         if !gate.open_by_rank() {
             return false;
         }
-        let params = field.scene.params;
+        let entry = field.scene.params.entry_zscore_min;
         let mut pass = true;
         for side in Side::BOTH {
-            for name in &self.ladders[side as usize].known()[..field.k] {
+            let first = &self.ladders[side as usize].known()[..field.k];
+            // The last of them has the least score: if its sign is right, all are.
+            pass &= field.sign_right(first[field.k - 1] as usize, side);
+            for name in first {
                 let i = *name as usize;
-                pass &= field.sign_right(i, side)
-                    & (field.z(i, side) >= params.entry_zscore_min)
-                    & gate.unbarred(i, side);
-            }
-        }
-        if !pass {
-            return false;
-        }
-        for side in Side::BOTH {
-            let chosen = &mut self.chosen[side as usize];
-            chosen.clear();
-            chosen.extend_from_slice(&self.ladders[side as usize].known()[..field.k]);
-            for name in chosen {
-                let i = *name as usize;
+                pass &= (field.z(i, side) >= entry) & gate.unbarred(i, side);
                 reason[i] = if field.held(i, side) { Reason::Kept } else { Reason::Selected };
             }
+            let chosen = &mut self.chosen[side as usize];
+            chosen.clear();
+            chosen.extend_from_slice(first);
         }
-        true
+        if !pass {
+            self.unselect(reason);
+        }
+        pass
+    }
+
+    /// Take back what the short cut wrote: its names were all eligible, and had no reason before.
+    #[inline(never)]
+    fn unselect(&self, reason: &mut [Reason]) {
+        for name in self.chosen.iter().flatten() {
+            reason[*name as usize] = Reason::NotSelected;
+        }
     }
 
     #[inline(never)]
@@ -219,7 +223,9 @@ impl Picks {
                 self.slots[s][here] = Slot::Taken;
                 reason[i] = Reason::Selected;
                 tally.entered += 1;
-                tally.open += usize::from(!(field.in_other_tranche)(i));
+                if field.scene.params.positions_max > 0 {
+                    tally.open += usize::from(!(field.in_other_tranche)(i));
+                }
                 return true;
             };
             reason[i] = bar;

@@ -8,7 +8,7 @@ use std::ops::Range;
 use crate::book::{DecisionState, Side};
 use crate::decide::Scene;
 use crate::lanes;
-use crate::momentum::Cross;
+use crate::momentum::{Cross, power};
 use crate::reason::Reason;
 
 pub(crate) mod caps;
@@ -90,7 +90,6 @@ impl Legs {
         self.name.extend_from_slice(&chosen[0]);
         self.longs = self.name.len();
         self.name.extend_from_slice(&chosen[1]);
-        self.closed.fill(false);
     }
 }
 
@@ -109,8 +108,8 @@ pub(crate) fn weigh(
         *weight = key[*name as usize].abs();
     }
     let whole_lanes = legs.len().next_multiple_of(lanes::LANES);
-    lanes::signed_pow_in_place(&mut legs.weight[..whole_lanes], cross.power_left());
-    lanes::signed_pow_in_place(&mut legs.weight[..whole_lanes], p.size_power);
+    power::raise(&mut legs.weight[..whole_lanes], cross.power_left());
+    power::raise(&mut legs.weight[..whole_lanes], p.size_power);
     let floor = scene.facts.sigma_floor();
     for (weight, name) in legs.weight.iter_mut().zip(&legs.name) {
         let sigma = scene.row.sigma[*name as usize];
@@ -192,8 +191,11 @@ pub(crate) fn clean_tranches(state: &mut DecisionState, reason: &[Reason]) {
 #[inline(always)]
 pub(crate) fn store_tranche(legs: &Legs, tranche: &mut [f64]) {
     tranche.fill(0.0);
-    for place in 0..legs.len() {
-        tranche[legs.name[place] as usize] = legs.sign(place) * legs.weight[place];
+    for side in Side::BOTH {
+        let places = legs.places(side);
+        for (name, weight) in legs.name[places.clone()].iter().zip(&legs.weight[places]) {
+            tranche[*name as usize] = side.sign() * weight;
+        }
     }
 }
 

@@ -84,16 +84,25 @@ pub fn eligibility(
 /// The pass that every decision pays: listed, present, scored, moving.
 #[inline(always)]
 fn mark(score: &mut [f64], gate: &[f64], row: &FeatureRow<'_>) {
-    let (chunks, _) = score.as_chunks_mut::<LANES>();
-    let (gates, _) = gate.as_chunks::<LANES>();
-    for (k, (out, gate)) in chunks.iter_mut().zip(gates).enumerate() {
-        let close = load(row.close, k * LANES);
-        let raw = load(row.score, k * LANES);
-        let sigma = load(row.sigma, k * LANES);
+    // Adding 0 changes no score; adding NaN (not listed, or no bar) masks it.
+    let open = |raw: f64, gate: f64, close: f64, sigma: f64| {
+        let known = raw + gate + 0.0 * close;
+        if sigma > SIGMA_MIN { known } else { f64::NAN }
+    };
+    let (out, out_tail) = score[..row.score.len()].as_chunks_mut::<LANES>();
+    let (gates, gate_tail) = gate[..row.score.len()].as_chunks::<LANES>();
+    let (raws, raw_tail) = row.score.as_chunks::<LANES>();
+    let (closes, close_tail) = row.close.as_chunks::<LANES>();
+    let (sigmas, sigma_tail) = row.sigma.as_chunks::<LANES>();
+    for ((((out, gate), raw), close), sigma) in
+        out.iter_mut().zip(gates).zip(raws).zip(closes).zip(sigmas)
+    {
         for l in 0..LANES {
-            let open = (close[l] == close[l]) & (sigma[l] > SIGMA_MIN) & (gate[l] == 0.0);
-            out[l] = if open { raw[l] } else { f64::NAN };
+            out[l] = open(raw[l], gate[l], close[l], sigma[l]);
         }
+    }
+    for l in 0..out_tail.len() {
+        out_tail[l] = open(raw_tail[l], gate_tail[l], close_tail[l], sigma_tail[l]);
     }
 }
 
@@ -167,8 +176,11 @@ pub(crate) fn sizing_equity_usdt(book: &BookRow<'_>, params: &Params) -> f64 {
 fn drop_too_small(roll: &mut Roll, row: &FeatureRow<'_>, book: &BookRow<'_>, params: &Params) {
     // `!(x <= 0)` also catches NaN: an unknown minimum is not "no minimum".
     let given = book.order_usdt_min.iter().fold(false, |any, least| any | !(*least <= 0.0));
+    if !given {
+        return;
+    }
     let k = crate::select::names_a_side(roll.eligible, row.dispersion_ratio, params);
-    if !given || k == 0 {
+    if k == 0 {
         return;
     }
     let typical_frac = (params.gross_x / 2.0 / k as f64).min(params.weight_long_max_frac);

@@ -7,17 +7,20 @@ use crate::lanes::{self, LANES, Lane};
 /// Average rank of each value among the known ones; the smallest has rank 1, equals share theirs.
 #[inline(never)]
 pub(crate) fn average(values: &[f64], out: &mut [f64]) {
-    lanes::dispatch(|| {
-        let (chunks, _) = values.as_chunks::<LANES>();
-        let (ranks, _) = out.as_chunks_mut::<LANES>();
-        for (mine, rank) in chunks.iter().zip(ranks) {
-            let (below, not_above) = count_below(values, mine);
-            for l in 0..LANES {
-                // Ranks below+1 ..= not_above are shared; NaN stays NaN through the 0·x.
-                rank[l] = 0.5 * (below[l] + not_above[l] + 1.0) + 0.0 * mine[l];
+    lanes::dispatch(
+        #[inline(always)]
+        || {
+            let (chunks, _) = values.as_chunks::<LANES>();
+            let (ranks, _) = out.as_chunks_mut::<LANES>();
+            for (mine, rank) in chunks.iter().zip(ranks) {
+                let (below, not_above) = count_below(values, mine);
+                for l in 0..LANES {
+                    // Ranks below+1 ..= not_above are shared; NaN stays NaN through the 0·x.
+                    rank[l] = 0.5 * (below[l] + not_above[l] + 1.0) + 0.0 * mine[l];
+                }
             }
-        }
-    });
+        },
+    );
 }
 
 #[inline(always)]
@@ -35,13 +38,16 @@ fn count_below(values: &[f64], mine: &Lane) -> (Lane, Lane) {
 /// Rank of each value from the largest (1) down; equals rank by their order.
 #[inline(never)]
 pub(crate) fn descending(values: &[f64], out: &mut [f64]) {
-    lanes::dispatch(|| {
-        let (chunks, _) = values.as_chunks::<LANES>();
-        let (ranks, _) = out.as_chunks_mut::<LANES>();
-        for (k, (mine, rank)) in chunks.iter().zip(ranks).enumerate() {
-            *rank = count_ahead(values, mine, k * LANES);
-        }
-    });
+    lanes::dispatch(
+        #[inline(always)]
+        || {
+            let (chunks, _) = values.as_chunks::<LANES>();
+            let (ranks, _) = out.as_chunks_mut::<LANES>();
+            for (k, (mine, rank)) in chunks.iter().zip(ranks).enumerate() {
+                *rank = count_ahead(values, mine, k * LANES);
+            }
+        },
+    );
 }
 
 #[inline(always)]

@@ -11,24 +11,32 @@ const MAD_TO_STD: f64 = 1.4826;
 #[inline(always)]
 pub(super) fn by_deviation(z: &mut [f64], x: &[f64], n: usize, clip: f64) -> bool {
     let n = n as f64;
-    let mean = lanes::sum_present(x).0 / n;
-    let (squares, largest) = deviations(x, mean);
-    let std = (squares / n).sqrt();
+    let mean = sum_known(x, |value| value) / n;
+    let std = (sum_known(x, |value| (value - mean) * (value - mean)) / n).sqrt();
+    // No value lies further than sqrt(n) deviations from the mean; only where that bound does not
+    // settle it are they looked at.
+    let bound = mean.abs() + n.sqrt() * std;
+    let largest = if std > SPREAD_MIN_FRAC * bound { bound } else { largest(x) };
     write(z, x, mean, std, largest, clip)
 }
 
+/// Sum of a term over the values that are not NaN, in the fixed order of lanes.
 #[inline(always)]
-fn deviations(x: &[f64], mean: f64) -> (f64, f64) {
+fn sum_known(x: &[f64], term: impl Fn(f64) -> f64) -> f64 {
     let (chunks, _) = x.as_chunks::<LANES>();
-    let (mut squares, mut largest): (Lane, Lane) = ([0.0; LANES], [0.0; LANES]);
+    let mut total: Lane = [0.0; LANES];
     for chunk in chunks {
         for l in 0..LANES {
-            let apart = chunk[l] - mean;
-            squares[l] += if apart.is_nan() { 0.0 } else { apart * apart };
-            largest[l] = if chunk[l].abs() > largest[l] { chunk[l].abs() } else { largest[l] };
+            let part = term(chunk[l]);
+            total[l] += if part.is_nan() { 0.0 } else { part };
         }
     }
-    (lanes::fold(squares), largest.iter().fold(0.0, |most: f64, value| most.max(*value)))
+    lanes::fold(total)
+}
+
+#[inline(never)]
+fn largest(x: &[f64]) -> f64 {
+    x.iter().fold(0.0, |most, value| if value.abs() > most { value.abs() } else { most })
 }
 
 /// `(x − centre)/spread`, bounded; 0 for all where the spread is none.
@@ -56,8 +64,7 @@ pub(super) fn by_median(z: &mut [f64], x: &[f64], sorted: &mut Vec<f64>, clip: f
     sorted.clear();
     sorted.extend(known().map(|value| (value - centre).abs()));
     let spread = MAD_TO_STD * median(sorted);
-    let largest = known().fold(0.0, |most: f64, value| most.max(value.abs()));
-    write(z, x, centre, spread, largest, clip)
+    write(z, x, centre, spread, largest(x), clip)
 }
 
 /// Median of unordered values, which it reorders; NaN when there are none.

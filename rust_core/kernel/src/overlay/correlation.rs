@@ -87,7 +87,11 @@ pub(crate) fn limit(
     columns: &mut Columns,
     reason: &mut [Reason],
 ) {
-    lanes::dispatch(|| columns.fill(scene, legs));
+    legs.closed.fill(false);
+    lanes::dispatch(
+        #[inline(always)]
+        || columns.fill(scene, legs),
+    );
     for side in Side::BOTH {
         match scene.params.correlation_action {
             ClusterAction::Halve => halve(scene, legs, columns, side, reason),

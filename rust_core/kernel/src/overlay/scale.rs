@@ -66,7 +66,10 @@ fn vol_target(scene: Scene<'_>, legs: &Legs, variance: &mut Variance) -> f64 {
         return 1.0;
     }
     variance.book.fill(0.0);
-    lanes::dispatch(|| gather(variance, returns, names, legs));
+    lanes::dispatch(
+        #[inline(always)]
+        || gather(variance, returns, names, legs),
+    );
     let n = window as f64;
     let mean = lanes::sum(&variance.book) / n;
     let of_book = lanes::sum_sq_from(&variance.book, mean) / (n - 1.0);

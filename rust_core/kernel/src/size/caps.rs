@@ -39,6 +39,17 @@ pub(crate) fn cap_of(scene: Scene<'_>, i: usize, side: Side) -> (f64, Reason) {
     cap
 }
 
+/// The same where only the caps of weight and rungs are on.
+#[inline(always)]
+fn plain_cap_of(scene: Scene<'_>, i: usize, side: Side) -> (f64, Reason) {
+    let most = match side {
+        Side::Long => scene.params.weight_long_max_frac,
+        Side::Short => scene.params.weight_short_max_frac,
+    };
+    let rung = scene.book.rung_cap_frac[i];
+    if rung < most { (rung.max(0.0), Reason::RungCap) } else { (most, Reason::WeightCap) }
+}
+
 /// Cut every name to its cap; what is cut goes to the leg's other names while they have room.
 #[inline(always)]
 pub(crate) fn apply(legs: &mut Legs, scene: Scene<'_>, reason: &mut [Reason]) {
@@ -51,7 +62,7 @@ pub(crate) fn apply(legs: &mut Legs, scene: Scene<'_>, reason: &mut [Reason]) {
         return;
     }
     for side in Side::BOTH {
-        fill_leg(legs, scene, side, reason);
+        fill_leg(legs, scene, side, plain, reason);
     }
 }
 
@@ -73,13 +84,14 @@ fn fits(legs: &Legs, scene: Scene<'_>) -> bool {
 }
 
 #[inline(never)]
-fn fill_leg(legs: &mut Legs, scene: Scene<'_>, side: Side, reason: &mut [Reason]) {
+fn fill_leg(legs: &mut Legs, scene: Scene<'_>, side: Side, plain: bool, reason: &mut [Reason]) {
     let places = legs.places(side);
+    let may_close = scene.params.correlation_enabled;
     for place in places.clone() {
         let i = legs.name[place] as usize;
-        let (cap, rule) = cap_of(scene, i, side);
+        let (cap, rule) = if plain { plain_cap_of(scene, i, side) } else { cap_of(scene, i, side) };
         legs.cap[place] = cap;
-        legs.capped[place] = false;
+        legs.capped[place] = may_close && legs.closed[place];
         if legs.weight[place] > cap {
             reason[i] = rule;
         }
@@ -87,14 +99,12 @@ fn fill_leg(legs: &mut Legs, scene: Scene<'_>, side: Side, reason: &mut [Reason]
     for _ in places.clone() {
         let (mut excess, mut taking) = (0.0, 0.0);
         for place in places.clone() {
-            let over = legs.weight[place] - legs.cap[place];
-            if over > 0.0 {
-                excess += over;
-                legs.weight[place] = legs.cap[place];
-                legs.capped[place] = true;
-            } else if !legs.capped[place] && !legs.closed[place] {
-                taking += legs.weight[place];
-            }
+            let (weight, cap) = (legs.weight[place], legs.cap[place]);
+            let over = weight > cap;
+            excess += if over { weight - cap } else { 0.0 };
+            legs.weight[place] = if over { cap } else { weight };
+            legs.capped[place] |= over;
+            taking += if legs.capped[place] { 0.0 } else { weight };
         }
         // Without excess all fits; without takers what is left finds no room and is lost.
         if !(excess > 0.0 && taking > 0.0) {
@@ -102,9 +112,7 @@ fn fill_leg(legs: &mut Legs, scene: Scene<'_>, side: Side, reason: &mut [Reason]
         }
         let lift = 1.0 + excess / taking;
         for place in places.clone() {
-            if !legs.capped[place] && !legs.closed[place] {
-                legs.weight[place] *= lift;
-            }
+            legs.weight[place] *= if legs.capped[place] { 1.0 } else { lift };
         }
     }
     // The last round may have lifted a name past its cap.

@@ -38,17 +38,128 @@ impl Frozen {
     }
 }
 
-/// Scale a leg by `factor`, and say why where it is more than rounding.
-#[inline(always)]
-fn reduce(legs: &mut Legs, side: Side, factor: f64, rule: Reason, reason: &mut [Reason]) {
-    if !(factor < 1.0) {
-        return;
+/// The legs with their totals, which every limit needs and only a reduction changes.
+#[derive(Debug)]
+pub(crate) struct Limiter<'a> {
+    legs: &'a mut Legs,
+    frozen: Frozen,
+    own: [f64; 2],
+    reason: &'a mut [Reason],
+}
+
+impl<'a> Limiter<'a> {
+    #[inline(always)]
+    pub(crate) fn new(legs: &'a mut Legs, frozen: Frozen, reason: &'a mut [Reason]) -> Self {
+        let own = Side::BOTH.map(|side| legs.total(side));
+        Self { legs, frozen, own, reason }
     }
-    legs.scale(side, factor);
-    if factor < 1.0 - REDUCED_MIN_FRAC {
-        for place in legs.places(side) {
-            reason[legs.name[place] as usize] = rule;
+
+    /// Weight of a side, frozen names included.
+    #[inline(always)]
+    fn with_frozen(&self, side: Side) -> f64 {
+        self.own[side as usize] + self.frozen.weight[side as usize]
+    }
+
+    /// Scale a leg by `factor`, and say why where it is more than rounding.
+    #[inline(always)]
+    fn reduce(&mut self, side: Side, factor: f64, rule: Reason) {
+        if !(factor < 1.0) {
+            return;
         }
+        self.legs.scale(side, factor);
+        self.own[side as usize] = self.legs.total(side);
+        if factor < 1.0 - REDUCED_MIN_FRAC {
+            for name in &self.legs.name[self.legs.places(side)] {
+                self.reason[*name as usize] = rule;
+            }
+        }
+    }
+
+    /// A leg leaves room for its frozen names; `target` is what each leg may weigh with them.
+    #[inline(always)]
+    pub(crate) fn leave_room(&mut self, target: [f64; 2]) {
+        for side in Side::BOTH {
+            let held = self.frozen.weight[side as usize];
+            if held > 0.0 {
+                let room = (target[side as usize] - held).max(0.0);
+                let factor = factor_to(room, self.own[side as usize]);
+                self.reduce(side, factor, Reason::StaleRoom);
+            }
+        }
+    }
+
+    /// Reduce the larger side to the smaller one, in dollars or in beta.
+    #[inline(always)]
+    pub(crate) fn balance(&mut self, scene: Scene<'_>) {
+        if scene.params.beta_neutral && self.balance_beta(scene) {
+            return;
+        }
+        self.even_out(self.own, self.frozen.weight);
+    }
+
+    #[inline(always)]
+    fn even_out(&mut self, own: [f64; 2], held: [f64; 2]) {
+        let [long, short] = [own[0] + held[0], own[1] + held[1]];
+        if long > short {
+            self.reduce(Side::Long, factor_to(short - held[0], own[0]), Reason::LegShort);
+        } else if short > long {
+            self.reduce(Side::Short, factor_to(long - held[1], own[1]), Reason::LegShort);
+        }
+    }
+
+    /// The same in `Σ|w|·β`; false where a side that is not empty has no positive beta to balance.
+    #[inline(never)]
+    fn balance_beta(&mut self, scene: Scene<'_>) -> bool {
+        let own_beta = Side::BOTH.map(|side| beta_sum(self.legs, side, scene));
+        for side in Side::BOTH {
+            let beta = own_beta[side as usize] + self.frozen.beta[side as usize];
+            if self.with_frozen(side) > 0.0 && !(beta > 0.0) {
+                return false;
+            }
+        }
+        self.even_out(own_beta, self.frozen.beta);
+        true
+    }
+
+    /// `|Σw| ≤ cap`, by reducing the heavier side.
+    #[inline(always)]
+    pub(crate) fn cap_net(&mut self, cap: f64) {
+        let net = self.with_frozen(Side::Long) - self.with_frozen(Side::Short);
+        let excess = net.abs() - cap;
+        let Some(heavier) = Side::of(net).filter(|_| excess > 0.0) else { return };
+        let from = self.own[heavier as usize];
+        self.reduce(heavier, factor_to(from - excess, from), Reason::NetCap);
+    }
+
+    /// `Σ|w| ≤ cap`, by reducing all that may be touched.
+    #[inline(always)]
+    pub(crate) fn cap_gross(&mut self, cap: f64) {
+        let held = self.frozen.weight[0] + self.frozen.weight[1];
+        let own = self.own[0] + self.own[1];
+        if own + held > cap {
+            let factor = factor_to(cap - held, own);
+            for side in Side::BOTH {
+                self.reduce(side, factor, Reason::GrossCap);
+            }
+        }
+    }
+
+    /// While a guard blocks entries a target lies between 0 and what is held; true if one does.
+    #[inline(always)]
+    pub(crate) fn block_entries(&mut self, scene: Scene<'_>) -> bool {
+        if scene.book.guard == GuardAction::None {
+            return false;
+        }
+        for place in 0..self.legs.len() {
+            let i = self.legs.name[place] as usize;
+            let held = (self.legs.sign(place) * scene.book.weight_now_frac[i]).max(0.0);
+            if self.legs.weight[place] > held {
+                self.legs.weight[place] = held;
+                self.reason[i] = Reason::EntriesBlocked;
+            }
+        }
+        self.own = Side::BOTH.map(|side| self.legs.total(side));
+        true
     }
 }
 
@@ -56,105 +167,4 @@ fn reduce(legs: &mut Legs, side: Side, factor: f64, rule: Reason, reason: &mut [
 #[inline(always)]
 fn factor_to(to: f64, from: f64) -> f64 {
     if from > 0.0 { (to / from).clamp(0.0, 1.0) } else { 1.0 }
-}
-
-/// A leg leaves room for its frozen names; `target` is what each leg may weigh with them.
-#[inline(always)]
-pub(crate) fn leave_room(
-    legs: &mut Legs,
-    frozen: &Frozen,
-    target: [f64; 2],
-    reason: &mut [Reason],
-) {
-    for side in Side::BOTH {
-        let held = frozen.weight[side as usize];
-        if held > 0.0 {
-            let room = (target[side as usize] - held).max(0.0);
-            let factor = factor_to(room, legs.total(side));
-            reduce(legs, side, factor, Reason::StaleRoom, reason);
-        }
-    }
-}
-
-/// Reduce the larger side to the smaller one, in dollars or in beta.
-#[inline(always)]
-pub(crate) fn balance(legs: &mut Legs, frozen: &Frozen, scene: Scene<'_>, reason: &mut [Reason]) {
-    let own = Side::BOTH.map(|side| legs.total(side));
-    if scene.params.beta_neutral && balance_beta(legs, frozen, own, scene, reason) {
-        return;
-    }
-    even_out(legs, own, frozen.weight, reason);
-}
-
-#[inline(always)]
-fn even_out(legs: &mut Legs, own: [f64; 2], held: [f64; 2], reason: &mut [Reason]) {
-    let [long, short] = [own[0] + held[0], own[1] + held[1]];
-    if long > short {
-        reduce(legs, Side::Long, factor_to(short - held[0], own[0]), Reason::LegShort, reason);
-    } else if short > long {
-        reduce(legs, Side::Short, factor_to(long - held[1], own[1]), Reason::LegShort, reason);
-    }
-}
-
-/// The same in `Σ|w|·β`; false where a side that is not empty has no positive beta to balance.
-#[inline(never)]
-fn balance_beta(
-    legs: &mut Legs,
-    frozen: &Frozen,
-    own: [f64; 2],
-    scene: Scene<'_>,
-    reason: &mut [Reason],
-) -> bool {
-    let own_beta = Side::BOTH.map(|side| beta_sum(legs, side, scene));
-    for s in 0..2 {
-        let weight = own[s] + frozen.weight[s];
-        if weight > 0.0 && !(own_beta[s] + frozen.beta[s] > 0.0) {
-            return false;
-        }
-    }
-    even_out(legs, own_beta, frozen.beta, reason);
-    true
-}
-
-/// `|Σw| ≤ cap`, by reducing the heavier side.
-#[inline(always)]
-pub(crate) fn cap_net(legs: &mut Legs, frozen: &Frozen, cap: f64, reason: &mut [Reason]) {
-    let own = Side::BOTH.map(|side| legs.total(side));
-    let net = (own[0] + frozen.weight[0]) - (own[1] + frozen.weight[1]);
-    let Some(heavier) = Side::of(net) else { return };
-    let excess = net.abs() - cap;
-    if excess > 0.0 {
-        let from = own[heavier as usize];
-        reduce(legs, heavier, factor_to(from - excess, from), Reason::NetCap, reason);
-    }
-}
-
-/// `Σ|w| ≤ cap`, by reducing all that may be touched.
-#[inline(always)]
-pub(crate) fn cap_gross(legs: &mut Legs, frozen: &Frozen, cap: f64, reason: &mut [Reason]) {
-    let held = frozen.weight[0] + frozen.weight[1];
-    let own = legs.total(Side::Long) + legs.total(Side::Short);
-    if own + held > cap {
-        let factor = factor_to(cap - held, own);
-        for side in Side::BOTH {
-            reduce(legs, side, factor, Reason::GrossCap, reason);
-        }
-    }
-}
-
-/// While a guard blocks entries a target lies between 0 and what is held.
-#[inline(always)]
-pub(crate) fn block_entries(legs: &mut Legs, scene: Scene<'_>, reason: &mut [Reason]) -> bool {
-    if scene.book.guard == GuardAction::None {
-        return false;
-    }
-    for place in 0..legs.len() {
-        let i = legs.name[place] as usize;
-        let held = (legs.sign(place) * scene.book.weight_now_frac[i]).max(0.0);
-        if legs.weight[place] > held {
-            legs.weight[place] = held;
-            reason[i] = Reason::EntriesBlocked;
-        }
-    }
-    true
 }

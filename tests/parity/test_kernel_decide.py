@@ -30,6 +30,23 @@ def test_each_rule_alone(overlay, proof):
     assert standing > 50, "the run held too little to compare anything"
 
 
+@pytest.mark.parametrize(
+    "overlays",
+    [
+        ("router", "beta_neutral"),
+        ("router", "not_neutral_open"),
+        ("cluster", "beta_neutral"),
+        ("halve", "tranches"),
+        ("positions", "slow_tranches"),
+        ("top_n", "tranches"),
+    ],
+)
+def test_rules_that_touch_each_other(overlays):
+    for seed in range(6):
+        panel = markets.random_panel(np.random.default_rng([10, seed]), rough=False)
+        check_steps(panel, markets.make_params(*overlays), seed)
+
+
 def test_rules_together(proof):
     for seed in range(1_500 if proof else 60):
         rng = np.random.default_rng([2, seed])

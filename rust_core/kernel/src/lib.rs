@@ -18,6 +18,7 @@ pub mod metrics;
 pub mod overfit;
 pub mod panel;
 pub mod params;
+pub mod plan;
 pub mod reason;
 pub mod row;
 

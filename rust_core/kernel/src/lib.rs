@@ -11,6 +11,7 @@
 pub mod book;
 pub mod error;
 pub mod fill;
+pub mod guards;
 pub mod lanes;
 pub mod ledger;
 pub mod margin;

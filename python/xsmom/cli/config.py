@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xsmom.errors import ConfigError
+from xsmom.cli.output import print_json
+from xsmom.errors import ConfigError, OutputError
 
 if TYPE_CHECKING:
     from xsmom.config.resolved import Resolved
@@ -31,7 +32,9 @@ Overrides = Annotated[
 ]
 Environment = Annotated[
     str | None,
-    typer.Option("--env", help="Overlay: dev, staging or production.  [default: $XSMOM_ENV]", show_default=False),
+    typer.Option(
+        "--env", help="Overlay: dev, staging or production.  [default: $XSMOM_ENV]", show_default=False
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="PATH", help="Write to this file instead.")]
@@ -56,10 +59,10 @@ def check(
     except ConfigError as error:
         if not as_json:
             raise
-        _print_json({"ok": False, "mistakes": str(error).splitlines()})
+        print_json({"ok": False, "mistakes": str(error).splitlines()})
         raise typer.Exit(ConfigError.exit_code) from None
     if as_json:
-        _print_json({"ok": True, **_hashes(config), "warnings": config.warnings, "notes": config.notes})
+        print_json({"ok": True, **_hashes(config), "warnings": config.warnings, "notes": config.notes})
         return
     for line in config.notes:
         typer.echo(f"note: {line}")
@@ -71,6 +74,7 @@ def check(
 @app.command()
 def show(
     file: Source = None,
+    *,
     overrides: Overrides = None,
     env: Environment = None,
     resolved: Annotated[
@@ -91,7 +95,7 @@ def show(
 
     config = _load(file, overrides, env)
     if as_json:
-        _print_json(_document(config, resolved=resolved, origin=origin))
+        print_json(_document(config, resolved=resolved, origin=origin))
         return
     lines = params_lines(config) if resolved else settings_lines(config, origin=origin)
     typer.echo("\n".join(lines))
@@ -134,7 +138,7 @@ def diff(
     changed = differences(before, after)
     same = before.config_hash == after.config_hash
     if as_json:
-        _print_json({"same_behaviour": same, "changed": [change._asdict() for change in changed]})
+        print_json({"same_behaviour": same, "changed": [change._asdict() for change in changed]})
         return
     for change in changed:
         typer.echo(f"{change.name}: {json.dumps(change.before)} -> {json.dumps(change.after)}")
@@ -190,8 +194,6 @@ def _give(text: str, out: Path | None) -> None:
         partial.replace(out)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise ConfigError(f"{out} cannot be written: {error.strerror or error}; choose another --out") from None
-
-
-def _print_json(document: object) -> None:
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+        raise OutputError(
+            f"{out} cannot be written: {error.strerror or error}; choose another --out"
+        ) from None

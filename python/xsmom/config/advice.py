@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 
-from xsmom.config.meaning import gross_hard_cap, short_cap, weights
+from xsmom.config.meaning import SUM_TOLERANCE, gross_hard_cap, short_cap, weights
 from xsmom.config.rules import value
 from xsmom.config.schema import Config
 from xsmom.config.tree import number, tree
@@ -18,7 +18,7 @@ def notes(config: Config) -> list[str]:
     """How values were understood where that is not what was written."""
     strategy, found = config.strategy, list[str]()
     total = math.fsum(strategy.lookback_weights)
-    if abs(total - 1) > 1e-9:
+    if abs(total - 1) > SUM_TOLERANCE:
         used = ", ".join(f"{weight:.6g}" for weight in weights(strategy.lookback_weights))
         found.append(f"strategy.lookback_weights sum to {total:g}; used as {used}")
     if strategy.gross_hard_cap is None:
@@ -111,9 +111,7 @@ _INERT: dict[str, Callable[[Config], str | None]] = {
         lambda c: not (c.risk.trailing_enabled and c.risk.trail_kind == "ma_atr"),
         "no trailing stop of trail_kind ma_atr is on",
     ),
-    "risk.daily_loss_base": _when(
-        lambda c: not c.risk.max_daily_loss_pct, "risk.max_daily_loss_pct is 0"
-    ),
+    "risk.daily_loss_base": _when(lambda c: not c.risk.max_daily_loss_pct, "risk.max_daily_loss_pct is 0"),
     "risk.portfolio_dd_window_days": _when(
         lambda c: not c.risk.max_portfolio_drawdown_pct, "risk.max_portfolio_drawdown_pct is 0"
     ),
@@ -124,9 +122,7 @@ _INERT: dict[str, Callable[[Config], str | None]] = {
     "strategy.vol_scaled_clip": _when(
         lambda c: c.strategy.signal_kind != "vol_scaled", "strategy.signal_kind is not vol_scaled"
     ),
-    "strategy.beta_lookback": _when(
-        lambda c: not c.strategy.beta_neutral, "strategy.beta_neutral is false"
-    ),
+    "strategy.beta_lookback": _when(lambda c: not c.strategy.beta_neutral, "strategy.beta_neutral is false"),
     "strategy.k_frac": _when(
         lambda c: c.strategy.k_min == c.strategy.k_max, "strategy.k_min equals strategy.k_max"
     ),
@@ -138,9 +134,7 @@ _INERT: dict[str, Callable[[Config], str | None]] = {
     "strategy.correlation_limit.cluster_max_weight": _when(
         lambda c: c.strategy.correlation_limit.action != "cap", "its action is not cap"
     ),
-    "universe.leave_rank_mult": _when(
-        lambda c: not c.universe.max_symbols, "universe.max_symbols is 0"
-    ),
+    "universe.leave_rank_mult": _when(lambda c: not c.universe.max_symbols, "universe.max_symbols is 0"),
     "universe.dollar_volume_days": _when(
         lambda c: not (c.universe.max_symbols or c.universe.min_dollar_volume_usdt),
         "neither universe.max_symbols nor universe.min_dollar_volume_usdt is set",

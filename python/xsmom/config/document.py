@@ -16,15 +16,14 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from xsmom.config.tree import tree
-from xsmom.config.wording import Entry, refusal, shown
-from xsmom.errors import ConfigError
+from xsmom.config.wording import Entry, printable, refusal, refuse, shown
 
 _BYTES_MAX = 1_000_000
 _DEPTH_MAX = 16
 _TAG = "tag:yaml.org,2002:"
 
 
-class _Unreadable(Exception):
+class _UnreadableError(Exception):
     """A node that is no plain value; the text says why."""
 
 
@@ -49,31 +48,33 @@ def read_text(path: Path) -> str:
     try:
         kind = path.stat().st_mode
         if stat.S_ISDIR(kind):
-            raise ConfigError(f"{path} is a folder; name the file in it, such as {path / 'config.yaml'}")
+            raise refuse([f"{path} is a folder; name the file in it, such as {path / 'config.yaml'}"])
         if not stat.S_ISREG(kind):
-            raise ConfigError(f"{path} is not a regular file; a configuration is a YAML text file")
+            raise refuse([f"{path} is not a regular file; a configuration is a YAML text file"])
         data = path.read_bytes()
     except FileNotFoundError:
-        raise ConfigError(f"{path} does not exist; xsmom init writes a commented one") from None
+        raise refuse([f"{path} does not exist; xsmom init writes a commented one"]) from None
     except NotADirectoryError:
-        raise ConfigError(f"{path} does not exist: a part of its path is not a folder") from None
+        raise refuse([f"{path} does not exist: a part of its path is not a folder"]) from None
     except PermissionError:
-        raise ConfigError(f"{path} may not be read by this user; chmod u+r {path}") from None
+        raise refuse([f"{path} may not be read by this user; chmod u+r {path}"]) from None
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from None
+        raise refuse([f"{path} cannot be read: {error}"]) from None
     return _decode(data, path)
 
 
 def _decode(data: bytes, path: Path) -> str:
     if len(data) > _BYTES_MAX:
-        raise ConfigError(f"{path} holds {len(data)} bytes; a configuration has at most {_BYTES_MAX}")
+        raise refuse([f"{path} holds {len(data)} bytes; a configuration has at most {_BYTES_MAX}"])
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise ConfigError(f"{path} is UTF-16 text; save it as UTF-8")
+        raise refuse([f"{path} is UTF-16 text; save it as UTF-8"])
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{path}:{line}: not UTF-8 (byte 0x{data[error.start]:02x}); save it as UTF-8") from None
+        raise refuse(
+            [f"{path}:{line}: not UTF-8 (byte 0x{data[error.start]:02x}); save it as UTF-8"]
+        ) from None
 
 
 def read_document(text: str, label: str) -> Reading:
@@ -106,11 +107,11 @@ def read_document(text: str, label: str) -> Reading:
 
 
 def plain_value(text: str) -> object:
-    """The value of a scalar or list as written on a command line; ConfigError-free: ValueError."""
+    """The value of a scalar or list as written on a command line; a ValueError says why there is none."""
     try:
         node = _compose(text)
         return None if node is None else _plain(node, 0, set())
-    except _Unreadable as error:
+    except _UnreadableError as error:
         raise ValueError(str(error)) from None
     except MarkedYAMLError as error:
         raise ValueError(_one_line(error.problem or "not valid YAML")) from None
@@ -141,7 +142,9 @@ def _collect(node: MappingNode, prefix: str, label: str, reading: Reading) -> No
             )
             continue
         if name in lines:
-            reading.mistakes.append(f"{label}:{line}: {name} is written twice, first on line {lines[name]}; keep one")
+            reading.mistakes.append(
+                f"{label}:{line}: {name} is written twice, first on line {lines[name]}; keep one"
+            )
             continue
         lines[name] = line
         if name in tree().sections and isinstance(value_node, MappingNode):
@@ -153,7 +156,7 @@ def _collect(node: MappingNode, prefix: str, label: str, reading: Reading) -> No
 def _take(name: str, node: Node, origin: str, reading: Reading) -> None:
     try:
         value = _plain(node, 0, set())
-    except _Unreadable as error:
+    except _UnreadableError as error:
         reading.mistakes.append(f"{origin}: {name} {error}")
         return
     reading.add(Entry(name, value, origin), in_yaml=True)
@@ -162,7 +165,7 @@ def _take(name: str, node: Node, origin: str, reading: Reading) -> None:
 def _plain(node: Node, depth: int, above: set[int]) -> object:
     """Lists, mappings and scalars as Python values. A node met twice is an alias: refused."""
     if id(node) in above or depth > _DEPTH_MAX:
-        raise _Unreadable("uses an anchor, or nests too deeply; write the value out")
+        raise _UnreadableError("uses an anchor, or nests too deeply; write the value out")
     above.add(id(node))
     if isinstance(node, ScalarNode):
         return _scalar(node)
@@ -170,16 +173,15 @@ def _plain(node: Node, depth: int, above: set[int]) -> object:
         return [_plain(item, depth + 1, above) for item in node.value]
     if isinstance(node, MappingNode):
         return {
-            str(_plain(key, depth + 1, above)): _plain(value, depth + 1, above)
-            for key, value in node.value
+            str(_plain(key, depth + 1, above)): _plain(value, depth + 1, above) for key, value in node.value
         }
-    raise _Unreadable("is no value")
+    raise _UnreadableError("is no value")
 
 
 def _scalar(node: ScalarNode) -> object:
     tag, text = str(node.tag), str(node.value)
     if not tag.startswith(_TAG):
-        raise _Unreadable(f"carries the tag {shown(tag)}, which means nothing here; remove the tag")
+        raise _UnreadableError(f"carries the tag {shown(tag)}, which means nothing here; remove the tag")
     try:
         return _converted(tag.removeprefix(_TAG), text)
     except ValueError:
@@ -226,8 +228,7 @@ def _problem(error: MarkedYAMLError) -> str:
 
 
 def _one_line(text: str) -> str:
-    line = " ".join(text.split())
-    return "".join(char if char.isprintable() else "?" for char in line)[:160]
+    return printable(" ".join(text.split()))[:160]
 
 
 def _key_text(node: Node) -> str | None:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from xsmom.config.document import Reading, plain_value, read_text
 from xsmom.config.tree import tree
-from xsmom.config.wording import Entry, looks_secret, shown
-from xsmom.errors import ConfigError
+from xsmom.config.wording import Entry, looks_secret, refuse, shown
 
 PREFIX = "XSMOM__"
 WHICH = "XSMOM_ENV"
 _ASSIGNMENT = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)", re.DOTALL)
+_QUOTED = re.compile(r"""(["'])(.*)\1""", re.DOTALL)
 _ALMOST = re.compile(r"XSMOM_(?!_)\w*__\w+", re.IGNORECASE)
 
 
@@ -51,7 +51,8 @@ def read_overrides(given: Mapping[str, object] | Sequence[str]) -> Reading:
         name, equals, value = str(text).partition("=")
         name = name.strip()
         if not equals or not name:
-            reading.mistakes.append(f"--set {shown(text)}: expected key=value, such as strategy.gross_leverage=1.2")
+            word = "" if looks_secret(re.split(r"[^\w.]", str(text))[0]) else f" {shown(str(text))}"
+            reading.mistakes.append(f"--set{word}: expected key=value, such as strategy.gross_leverage=1.2")
             continue
         _read_text(name, value, "--set", reading)
     return reading
@@ -78,7 +79,9 @@ def _read_text(name: str, text: str, origin: str, reading: Reading) -> None:
         try:
             value = plain_value(text)
         except ValueError as error:
-            reading.mistakes.append(f"{origin}: {shown(name)[1:-1]} got {shown(text)}, which cannot be read: {error}")
+            reading.mistakes.append(
+                f"{origin}: {shown(name)[1:-1]} got {shown(text)}, which cannot be read: {error}"
+            )
             return
     reading.add(Entry(name, value, origin), in_yaml=False)
 
@@ -97,8 +100,9 @@ def _assignments(text: str, path: Path, reading: Reading) -> Iterator[tuple[int,
 
 
 def _unquoted(value: str) -> str:
-    if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
-        return value[1:-1]
+    quoted = _QUOTED.fullmatch(value)
+    if quoted is not None:
+        return quoted[2]
     return value.partition(" #")[0].rstrip()
 
 
@@ -117,7 +121,7 @@ def _check_mode(path: Path, variables: Mapping[str, str], reading: Reading) -> N
 def _flat(given: Mapping[str, object], prefix: str) -> Iterator[tuple[str, object]]:
     for part, value in given.items():
         if not isinstance(part, str):
-            raise ConfigError(f"set: expected names of settings as text, got {shown(part)}")
+            raise refuse([f"set: expected names of settings as text, got {shown(part)}"])
         name = prefix + part
         if isinstance(value, Mapping) and name in tree().sections:
             yield from _flat(value, name + ".")

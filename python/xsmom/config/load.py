@@ -14,8 +14,7 @@ from xsmom.config.profiles import profile_names, read_profile_text
 from xsmom.config.resolved import Resolved, resolve
 from xsmom.config.schema import Config
 from xsmom.config.tree import tree
-from xsmom.config.wording import Entry, shown, wrong_value
-from xsmom.errors import ConfigError
+from xsmom.config.wording import Entry, refuse, shown, wrong_value
 
 ENVIRONMENTS = ("dev", "staging", "production")
 
@@ -42,17 +41,20 @@ def load_config(
     mistakes = [mistake for reading in readings for mistake in reading.mistakes]
     config = _validate(entries, mistakes)
     if config is None:
-        raise ConfigError("\n".join(mistakes))
+        raise refuse(mistakes)
     return resolve(config, {entry.name: entry.origin for entry in entries.values()})
 
 
 def _read_files(
     path: str | os.PathLike[str] | None, environment: str | None, variables: Mapping[str, str]
 ) -> list[Reading]:
+    profile = path is not None and _is_profile(path, Path(path))
+    if environment is not None and (path is None or profile):
+        raise refuse([f"--env {environment}: an overlay stands beside a file, and none was named; name one"])
     if path is None:
         return []
     file = Path(path)
-    if _is_profile(path, file):
+    if profile:
         return [read_document(read_profile_text(str(path)), f"profile {path}")]
     base = read_document(read_text(file), str(path))
     dotenv, dotenv_variables = read_dotenv(file.parent / ".env")
@@ -60,10 +62,12 @@ def _read_files(
     if chosen is None:
         return [base, dotenv]
     if chosen not in ENVIRONMENTS:
-        raise ConfigError(f"{said_by} {shown(chosen)}: expected one of {', '.join(ENVIRONMENTS)}")
+        raise refuse([f"{said_by} {shown(chosen)}: expected one of {', '.join(ENVIRONMENTS)}"])
     overlay = file.with_name(f"{file.stem}.{chosen}{file.suffix}")
     if not overlay.exists():
-        raise ConfigError(f"{said_by} {chosen}: its overlay {overlay} does not exist; create it, or leave {said_by} out")
+        raise refuse(
+            [f"{said_by} {chosen}: its overlay {overlay} does not exist; create it, or leave {said_by} out"]
+        )
     text = read_text(overlay)
     return [base, read_document(text, str(overlay)) if text.strip() else Reading(), dotenv]
 
@@ -87,8 +91,8 @@ def _validate(entries: Mapping[str, Entry], mistakes: list[str]) -> Config | Non
     try:
         config = Config.model_validate(_nested(entries))
     except ValidationError as error:
-        for item in error.errors(include_url=False, include_context=False, include_input=False):
-            mistakes.append(_mistake(item["loc"], entries))
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        mistakes.extend(_mistake(item["loc"], entries) for item in found)
         return None
     return None if mistakes else config
 

@@ -35,6 +35,8 @@ BAR_MS: Mapping[str, int] = MappingProxyType(
 # A book whose gross is above half of the leverage that the account is set to has too little margin
 # left for a squeeze.
 MARGIN_SHARE_MAX = 0.5
+# Weights whose sum is this near to 1 are taken to sum to 1, as in the core.
+SUM_TOLERANCE = 1e-9
 
 
 def params(config: Config) -> dict[str, object]:
@@ -79,7 +81,7 @@ def _window(hours: float, timeframe: str, *, enabled: bool) -> int:
 def weights(given: list[float]) -> list[float]:
     """Weights that sum to 1; those that do are left as they are."""
     total = math.fsum(given)
-    return [float(w) for w in given] if abs(total - 1) <= 1e-9 else [w / total for w in given]
+    return [float(w) for w in given] if abs(total - 1) <= SUM_TOLERANCE else [w / total for w in given]
 
 
 def gross_hard_cap(config: Config) -> float:
@@ -201,9 +203,7 @@ def _size(config: Config) -> dict[str, object]:
         "capital_frac": strategy.capital_frac,
         "vol_target_enabled": target.enabled,
         "vol_target_ann_frac": target.target_ann_vol,
-        "vol_target_bars": _window(
-            target.lookback_hours, strategy.timeframe, enabled=target.enabled
-        ),
+        "vol_target_bars": _window(target.lookback_hours, strategy.timeframe, enabled=target.enabled),
         "vol_target_scale_min": target.min_scale,
         "vol_target_scale_max": target.max_scale,
         "vol_target_shrink_frac": target.shrinkage,
@@ -264,10 +264,8 @@ def _tilts(strategy: Strategy) -> dict[str, object]:
         "vol_regime_slope": regime.slope,
         "vol_regime_scale_min": regime.min_scale,
         "funding_tilt_x": tilt.weight if tilt.enabled else 0.0,
-        "funding_bars": _window(
-            tilt.lookback_hours, strategy.timeframe, enabled=tilt.enabled
-        ),
-        "funding_hold_bars": bars(tilt.holding_hours, strategy.timeframe),
+        "funding_bars": _window(tilt.lookback_hours, strategy.timeframe, enabled=tilt.enabled),
+        "funding_hold_bars": _window(tilt.holding_hours, strategy.timeframe, enabled=tilt.enabled),
         "drawdown_scale_enabled": stepdown.enabled,
         "drawdown_scale_start_frac": frac(stepdown.start_pct),
         "drawdown_scale_end_frac": frac(stepdown.end_pct),

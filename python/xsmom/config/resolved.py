@@ -14,7 +14,7 @@ from xsmom.config.rules import Problem, contradictions, value
 from xsmom.config.schema import Config
 from xsmom.config.sections.desk import Log
 from xsmom.config.tree import tree
-from xsmom.errors import ConfigError
+from xsmom.config.wording import refuse
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def resolve(config: Config, origins: Mapping[str, str]) -> Resolved:
     """Cross-check, convert, hash; every contradiction is listed in one ConfigError."""
     problems = contradictions(config)
     if problems:
-        raise ConfigError("\n".join(_sentence(problem, origins) for problem in problems))
+        raise refuse(_sentence(problem, origins) for problem in problems)
     meant = {name: _frozen(given) for name, given in params(config).items()}
     # Everything that changes behaviour is in Params so far; rooms that read more add it here.
     behaviour: dict[str, object] = {"params": meant}

@@ -7,13 +7,15 @@ part in it, the one to be changed first, so that the message can say where that 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from itertools import pairwise
+from typing import NamedTuple, cast
 
-from xsmom.config.meaning import BAR_MS, HOUR_MS, MARGIN_SHARE_MAX, bars, gross_hard_cap
+from xsmom.config.meaning import BAR_MS, HOUR_MS, MARGIN_SHARE_MAX, bars, frac, gross_hard_cap
 from xsmom.config.schema import Config
 from xsmom.config.tree import number
 
 WARMUP_BARS_MAX = 2000
+LOOKBACKS_MAX = 8
 
 
 class Problem(NamedTuple):
@@ -35,12 +37,14 @@ def _lookbacks(config: Config) -> Problems:
     strategy = config.strategy
     given, weights = strategy.lookbacks, strategy.lookback_weights
     names = ("strategy.lookbacks", "strategy.lookback_weights")
-    if not 1 <= len(given) <= 8:
+    if not 1 <= len(given) <= LOOKBACKS_MAX:
         yield Problem(names[:1], f"strategy.lookbacks has {len(given)} items, expected one to eight")
         return
     twice = sorted({bars for bars in given if given.count(bars) > 1})
     if twice:
-        yield Problem(names[:1], f"strategy.lookbacks holds {twice[0]} twice; keep one and add up their weights")
+        yield Problem(
+            names[:1], f"strategy.lookbacks holds {twice[0]} twice; keep one and add up their weights"
+        )
     if len(weights) != len(given):
         yield Problem(
             names[::-1],
@@ -92,7 +96,7 @@ def _orders(config: Config) -> Problems:
         low, high = value(config, order.low), value(config, order.high)
         if not isinstance(low, int | float) or not isinstance(high, int | float):
             continue
-        if low > high or (order.strict and low == high):
+        if low > high or (order.strict and frac(low) >= frac(high)):
             yield Problem(
                 (order.low, order.high),
                 f"{order.low} {number(low)} must {'be below' if order.strict else 'not be above'} "
@@ -215,7 +219,8 @@ def _ladder(config: Config) -> Problems:
 
 
 def _rises(values: list[float]) -> bool:
-    return all(low < high for low, high in zip(values, values[1:], strict=False))
+    # As shares: two levels may be so near that the conversion makes them one.
+    return all(frac(low) < frac(high) for low, high in pairwise(values))
 
 
 class _Hours(NamedTuple):
@@ -242,8 +247,7 @@ def _whole_bars(config: Config) -> Problems:
     for rule in _HOURS:
         if rule.switch is not None and value(config, rule.switch) is not True:
             continue
-        hours = value(config, rule.name)
-        assert isinstance(hours, int | float), "the table names numbers"
+        hours = cast("float", value(config, rule.name))
         count = bars(hours, timeframe)
         if abs(count * bar_hours - hours) > 1e-9 * max(hours, 1):
             yield Problem(
@@ -278,7 +282,9 @@ def _warmups(config: Config) -> Iterator[Warmup]:
     yield Warmup(strategy.vol_lookback, ("strategy.vol_lookback",))
     yield Warmup(4 * (2 * risk.atr_len - 1) + 1, ("risk.atr_len",))
     if strategy.k_dispersion_lookback:
-        yield Warmup(strategy.k_dispersion_lookback + moves, ("strategy.k_dispersion_lookback", "strategy.lookbacks"))
+        yield Warmup(
+            strategy.k_dispersion_lookback + moves, ("strategy.k_dispersion_lookback", "strategy.lookbacks")
+        )
     if strategy.beta_neutral:
         yield Warmup(strategy.beta_lookback, ("strategy.beta_lookback",))
     yield from _warmups_of_overlays(config)
@@ -305,7 +311,9 @@ def _warmups_of_overlays(config: Config) -> Iterator[Warmup]:
         yield Warmup(length, ("strategy.portfolio_vol_target.lookback_hours",))
     if strategy.breakout_filter.enabled:
         breakout = strategy.breakout_filter
-        yield Warmup(breakout.fast_lookback + breakout.base_lookback, ("strategy.breakout_filter.base_lookback",))
+        yield Warmup(
+            breakout.fast_lookback + breakout.base_lookback, ("strategy.breakout_filter.base_lookback",)
+        )
     if strategy.vol_regime.enabled:
         change = strategy.vol_regime
         yield Warmup(change.fast_lookback + change.base_lookback, ("strategy.vol_regime.base_lookback",))
@@ -323,8 +331,8 @@ def _warmup(config: Config) -> Problems:
         if need.bars > WARMUP_BARS_MAX:
             yield Problem(
                 need.names,
-                f"{' with '.join(need.names)} needs {need.bars} bars of history, "
-                f"a decision may look back on {WARMUP_BARS_MAX}; choose less, or longer bars",
+                f"{need.names[0]} looks back on {need.bars} bars of {config.strategy.timeframe} in all, "
+                f"at most {WARMUP_BARS_MAX} are allowed; choose less, or longer bars",
             )
 
 

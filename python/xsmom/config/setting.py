@@ -7,7 +7,7 @@ Switching a key on is changing that one word, in the commit that makes some code
 
 from __future__ import annotations
 
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.fields import FieldInfo
@@ -46,9 +46,8 @@ def _whole(value: object) -> object:
 
 Whole = Annotated[int, BeforeValidator(_whole)]
 Bars = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=2000)]
-Weight = Annotated[float, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0)]
-Percent = Annotated[float, Field(gt=0, le=100)]
+Weight = Annotated[float, Field(ge=0, le=1_000_000)]
+Positive = Annotated[float, Field(ge=0.001, le=1_000)]
 Hour = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=23)]
 Name = Annotated[str, Field(min_length=1)]
 
@@ -88,9 +87,7 @@ def setting(
 def planned(default: Any, text: str, **given: Any) -> Any:
     """Declare a key that is designed and documented, and refused until some code acts on it."""
     field: FieldInfo = setting(default, text, **given)
-    extra = field.json_schema_extra
-    assert isinstance(extra, dict), "setting() always writes a dict"
-    extra["x-available"] = False
+    _written(field)["x-available"] = False
     return field
 
 
@@ -101,13 +98,17 @@ def block(section: type[Section], text: str) -> Any:
 
 def extras(field: FieldInfo) -> Extras:
     """Read back what `setting` or `planned` wrote."""
-    extra = field.json_schema_extra
-    assert isinstance(extra, dict), "every leaf of the tree is declared by setting() or planned()"
-    unit, search = extra.get("x-unit"), extra.get("x-search")
+    extra = _written(field)
+    search = extra.get("x-search")
     return Extras(
-        unit=unit if isinstance(unit, str) else None,
-        available=extra["x-available"] is True,
-        tuned=extra["x-tuned"] is True,
-        search=(float(search[0]), float(search[1])) if isinstance(search, list) else None,  # type: ignore[arg-type]
-        secret=extra.get("x-secret") is True,
+        unit=extra.get("x-unit"),
+        available=extra["x-available"],
+        tuned=extra["x-tuned"],
+        search=None if search is None else (search[0], search[1]),
+        secret=extra.get("x-secret", False),
     )
+
+
+def _written(field: FieldInfo) -> dict[str, Any]:
+    """The notes of `setting`, which pydantic hands on to the JSON schema."""
+    return cast("dict[str, Any]", field.json_schema_extra)

@@ -20,6 +20,7 @@ from xsmom.config.schema import Config
 from xsmom.config.setting import Extras, Section, extras
 
 _NUMBERS = {int: "a whole number", float: "a number"}
+_EXPONENT_FROM = 1e7
 _PLAIN = {bool: "true or false", str: "text", SecretStr: "text"}
 
 
@@ -72,9 +73,7 @@ def tree() -> Tree:
     return Tree(keys, sections)
 
 
-def _walk(
-    model: type[Section], prefix: str
-) -> Iterator[tuple[str, FieldInfo, type[Section] | None]]:
+def _walk(model: type[Section], prefix: str) -> Iterator[tuple[str, FieldInfo, type[Section] | None]]:
     for name, field in model.model_fields.items():
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, Section):
@@ -137,5 +136,5 @@ def _range(metadata: list[Any]) -> str:
 def number(value: object) -> str:
     """A bound or default as a person writes it: 10000 rather than 10000.0."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return f"{value:g}" if abs(value) >= 1e7 or value != int(value) else str(int(value))
+        return f"{value:g}" if abs(value) >= _EXPONENT_FROM or value != int(value) else str(int(value))
     return str(value)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import difflib
 import json
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from xsmom.config.tree import Key, tree
+from xsmom.errors import ConfigError
+from xsmom.redaction import SECRET_CHARS_MIN, is_secret_name
 
-_SECRET_LOOKING = re.compile(r"secret|token|passw|passphrase|credential|api_?key|private_?key|_key$")
 _SHOWN_CHARS = 60
-# Below this length a text is too short to be a secret worth keeping.
-_SECRET_CHARS_MIN = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +26,7 @@ class Entry:
 def looks_secret(name: str) -> bool:
     """True when the value behind this name must never be repeated in a message."""
     key = tree().keys.get(name)
-    return (key is not None and key.extras.secret) or bool(
-        _SECRET_LOOKING.search(name.rpartition(".")[2].lower())
-    )
+    return (key is not None and key.extras.secret) or is_secret_name(name.rpartition(".")[2])
 
 
 def shown(value: object) -> str:
@@ -41,8 +37,18 @@ def shown(value: object) -> str:
         text = json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError):
         text = f"a value of type {type(value).__name__}"
-    printable = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
-    return printable if len(printable) <= _SHOWN_CHARS else printable[:_SHOWN_CHARS] + " …"
+    line = printable(text)
+    return line if len(line) <= _SHOWN_CHARS else line[:_SHOWN_CHARS] + " …"
+
+
+def printable(text: str) -> str:
+    """The text with nothing in it that would break a line or steer a terminal."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def refuse(lines: Iterable[str]) -> ConfigError:
+    """The error that lists all mistakes, one to a line."""
+    return ConfigError("\n".join(printable(line) for line in lines))
 
 
 def got(name: str, value: object) -> str:
@@ -54,13 +60,11 @@ def refusal(entry: Entry, *, in_yaml: bool) -> str | None:
     """Why a name may not be written at all, or None when it may."""
     known, sections = tree().keys, tree().sections
     key = known.get(entry.name)
-    if key is not None and key.available and not key.extras.secret:
-        return None
-    if key is not None and (key.extras.secret and in_yaml):
+    if key is not None and key.extras.secret and in_yaml:
         return f"{entry.origin}: {_secret_in_yaml(key)}"
+    if key is not None and key.available:
+        return None
     if key is not None:
-        if key.available:
-            return None
         return (
             f"{entry.origin}: {entry.name} is not available in this version "
             f"({got(entry.name, entry.value)}); remove it"
@@ -97,7 +101,11 @@ def nearest(name: str) -> str | None:
     if close:
         return siblings[close[0]]
     if section in tree().sections:
-        names = [known for known in names if difflib.get_close_matches(leaf, [known.rpartition(".")[2]], cutoff=0.8)]
+        names = [
+            known
+            for known in names
+            if difflib.get_close_matches(leaf, [known.rpartition(".")[2]], cutoff=0.8)
+        ]
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     return close[0] if close else None
 
@@ -130,12 +138,12 @@ def _brief(value: object) -> str:
         return "a section"
     if isinstance(value, list):
         return "a list"
-    if isinstance(value, str) and len(value) >= _SECRET_CHARS_MIN:
+    if isinstance(value, str) and len(value) >= SECRET_CHARS_MIN:
         return "a text"
     return shown(value)
 
 
 def _children(section: str) -> list[str]:
-    return [name for name, key in tree().keys.items() if name.startswith(section + ".") and key.available] or [
-        name for name in tree().keys if name.startswith(section + ".")
-    ]
+    return [
+        name for name, key in tree().keys.items() if name.startswith(section + ".") and key.available
+    ] or [name for name in tree().keys if name.startswith(section + ".")]

@@ -14,7 +14,7 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xsmom import _core
+from xsmom._core import check_panel
 from xsmom.domain.panel_hash import hash_panel
 from xsmom.domain.stamps import format_ms, refuse_seconds
 from xsmom.domain.timeframe import format_timeframe
@@ -68,7 +68,7 @@ class Panel:
     def _settle(self, name: str, dtype: type[np.generic], shape: tuple[int, ...]) -> None:
         array = np.asarray(getattr(self, name))
         if array.shape != shape:
-            axes = "(bars, symbols)" if len(shape) == 2 else "one value each"  # noqa: PLR2004  two axes
+            axes = "(bars, symbols)" if len(shape) == 2 else "one value each"
             raise DataError(f"{name} has shape {array.shape}, wants {shape}: {axes}")
         if dtype is np.int64 and array.dtype.kind not in "iu":
             raise DataError(f"{name} holds {array.dtype}, wants whole UTC milliseconds as int64")
@@ -125,7 +125,7 @@ class Panel:
 
     def check(self) -> None:
         """Have the core look at every cell; it names the symbol and the bar that it refuses."""
-        _core.check_panel(self)
+        check_panel(self)
 
     @property
     def bars(self) -> int:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from xsmom.domain.panel import Panel
+    from xsmom._core import PanelLike
 
 BLOCKS = (
     "listed_ms",
@@ -33,7 +33,7 @@ BLOCKS = (
 _ROWS_BYTES = 4 << 20  # rows are made canonical this many bytes at a time: the copy stays in cache
 
 
-def hash_panel(panel: Panel) -> str:
+def hash_panel(panel: PanelLike) -> str:
     """Hash the content of a panel."""
     digests = []
     for name in BLOCKS:
@@ -41,12 +41,10 @@ def hash_panel(panel: Panel) -> str:
         for rows in canonical_rows(getattr(panel, name)):
             block.update(rows)
         digests.append(block.hexdigest())
-    return join_digests(panel.symbols, panel.bar_ms, int(panel.close_ms[0]), panel.bars, digests)
+    return join_digests(panel.symbols, panel.bar_ms, int(panel.close_ms[0]), len(panel.close_ms), digests)
 
 
-def join_digests(
-    symbols: Sequence[str], bar_ms: int, first_close_ms: int, bars: int, digests: Sequence[str]
-) -> str:
+def join_digests(symbols: Sequence[str], bar_ms: int, first_close_ms: int, bars: int, digests: Sequence[str]) -> str:
     """Join the digests of the blocks, in their order, to the hash of the panel."""
     head = {
         "content": "xsmom panel 1",

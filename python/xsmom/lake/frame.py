@@ -27,9 +27,7 @@ _GRID_CELLS_MIN = 1_000_000
 _GRID_ROWS_X = 500
 
 
-def read_frame(
-    frame: pl.DataFrame, *, bar_ms: int | None, duplicates: Literal["refuse", "first"]
-) -> dict[str, Any]:
+def read_frame(frame: pl.DataFrame, *, bar_ms: int | None, duplicates: Literal["refuse", "first"]) -> dict[str, Any]:
     """Give the keyword arguments of `Panel.from_arrays`, symbols sorted."""
     if duplicates not in ("refuse", "first"):
         raise DataError(f"duplicates={duplicates!r} is not known: 'refuse' or 'first'")
@@ -185,9 +183,7 @@ def _refuse_empty_grid(
         )
 
 
-def _scatter(
-    values: NDArray[np.float64], place: NDArray[np.int64], shape: tuple[int, int]
-) -> NDArray[np.float64]:
+def _scatter(values: NDArray[np.float64], place: NDArray[np.int64], shape: tuple[int, int]) -> NDArray[np.float64]:
     grid = np.full(shape, np.nan)
     grid.reshape(-1)[place] = values
     grid.flags.writeable = False  # nobody else holds it: the panel may take it without a copy

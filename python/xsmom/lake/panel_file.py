@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 from xsmom.domain.panel import CELL_FIELDS, Panel
 from xsmom.domain.panel_hash import BLOCKS, canonical_rows, join_digests, raw_bytes
 from xsmom.domain.stamps import format_ms
-from xsmom.errors import DataError
+from xsmom.errors import DataError, OutputError, XsmomError
 
 MAGIC = b"XSMPANEL"
 VERSION = 1
@@ -102,9 +102,7 @@ class PanelWriter:
         provenance: Mapping[str, Any] | None = None,
     ) -> None:
         blocks = _lay_out(symbols, bars, label, provenance or {})
-        self._header = PanelHeader(
-            bars, bar_ms, first_close_ms, symbols, label, provenance or {}, _NO_DIGEST, blocks
-        )
+        self._header = PanelHeader(bars, bar_ms, first_close_ms, symbols, label, provenance or {}, _NO_DIGEST, blocks)
         self._dates = {"listed_ms": listed_ms, "delisted_ms": delisted_ms}
         self._digests = {block.name: hashlib.sha256() for block in blocks}
         self._places = {block.name: block.offset for block in blocks}
@@ -116,7 +114,7 @@ class PanelWriter:
     def __enter__(self) -> Self:
         """Make the temporary file and write the listing dates."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        with _telling(self._path):
+        with _telling(self._path, OutputError):
             self._file = os.open(self._temporary, flags, 0o666)
         try:
             for name, stamps in self._dates.items():
@@ -160,7 +158,7 @@ class PanelWriter:
 
     def _put(self, data: bytes | memoryview, offset: int) -> None:
         rest = memoryview(data)
-        with _telling(self._path):
+        with _telling(self._path, OutputError):
             while rest:
                 written = os.pwrite(self._file, rest, offset)
                 rest, offset = rest[written:], offset + written
@@ -173,7 +171,7 @@ class PanelWriter:
         content = join_digests(header.symbols, header.bar_ms, header.first_close_ms, header.bars, digests)
         blocks = [{**vars(block), "sha256": sha} for block, sha in zip(header.blocks, digests, strict=True)]
         self._put(_pack({**vars(header), "hash": content, "blocks": blocks}), 0)
-        with _telling(self._path):
+        with _telling(self._path, OutputError):
             os.fsync(self._file)
             os.replace(self._temporary, self._path)  # noqa: PTH105  beside fsync, in one idiom
             folder = os.open(self._path.parent, os.O_RDONLY)
@@ -191,7 +189,7 @@ class PanelWriter:
 
 def read_header(path: Path) -> PanelHeader:
     """Read and check the header of a panel file, not its cells."""
-    with _telling(path), path.open("rb") as file:
+    with _telling(path, DataError), path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         prefix = file.read(_PREFIX.size)
         header_bytes = _check_prefix(path, prefix)
@@ -209,7 +207,7 @@ def read_header(path: Path) -> PanelHeader:
 
 def map_blocks(path: Path, header: PanelHeader) -> dict[str, NDArray[Any]]:
     """Give the arrays of a panel file as read-only views of the mapped file."""
-    with _telling(path), path.open("rb") as file:
+    with _telling(path, DataError), path.open("rb") as file:
         if os.fstat(file.fileno()).st_size < header.file_bytes:
             # Views beyond the end would kill the process with SIGBUS, not with an exception.
             raise DataError(f"{path} became shorter while it was opened: open it again")
@@ -235,9 +233,7 @@ def verify_blocks(path: Path, header: PanelHeader, arrays: Mapping[str, NDArray[
         raise DataError(f"{path}: the content hash does not fit the blocks: write the file again")
 
 
-def _lay_out(
-    symbols: tuple[str, ...], bars: int, label: str, provenance: Mapping[str, Any]
-) -> tuple[Block, ...]:
+def _lay_out(symbols: tuple[str, ...], bars: int, label: str, provenance: Mapping[str, Any]) -> tuple[Block, ...]:
     """Place the blocks behind a header whose length is known before its digests are."""
     sizes = [
         (name, *(("f8", 8 * bars * len(symbols)) if name in CELL_FIELDS else ("i8", 8 * len(symbols))))
@@ -283,19 +279,21 @@ def _parse(path: Path, text: bytes) -> PanelHeader:
         header = PanelHeader(**fields)
         names = tuple(block.name for block in header.blocks)
         sizes = [8 * len(header.symbols) * (header.bars if name in CELL_FIELDS else 1) for name in names]
+        numbers = [header.bars, header.bar_ms, header.first_close_ms, *(b.offset for b in header.blocks)]
         fits = names == BLOCKS and sizes == [block.nbytes for block in header.blocks]
+        fits = fits and all(type(number) is int for number in numbers) and min(header.bars, header.bar_ms) > 0
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path} has a header that cannot be understood ({error}): write it again") from error
-    if not fits or any(block.dtype not in _DTYPES or block.offset % 8 for block in header.blocks):
+    if not fits or any(b.dtype not in _DTYPES or b.offset % 8 or b.offset < 0 for b in header.blocks):
         raise DataError(f"{path} has a header whose blocks do not fit its size: write it again")
     return header
 
 
-class _telling:  # noqa: N801  reads as a verb: `with _telling(path):`
+class _telling:  # noqa: N801  reads as a verb: `with _telling(path, DataError):`
     """Turns what the operating system refuses into one sentence with the file's name."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, kind: type[XsmomError]) -> None:
+        self._path, self._kind = path, kind
 
     def __enter__(self) -> None:
         """Nothing to prepare."""
@@ -306,4 +304,4 @@ class _telling:  # noqa: N801  reads as a verb: `with _telling(path):`
         """Translate an OSError."""
         if isinstance(error, OSError):
             reason = (error.strerror or str(error)).lower()
-            raise DataError(f"{self._path}: {reason}") from error
+            raise self._kind(f"{self._path}: {reason}") from error

@@ -57,7 +57,7 @@ class SampleMarket:
             raise DataError(f"bars of {self.bar_ms} ms are not made: ask for 1 second to 1 week")
         if not 0 <= self.seed < 2**63:
             raise DataError(f"seed {self.seed} is not a whole number from 0 up")
-        if not 0 <= self.momentum <= 20:  # noqa: PLR2004  beyond it drift outgrows noise
+        if not 0 <= self.momentum <= 20:
             raise DataError(f"momentum {self.momentum} is not within 0 (none) to 20")
         if self.drama and self.symbols < _NAMES_FOR_DRAMA:
             raise DataError(f"drama needs a cast of {_NAMES_FOR_DRAMA} symbols, not {self.symbols}")

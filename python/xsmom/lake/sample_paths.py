@@ -90,8 +90,8 @@ def draw_chunk(rng: np.random.Generator, roster: Roster, walk: Walk, bars: Bars,
     vol_f, vol_i, vol = _draw_vol(rng, roster, logvol, slow[:, 3 * names :], bar_days)
     shape = vol.shape
     move = roster.beta * (vol_f * rng.standard_normal((shape[0], 1))) + vol_i * rng.standard_normal(shape)
-    move = np.clip(move, -_MOVE_MAX, _MOVE_MAX)
     move += momentum * _DRIFT_OF_VOL * bar_days * roster.vol_day * drift
+    move = np.clip(move, -_MOVE_MAX, _MOVE_MAX)  # the same on both sides: the mean stays where it is
     _play_scenes(roster, bars, move)
     gap = np.clip(_GAP_OF_VOL * vol * rng.standard_normal(shape), -0.2, 0.2)
     steps = (1 + gap) * (1 + move)

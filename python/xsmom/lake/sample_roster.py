@@ -62,7 +62,7 @@ def draw_roster(
             price[place[major]], beta[place[major]], vol_day[place[major]] = facts
     hours = rng.choice([8, 4, 1], size=names, p=[0.6, 0.3, 0.1])
     hours[majors] = 8
-    caps = np.select([majors, hours == 8, hours == 4], [0.00375, 0.02, 0.01], 0.005)  # noqa: PLR2004  hours
+    caps = np.select([majors, hours == 8, hours == 4], [0.00375, 0.02, 0.01], 0.005)
     listed_ms, delisted_ms = _draw_dates(rng, others, names, start_ms, bar_ms, churn=churn)
     # Only names that trade from the start to the end are cast, so that both scenes are seen whole.
     cast = [int(i) for i in others if listed_ms[i] <= start_ms and delisted_ms[i] == NEVER_MS]

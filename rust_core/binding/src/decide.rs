@@ -288,6 +288,11 @@ where
     T: FromPyObjectOwned<'py>,
 {
     let Some(value) = dict.get_item(name)? else { return Ok(None) };
+    // An empty array of any shape says the same as a missing one: no rule needs the feature.
+    let empty = value.getattr_opt("size")?.is_some_and(|size| size.eq(0).unwrap_or(false));
+    if empty {
+        return Ok(None);
+    }
     match value.extract::<T>() {
         Ok(found) => Ok(Some(found)),
         Err(error) => {

@@ -12,6 +12,8 @@ from xsmom.config.rules import warmups
 from xsmom.errors import ConfigError
 
 S, R = "strategy.", "risk."
+LESS = "choose less, or longer bars"
+AT_MOST = "choose at most 2.5"
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({S + "lookbacks": []}, "strategy.lookbacks has 0 items, expected one to eight"),
@@ -30,7 +32,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {S + "lookback_weights": [1, 1, 1, -1]},
-        "strategy.lookback_weights, item 4: got -1, expected a number from 0 (share)",
+        "strategy.lookback_weights, item 4: got -1, expected a number from 0 to 1000000 (share)",
     ),
     (
         {S + "skip_bars": 12},
@@ -43,8 +45,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({S + "k_min": 5}, "strategy.k_min 5 must not be above strategy.k_max 4"),
     (
         {S + "portfolio_vol_target.min_scale": 2},
-        "strategy.portfolio_vol_target.min_scale 2 must not be above "
-        "strategy.portfolio_vol_target.max_scale 1.4",
+        (
+            "strategy.portfolio_vol_target.min_scale 2 must not be above "
+            "strategy.portfolio_vol_target.max_scale 1.4"
+        ),
     ),
     (
         {S + "drawdown_stepdown.start_pct": 15},
@@ -54,18 +58,24 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         {S + "hysteresis.z_out": 0.5},
         "strategy.hysteresis.z_out 0.5 must not be above strategy.entry_zscore_min 0",
     ),
-    ({S + "router.corr_exit": 0.9}, "strategy.router.corr_exit 0.9 must not be above strategy.router.corr_enter 0.6"),
+    (
+        {S + "router.corr_exit": 0.9},
+        "strategy.router.corr_exit 0.9 must not be above strategy.router.corr_enter 0.6",
+    ),
     ({S + "gross_hard_cap": 1}, "strategy.gross_hard_cap 1 must not be below gross_leverage 1.5"),
     (
         {S + "gross_hard_cap": 3},
-        "strategy.gross_hard_cap 3 uses 60% of the account's leverage 5, at most 50% may be; choose at most 2.5",
+        "strategy.gross_hard_cap 3 uses 60% of the account's leverage 5, at most 50% may be; " + AT_MOST,
     ),
     (
         {S + "gross_leverage": 3},
-        "strategy.gross_leverage 3 uses 60% of the account's leverage 5, at most 50% may be; choose at most 2.5",
+        "strategy.gross_leverage 3 uses 60% of the account's leverage 5, at most 50% may be; " + AT_MOST,
     ),
     ({S + "router.enabled": True}, "strategy.router needs strategy.majors, such as [BTCUSDT, ETHUSDT]"),
-    ({S + "majors_gate.enabled": True}, "strategy.majors_gate needs strategy.majors, such as [BTCUSDT, ETHUSDT]"),
+    (
+        {S + "majors_gate.enabled": True},
+        "strategy.majors_gate needs strategy.majors, such as [BTCUSDT, ETHUSDT]",
+    ),
     (
         {S + "majors_gate.enabled": True, S + "majors": ["BTC", "BTC"]},
         "strategy.majors_gate.min_count 2 can never be met by 1 strategy.majors",
@@ -118,13 +128,12 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {S + "lookbacks": [1999, 24, 48, 96], S + "skip_bars": 2},
-        "strategy.lookbacks with strategy.skip_bars needs 2001 bars of history, a decision may look back on "
-        "2000; choose less, or longer bars",
+        "strategy.lookbacks looks back on 2001 bars of 1h in all, at most 2000 are allowed; " + LESS,
     ),
     (
         {"universe.max_symbols": 40, S + "timeframe": "15m"},
-        "universe.dollar_volume_days with strategy.timeframe needs 2880 bars of history, a decision may look "
-        "back on 2000; choose less, or longer bars",
+        "universe.dollar_volume_days looks back on 2880 bars of 15m in all, at most 2000 are allowed; "
+        + LESS,
     ),
 ]
 
@@ -156,20 +165,26 @@ def test_a_contradiction_names_the_line_of_the_setting_that_was_written(tmp_path
 
 def test_several_contradictions_are_all_listed() -> None:
     with pytest.raises(ConfigError) as caught:
-        load_config(None, {"strategy.k_min": 9, "strategy.skip_bars": 50, "risk.ladder.enabled": True}, env={})
+        load_config(
+            None, {"strategy.k_min": 9, "strategy.skip_bars": 50, "risk.ladder.enabled": True}, env={}
+        )
     assert len(str(caught.value).splitlines()) == 3
 
 
 WARNED: list[tuple[dict[str, Any], str]] = [
     (
         {S + "max_weight_per_asset": 0.1},
-        "gross 1.5 is out of reach: 4 longs of at most 0.1 make 0.4, half of gross is 0.75; raise "
-        "strategy.k_max or the cap, or lower strategy.gross_leverage",
+        (
+            "gross 1.5 is out of reach: 4 longs of at most 0.1 make 0.4, half of gross is 0.75; raise "
+            "strategy.k_max or the cap, or lower strategy.gross_leverage"
+        ),
     ),
     (
         {S + "squeeze_loss_frac": 0.1},
-        "gross 1.5 is out of reach: 4 shorts of at most 0.05 make 0.2, half of gross is 0.75; raise "
-        "strategy.k_max or the cap, or lower strategy.gross_leverage",
+        (
+            "gross 1.5 is out of reach: 4 shorts of at most 0.05 make 0.2, half of gross is 0.75; raise "
+            "strategy.k_max or the cap, or lower strategy.gross_leverage"
+        ),
     ),
     (
         {"universe.max_symbols": 3, "universe.dollar_volume_days": 30},
@@ -177,13 +192,17 @@ WARNED: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {S + "max_weight_short": 0.06},
-        "a short at its cap whose price triples costs 12% of equity, above 10%; lower "
-        "strategy.max_weight_short or set strategy.squeeze_loss_frac to 0.1",
+        (
+            "a short at its cap whose price triples costs 12% of equity, above 10%; lower "
+            "strategy.max_weight_short or set strategy.squeeze_loss_frac to 0.1"
+        ),
     ),
     (
         {R + "atr_mult_sl": 0, R + "catastrophic_atr_mult": 0},
-        "no position has a stop: risk.atr_mult_sl and risk.catastrophic_atr_mult are 0 and "
-        "risk.trailing_enabled is false",
+        (
+            "no position has a stop: risk.atr_mult_sl and risk.catastrophic_atr_mult are 0 and "
+            "risk.trailing_enabled is false"
+        ),
     ),
     ({R + "max_daily_loss_pct": 0}, "risk.max_daily_loss_pct is 0: no loss of a day flattens the book"),
     (
@@ -192,14 +211,19 @@ WARNED: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {S + "size_power": 0, S + "signal_power": 1.35},
-        "set: strategy.signal_power has no effect while strategy.size_power is 0: scores choose the names "
-        "and do not weigh them",
+        (
+            "set: strategy.signal_power has no effect while strategy.size_power is 0: scores choose the "
+            "names and do not weigh them"
+        ),
     ),
     (
         {S + "adx_filter.min_adx": 30},
         "set: strategy.adx_filter.min_adx has no effect while strategy.adx_filter.enabled is false",
     ),
-    ({R + "trail_atr_mult": 2}, "set: risk.trail_atr_mult has no effect while risk.trailing_enabled is false"),
+    (
+        {R + "trail_atr_mult": 2},
+        "set: risk.trail_atr_mult has no effect while risk.trailing_enabled is false",
+    ),
     (
         {S + "k_min": 4, S + "k_frac": 0.2},
         "set: strategy.k_frac has no effect while strategy.k_min equals strategy.k_max",

@@ -12,9 +12,7 @@ from xsmom.config.setting import Name, Section, Whole, planned, setting
 class Exchange(Section):
     """The account that is traded."""
 
-    id: Literal["bybit", "binance", "krakenfutures", "paper"] = planned(
-        "bybit", "Exchange to trade on."
-    )
+    id: Literal["bybit", "binance", "krakenfutures", "paper"] = planned("bybit", "Exchange to trade on.")
     testnet: bool = planned(False, "Use the exchange's test network.")
     account_type: Literal["unified", "standard"] = planned("unified", "Kind of account.")
     quote: Name = planned("USDT", "Currency that contracts settle in.")
@@ -91,7 +89,9 @@ class Universe(Section):
 class Costs(Section):
     """What trading is assumed to cost in research, and how much of it is too much."""
 
-    maker_fee_bps: float = planned(2.0, "Fee of a resting order; may be negative.", unit="bps", ge=-10, le=100)
+    maker_fee_bps: float = planned(
+        2.0, "Fee of a resting order; may be negative.", unit="bps", ge=-10, le=100
+    )
     taker_fee_bps: float = planned(5.5, "Fee of a crossing order.", unit="bps", ge=0, le=100)
     maker_fill_ratio: float = planned(
         0.0, "Share filled by resting orders; the research gate assumes none.", unit="share", ge=0, le=1

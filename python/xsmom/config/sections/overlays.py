@@ -73,9 +73,7 @@ class RegimeFilter(Section):
 
     enabled: bool = setting(False, "Ask for an EMA slope on the entry's side.")
     ema_len: Whole = setting(200, "Length of the EMA.", unit="bars", search=(100, 300), ge=1, le=450)
-    slope_lookback: Whole = setting(
-        24, "Bars over which the slope is measured.", unit="bars", ge=1, le=200
-    )
+    slope_lookback: Whole = setting(24, "Bars over which the slope is measured.", unit="bars", ge=1, le=200)
     slope_min_bps_per_day: float = setting(
         2.0, "Least slope on the entry's side.", unit="bps a day", search=(1, 5), ge=0, le=10_000
     )
@@ -152,9 +150,7 @@ class SymbolFilter(Section):
     min_trades: Whole = setting(
         8, "Fewest round trips since the last ban before a ban.", unit="trades", ge=1, le=100_000
     )
-    win_rate_threshold: float = setting(
-        0.40, "Win rate below which a name fails.", unit="share", ge=0, le=1
-    )
+    win_rate_threshold: float = setting(0.40, "Win rate below which a name fails.", unit="share", ge=0, le=1)
     pf_threshold: float = setting(1.2, "Profit factor below which a name fails.", ge=0, le=100)
     ban_hours: float = setting(24, "Length of the ban.", unit="hours", gt=0, le=87_600)
 
@@ -202,7 +198,7 @@ class DrawdownStepdown(Section):
 
     enabled: bool = setting(False, "Scale the book down as the drawdown deepens.")
     start_pct: float = setting(5, "Drawdown from which the scale falls.", unit="%", ge=0, le=100)
-    end_pct: float = setting(15, "Drawdown at which it is least.", unit="%", gt=0, le=100)
+    end_pct: float = setting(15, "Drawdown at which it is least.", unit="%", ge=0.01, le=100)
     min_scale: float = setting(0.25, "Least scale.", unit="x", ge=0, le=1)
 
 
@@ -221,9 +217,7 @@ class Router(Section):
     dispersion_min_bps: float = setting(
         35, "Dispersion of past moves below which names hardly differ.", unit="bps", ge=0
     )
-    dispersion_exit_bps: float = setting(
-        45, "Dispersion above which that ends.", unit="bps", ge=0
-    )
+    dispersion_exit_bps: float = setting(45, "Dispersion above which that ends.", unit="bps", ge=0)
     step_frac: float = setting(
         0.1, "Share of the way that the mix moves at each rebalance.", unit="share", ge=0, le=1
     )

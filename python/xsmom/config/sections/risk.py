@@ -48,7 +48,9 @@ class NoProgress(Section):
 class Streak(Section):
     """A pause after losses in a row."""
 
-    losses: Whole = setting(3, "Losses in a row that pause entries; 0 is off.", unit="trades", ge=0, le=10_000)
+    losses: Whole = setting(
+        3, "Losses in a row that pause entries; 0 is off.", unit="trades", ge=0, le=10_000
+    )
     pause_hours: float = setting(24, "Length of the pause.", unit="hours", gt=0, le=87_600)
     scope: Literal["symbol", "book"] = setting("symbol", "What pauses: that symbol, or all entries.")
 
@@ -56,7 +58,9 @@ class Streak(Section):
 class StopCluster(Section):
     """Many stops at once mean that the market changed, not that each name did."""
 
-    count: Whole = setting(0, "Stops within the window that block entries; 0 is off.", unit="stops", ge=0, le=10_000)
+    count: Whole = setting(
+        0, "Stops within the window that block entries; 0 is off.", unit="stops", ge=0, le=10_000
+    )
     window_hours: float = setting(24, "Window.", unit="hours", gt=0, le=87_600)
     pause_hours: float = setting(24, "Length of the block.", unit="hours", gt=0, le=87_600)
 
@@ -142,9 +146,7 @@ class Risk(Section):
     stop_move_min_pct: float = setting(
         0.1, "A stop move below this is not made, in any mode.", unit="% of price", ge=0, le=10
     )
-    stop_move_min_seconds: float = setting(
-        180, "Least time between stop moves.", unit="s", ge=0, le=86_400
-    )
+    stop_move_min_seconds: float = setting(180, "Least time between stop moves.", unit="s", ge=0, le=86_400)
     risk_per_trade_frac: float = setting(
         0.0,
         "Loss at the initial stop, as a cap on size; needs atr_mult_sl above 0. 0 is off.",
@@ -164,7 +166,12 @@ class Risk(Section):
         60, "Least time flat after it, even past midnight.", unit="minutes", ge=0, le=43_200
     )
     emergency_loss_pct: float = setting(
-        0, "Loss from the day's open that blocks entries to midnight UTC; 0 is off.", unit="%", example=2, ge=0, le=100
+        0,
+        "Loss from the day's open that blocks entries to midnight UTC; 0 is off.",
+        unit="%",
+        example=2,
+        ge=0,
+        le=100,
     )
     max_portfolio_drawdown_pct: float = setting(
         0,
@@ -174,14 +181,20 @@ class Risk(Section):
         ge=0,
         le=100,
     )
-    portfolio_dd_window_days: Whole = setting(
-        30, "Days of that trailing high.", unit="days", ge=1, le=3650
-    )
+    portfolio_dd_window_days: Whole = setting(30, "Days of that trailing high.", unit="days", ge=1, le=3650)
     max_longterm_drawdown_pct: float = setting(
-        0, "Drawdown from the highest equity ever that blocks entries, latched; 0 is off.", unit="%", ge=0, le=100
+        0,
+        "Drawdown from the highest equity ever that blocks entries, latched; 0 is off.",
+        unit="%",
+        ge=0,
+        le=100,
     )
     max_symbol_daily_loss_pct: float = setting(
-        0, "Loss of one symbol in a day that pauses it to midnight UTC; 0 is off.", unit="% of equity", ge=0, le=100
+        0,
+        "Loss of one symbol in a day that pauses it to midnight UTC; 0 is off.",
+        unit="% of equity",
+        ge=0,
+        le=100,
     )
     max_trade_loss_pct: float = setting(
         0, "Loss of one open position that closes it; 0 is off.", unit="% of equity", example=2, ge=0, le=100
@@ -199,9 +212,7 @@ class Risk(Section):
     max_position_usdt: float = planned(
         10_000, "A position above this is refused at the door, whatever the plan says.", unit="USDT", gt=0
     )
-    margin_soft_limit_pct: float = planned(
-        80, "Margin in use that blocks entries.", unit="%", gt=0, le=100
-    )
+    margin_soft_limit_pct: float = planned(80, "Margin in use that blocks entries.", unit="%", gt=0, le=100)
     margin_hard_limit_pct: float = planned(90, "Margin in use that acts.", unit="%", gt=0, le=100)
     margin_action: Literal["pause", "close"] = planned(
         "close", "What the hard limit does; close reduces both legs pro rata."

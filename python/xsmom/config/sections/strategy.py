@@ -70,8 +70,7 @@ class Strategy(Section):
     )
     signal_combine: Literal["mean", "rank"] = setting(
         "mean",
-        "How the look-backs become one score: weighted mean of the values, or of their ranks "
-        "across names.",
+        "How the look-backs become one score: weighted mean of the values, or of their ranks across names.",
     )
     standardise: Literal["z", "robust", "rank_normal"] = setting(
         "z",
@@ -116,9 +115,7 @@ class Strategy(Section):
     )
     beta_neutral: bool = setting(False, "Balance the legs in market beta rather than in dollars.")
     beta_lookback: Whole = setting(720, "Window of the beta.", unit="bars", ge=10, le=2000)
-    size_power: float = setting(
-        1.0, "Exponent a of the raw weight |score|^a / volatility.", ge=0, le=5
-    )
+    size_power: float = setting(1.0, "Exponent a of the raw weight |score|^a / volatility.", ge=0, le=5)
     vol_lookback: Whole = setting(
         96,
         "Window of each name's volatility, for sizing and for vol_scaled signals.",
@@ -188,9 +185,7 @@ class Strategy(Section):
     capital_usdt_max: float = setting(
         0.0, "Equity above this is not used for sizing; 0 is off.", unit="USDT", ge=0, le=1e15
     )
-    capital_frac: float = setting(
-        1.0, "Share of equity used for sizing.", unit="share", gt=0, le=1
-    )
+    capital_frac: float = setting(1.0, "Share of equity used for sizing.", unit="share", gt=0, le=1)
     no_trade_band_frac: float = setting(
         0.25,
         "Half-width of the no-trade band around a target; a trade goes to its edge.",
@@ -223,14 +218,8 @@ class Strategy(Section):
     )
     entry_throttle: EntryThrottle = block(EntryThrottle, "Limits on how fast and how wide.")
     funding_tilt: FundingTilt = block(FundingTilt, "Expected funding as a cost in the score.")
-    drawdown_stepdown: DrawdownStepdown = block(
-        DrawdownStepdown, "Less size as the drawdown deepens."
-    )
+    drawdown_stepdown: DrawdownStepdown = block(DrawdownStepdown, "Less size as the drawdown deepens.")
     router: Router = block(Router, "A smooth mix of cross-sectional and time-series momentum.")
-    meta_labeller: MetaLabeller = block(
-        MetaLabeller, "Size entries by the learned chance that they pay."
-    )
+    meta_labeller: MetaLabeller = block(MetaLabeller, "Size entries by the learned chance that they pay.")
     carry: Carry = block(Carry, "A sleeve of hedged carry beside momentum.")
-    residual_momentum: bool = planned(
-        False, "Rank on returns after taking out each name's market beta."
-    )
+    residual_momentum: bool = planned(False, "Rank on returns after taking out each name's market beta.")

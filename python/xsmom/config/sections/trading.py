@@ -99,7 +99,11 @@ class Live(Section):
     """The live engine."""
 
     max_decision_lag_minutes: float = planned(
-        30, "Oldest bar that is still decided; never more than a quarter of a bar.", unit="minutes", gt=0, le=30
+        30,
+        "Oldest bar that is still decided; never more than a quarter of a bar.",
+        unit="minutes",
+        gt=0,
+        le=30,
     )
     bar_grace_seconds: float = planned(10, "Time that late bars are waited for.", unit="s", ge=0)
     ramp_days: float = planned(0, "Days over which a first start grows to full size.", unit="days", ge=0)

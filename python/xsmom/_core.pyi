@@ -94,6 +94,7 @@ def min_track_record(
 ) -> float: ...
 def expected_max(trials: float) -> float: ...
 
+@type_check_only
 class FactsLike(Protocol):
     """What a decision must know of the names: any object with these attributes."""
 

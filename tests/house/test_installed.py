@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
+import re
 import sys
 import tomllib
 from importlib import metadata
@@ -65,3 +67,36 @@ def test_what_the_package_needs_at_run_time_is_in_the_wheel(
     names = {path.name for path in distribution.files or []}
     assert {"_core.abi3.so", "_core.pyi", "py.typed", "LICENSE"} <= names
     assert not any(path.parts[0] in {"tests", "benches"} for path in distribution.files or [])
+
+
+def third_party(source: str) -> set[str]:
+    """Top-level names that a file imports and that are neither ours nor the standard library's."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.partition(".")[0])
+    return names - sys.stdlib_module_names - {"xsmom", "tests", "benches"}
+
+
+def normal(name: str) -> str:
+    return re.split(r"[\s<>=!~;\[(]", name, maxsplit=1)[0].lower().replace("_", "-").replace(".", "-")
+
+
+@pytest.mark.parametrize(("room", "with_test"), [("python", False), ("tests", True), ("benches", True), ("docs", True)])
+def test_whatever_is_imported_is_declared(root: Path, room: str, with_test: bool) -> None:
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *(extras["test"] if with_test else [])]
+    declared = {normal(requirement) for requirement in wanted}
+    owners = metadata.packages_distributions()
+    for path in sorted((root / room).rglob("*.py")):
+        for name in third_party(path.read_text("utf-8")):
+            found = {normal(owner) for owner in owners.get(name, [name])}
+            assert found & declared, f"{path.name} imports {name}, which pyproject.toml does not declare"
+
+
+def test_imports_are_found_where_they_hide() -> None:
+    source = "import json, polars.io\ndef f():\n    from scipy.stats import t\n    from . import x\n"
+    assert third_party(source) == {"polars", "scipy"}

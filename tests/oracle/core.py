@@ -1,17 +1,17 @@
 """The real core behind the twin's own signatures, so that either can stand in a test."""
 
-import importlib
-import importlib.util
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from tests.oracle.params import Params
+from xsmom import kernel
+from xsmom.domain.panel import Panel
 
 Array = NDArray[np.float64]
 
-READY = importlib.util.find_spec("xsmom.kernel") is not None
 PANEL_FIELDS = (
     "close_ms",
     "symbols",
@@ -26,38 +26,32 @@ PANEL_FIELDS = (
 )
 
 
-def kernel() -> Any:
-    """The module of decision functions."""
-    return importlib.import_module("xsmom.kernel")
-
-
-def to_params(params: Params) -> Any:
+def to_params(params: Params) -> kernel.Params:
     """The core's own parameters."""
-    return importlib.import_module("xsmom._core").Params(**params)
+    return kernel.Params(**params)
 
 
-def to_panel(panel: dict[str, Any]) -> Any:
-    """The core's own panel, checked at its door."""
-    arrays = {name: panel[name] for name in PANEL_FIELDS}
-    return importlib.import_module("xsmom").Panel.from_arrays(**arrays)
+def to_panel(panel: dict[str, Any], bar_ms: int) -> Panel:
+    """The package's own panel, checked at its door."""
+    return Panel.from_arrays(**{name: panel[name] for name in PANEL_FIELDS}, bar_ms=bar_ms)
 
 
 def features(panel: dict[str, Any], params: Params) -> dict[str, Array]:
     """Dense features; the moves of each look-back as [T, J, N]."""
-    found = dict(kernel().features(to_panel(panel), to_params(params)))
-    return {name: shape_moves(name, np.asarray(x), panel, params) for name, x in found.items()}
-
-
-def shape_moves(name: str, x: Array, panel: dict[str, Any], params: Params) -> Array:
-    """Look-backs on an axis of their own, however they were laid out."""
-    if name != "moves" or x.size == 0:
-        return x
-    return x.reshape(len(panel["close_ms"]), len(params["lookback_bars"]), len(panel["symbols"]))
+    return kernel.features(to_panel(panel, params["bar_ms"]), to_params(params))
 
 
 def features_last(panel: dict[str, Any], params: Params) -> dict[str, Any]:
     """The row of the panel's last bar."""
-    return dict(kernel().features_last(to_panel(panel), to_params(params)))
+    return kernel.features_last(to_panel(panel, params["bar_ms"]), to_params(params))
+
+
+def to_row(row: dict[str, Any], symbols: int) -> dict[str, Any]:
+    """The twin's row as the core takes it: what nothing needs is left out."""
+    known = {name: x for name, x in row.items() if np.size(x) and name != "ret_rows"}
+    if "moves" in known:
+        known["moves"] = np.reshape(known["moves"], (-1, symbols))
+    return known
 
 
 def decide(
@@ -68,23 +62,11 @@ def decide(
     facts: dict[str, Any],
 ) -> tuple[Array, list[str], dict[str, Any]]:
     """Target weights, a reason for each name, and the state for the next decision."""
-    module = kernel()
-    known = SimpleNamespace(**facts)
-    weights, codes, after = module.decide(row, book, state, to_params(params), known)
-    count = len(facts["symbols"])
-    return (
-        np.asarray(weights),
-        [module.REASONS[int(code)] for code in codes],
-        {
-            "tranche_weight": np.asarray(after["tranche_weight"], dtype=float).reshape(-1, count),
-            "member": np.asarray(after["member"], dtype=bool),
-            "awaiting_reentry": np.asarray(after["awaiting_reentry"], dtype=bool).reshape(-1, 2),
-            "router_called": bool(after["router_called"]),
-            "router_mix": float(after["router_mix"]),
-        },
-    )
+    known = to_row(row, len(facts["symbols"]))
+    weights, codes, after = kernel.decide(known, book, state, to_params(params), SimpleNamespace(**facts))
+    return weights, [kernel.REASONS[int(code)] for code in codes], after
 
 
 def warmup_bars(params: Params) -> int:
-    """Bars before the decided one that can change it."""
-    return int(kernel().warmup_bars(to_params(params)))
+    """Bars, the decided one included, that can change it."""
+    return kernel.warmup_bars(to_params(params))

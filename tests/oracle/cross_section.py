@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri  # type: ignore[import-untyped]
 from scipy.stats import rankdata  # type: ignore[import-untyped]
+
 from tests.oracle.moment import SIGMA_MIN, Moment
 
 Array = NDArray[np.float64]

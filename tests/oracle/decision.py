@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from tests.oracle.cross_section import score_names
 from tests.oracle.eligibility import judge_names
 from tests.oracle.limits import (
@@ -19,7 +20,7 @@ from tests.oracle.limits import (
 from tests.oracle.moment import LONG, SHORT, Moment, copy_state
 from tests.oracle.params import Params
 from tests.oracle.selection import select
-from tests.oracle.size import empty_tranches, renew_tranche
+from tests.oracle.size import empty_tranches, explain_older, renew_tranche
 
 Array = NDArray[np.float64]
 
@@ -59,7 +60,9 @@ def decide(
         renew_tranche(now, {LONG: [], SHORT: []}, s, after)
         weights = np.zeros(now.count)
     else:
-        weights = shape(now, *renew_tranche(now, legs, s, after))
+        wanted, shares = renew_tranche(now, legs, s, after)
+        explain_older(now, wanted, after)
+        weights = shape(now, wanted, shares)
     for i in now.frozen:
         weights[i] = book["weight_now_frac"][i]
     if book["guard"] == "flatten":

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+
 from tests.oracle.params import DAY_MS, Params, bars_a_day
 
 Array = NDArray[np.float64]
@@ -283,7 +284,7 @@ def features(panel: Panel, params: Params, names: set[str] | None = None) -> dic
         "dispersion_ratio": lambda: dispersion_ratio(score, p["k_dispersion_bars"]),
         "implied_corr": lambda: implied_corr(r, p["router_bars"]),
         "router_dispersion_bps": lambda: (
-            1e4 * spread_of_names(close / shifted(close, p["router_bars"]) - 1.0, names_min=1)
+            1e4 * spread_of_names(close / shifted(close, p["router_bars"]) - 1.0, names_min=3)
         ),
     }
     wanted = needed(p) if names is None else names

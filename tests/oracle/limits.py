@@ -4,10 +4,12 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
+
 from tests.oracle.moment import BINDING, LONG, SHORT, SIGN, Moment
 from tests.oracle.params import bars_a_year
 
 Array = NDArray[np.float64]
+Pairs = set[tuple[int, int]]
 
 
 def past_returns(now: Moment, bars: int) -> Array:
@@ -81,29 +83,40 @@ def correlations(now: Moment) -> Array:
 
 def limit_correlated(now: Moment, weights: Array) -> set[int]:
     """Halve names that move with a larger one, or cap clusters; give the names so reduced."""
-    p, reduced = now.params, set()
+    limit, reduced = now.params["correlation_max"], set()
     corr = correlations(now)
     for side in (LONG, SHORT):
         names = sorted(names_on(weights, side), key=lambda i: (-abs(weights[i]), i))
-        twin = {(i, j) for i in names for j in names if i != j and corr[i, j] > p["correlation_max"]}
-        if p["correlation_action"] == "halve":
-            for place, i in enumerate(names):
-                if any((i, j) in twin for j in names[:place]):
-                    weights[i] /= 2.0
-                    now.reason[i] = "correlated"
-                    reduced.add(i)
-        else:
-            for cluster in clusters(names, twin):
-                total = sum(abs(weights[i]) for i in cluster)
-                if total > p["cluster_weight_max_frac"]:
-                    for i in cluster:
-                        weights[i] *= p["cluster_weight_max_frac"] / total
-                        now.reason[i] = "cluster_cap"
-                        reduced.add(i)
+        twin = {(i, j) for i in names for j in names if i != j and corr[i, j] > limit}
+        act = halve if now.params["correlation_action"] == "halve" else cap_clusters
+        reduced |= act(now, weights, names, twin)
     return reduced
 
 
-def clusters(names: list[int], twin: set[tuple[int, int]]) -> list[list[int]]:
+def halve(now: Moment, weights: Array, names: list[int], twin: Pairs) -> set[int]:
+    """Halve each name that has a larger twin on its side."""
+    smaller = {i for place, i in enumerate(names) if any((i, j) in twin for j in names[:place])}
+    for i in smaller:
+        weights[i] /= 2.0
+        now.reason[i] = "correlated"
+    return smaller
+
+
+def cap_clusters(now: Moment, weights: Array, names: list[int], twin: Pairs) -> set[int]:
+    """Scale each cluster down to its cap."""
+    cap, reduced = now.params["cluster_weight_max_frac"], set()
+    for cluster in clusters(names, twin):
+        total = sum(abs(weights[i]) for i in cluster)
+        if total <= cap:
+            continue
+        reduced.update(cluster)
+        for i in cluster:
+            weights[i] *= cap / total
+            now.reason[i] = "cluster_cap"
+    return reduced
+
+
+def clusters(names: list[int], twin: Pairs) -> list[list[int]]:
     """Connected components of the pairs; a name without a pair is in none."""
     found, seen = [], set()
     for start in names:
@@ -156,13 +169,14 @@ def fill_to_caps(now: Moment, weights: Array, reduced: set[int]) -> None:
             excess = sum(size[i] - cap[i][0] for i in over)
             for i in over:
                 size[i] = cap[i][0]
-                now.reason[i] = cap[i][1]
             full.update(over)
             open_names = [i for i in size if i not in full and i not in reduced]
             total = sum(size[i] for i in open_names)
             for i in open_names:
                 size[i] += excess * size[i] / total
         for i, filled in size.items():
+            if filled < abs(weights[i]):  # filled up to its cap, a name was not reduced
+                now.reason[i] = cap[i][1]
             weights[i] = SIGN[side] * filled
 
 

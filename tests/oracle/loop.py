@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from tests.oracle.decision import decide
 from tests.oracle.features import feature_row, features
 from tests.oracle.moment import LONG, SHORT, copy_state, first_state

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from tests.oracle.params import DEFAULT_PARAMS, Params
 
 Panel = dict[str, Any]
@@ -14,9 +15,7 @@ ALIVE_MS = int(np.iinfo(np.int64).max)
 HOUR_MS = 3_600_000
 
 
-def make_panel(
-    close: NDArray[np.float64], rng: Random, bar_ms: int = HOUR_MS, first_bar: int = 480_000
-) -> Panel:
+def make_panel(close: NDArray[np.float64], rng: Random, bar_ms: int = HOUR_MS, first_bar: int = 480_000) -> Panel:
     """A whole panel around given closes; a NaN close is an absent bar."""
     rows, cols = close.shape
     before = np.vstack([close[:1], close[:-1]])
@@ -75,9 +74,7 @@ def walk_prices(rng: Random, rows: int, cols: int) -> NDArray[np.float64]:
     return np.asarray(np.exp(rng.normal(2, 2, size=cols) + (market * load + own + drift).cumsum(0)))
 
 
-def random_panel(
-    rng: Random, rows: int = 160, cols: int = 12, bar_ms: int = HOUR_MS, rough: bool = True
-) -> Panel:
+def random_panel(rng: Random, rows: int = 160, cols: int = 12, bar_ms: int = HOUR_MS, rough: bool = True) -> Panel:
     """A market; a rough one has holes, late listings, deaths, flat names, twins and jumps."""
     close = walk_prices(rng, rows, cols)
     first_bar = int(rng.integers(400_000, 500_000))
@@ -102,7 +99,7 @@ def random_panel(
         delisted[dead] = (first_bar + at + int(rng.integers(-4, 2))) * bar_ms
     if rng.random() < 0.6:
         at = int(rng.integers(rows))
-        close[at:, jumps] *= rng.choice([0.02, 30.0])
+        close[at:, jumps] *= rng.choice([0.05, 8.0])
     if rng.random() < 0.6:
         at = int(rng.integers(rows))
         absent[at : at + int(rng.integers(1, 9)), gap] = True
@@ -172,8 +169,8 @@ OVERLAYS: dict[str, Params] = {
         "entry_zscore_min": 0.7,
         "atr_regime_low_frac": 0.008,
         "atr_regime_high_frac": 0.014,
-        "atr_regime_low_shift": 0.3,
-        "atr_regime_high_shift": -0.4,
+        "atr_regime_low_shift": 0.31,
+        "atr_regime_high_shift": -0.41,
     },
     "equal_size": {"size_power": 0.0},
     "size_squared": {"size_power": 2.0, "vol_floor_ann_frac": 0.9},

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
 from tests.oracle.params import Params
 
 LONG, SHORT = 0, 1

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+
 from tests.oracle.markets import ALIVE_MS, FIELDS
 
 PRICES = ("open", "high", "low", "close")

@@ -54,11 +54,9 @@ class Choice:
 
 def held_on(now: Moment, i: int, side: int, state: dict[str, Any]) -> bool:
     """Whether the renewed tranche (with one tranche: the position) has the name on this side."""
-    if now.params["tranches"] == 1:
-        weight = now.book["weight_now_frac"][i]
-    else:
-        weight = state["tranche_weight"][now.tranche][i]
-    return bool(SIGN[side] * weight > 0.0)
+    one = now.params["tranches"] == 1
+    weights = now.book["weight_now_frac"] if one else state["tranche_weight"][now.tranche]
+    return bool(SIGN[side] * weights[i] > 0.0)
 
 
 def keep(choice: Choice, side: int, state: dict[str, Any]) -> None:
@@ -159,7 +157,8 @@ def enter_next(choice: Choice, side: int, walk: list[int]) -> bool:
         if i in choice.legs[LONG] or i in choice.legs[SHORT]:
             continue
         if not choice.sign_is_right(i, side):
-            now.reason[i] = "wrong_sign"
+            if now.reason[i] == "not_selected":  # of a name in both halves its own side tells
+                now.reason[i] = "wrong_sign"
         elif SIGN[side] * choice.z[i] < entry_threshold(now, i):
             now.reason[i] = "below_entry"
         elif rule := entry_rule(choice, i, side):
@@ -207,9 +206,7 @@ def clear_reentry(choice: Choice, state: dict[str, Any]) -> None:
             state["awaiting_reentry"][i][side] = False
 
 
-def select(
-    now: Moment, z: dict[int, float], s: dict[int, float], state: dict[str, Any]
-) -> dict[int, list[int]] | None:
+def select(now: Moment, z: dict[int, float], s: dict[int, float], state: dict[str, Any]) -> dict[int, list[int]] | None:
     """The two legs of the renewed tranche, or nothing when there is nothing to choose from."""
     choice = Choice(now, z, s, names_a_side(now, len(now.eligible)))
     empty = "universe_too_small" if choice.k == 0 else None

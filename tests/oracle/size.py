@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from tests.oracle.moment import LONG, SHORT, SIGN, Moment
 from tests.oracle.params import bars_a_year
 
@@ -62,9 +63,13 @@ def renew_tranche(
                 fresh[i] = SIGN[side] * u[i] / total * now.params["gross_x"] * shares[side]
     state["tranche_weight"][now.tranche] = fresh
     wanted = state["tranche_weight"].sum(axis=0) / now.params["tranches"]
-    for i in range(now.count):
-        if i in now.frozen:
-            wanted[i] = 0.0
-        elif wanted[i] != 0.0 and fresh[i] == 0.0:
-            now.reason[i] = "older_tranche"
+    wanted[sorted(now.frozen)] = 0.0
     return wanted, shares
+
+
+def explain_older(now: Moment, wanted: Array, state: dict[str, Any]) -> None:
+    """Names that only an older tranche holds say so."""
+    fresh = state["tranche_weight"][now.tranche]
+    for i in np.flatnonzero(wanted):
+        if fresh[i] == 0.0:
+            now.reason[i] = "older_tranche"

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from tests.oracle import core, loop, markets, realdata
-from tests.oracle.compare import check_decision
 
-pytestmark = pytest.mark.skipif(not core.READY, reason="the core's decision functions are not built")
+from tests.oracle import core, loop, markets, realdata
+from tests.oracle.compare import check_decision, on_edge
 
 
 def check_steps(panel, params, seed, **options):
@@ -13,6 +12,8 @@ def check_steps(panel, params, seed, **options):
     facts = {name: panel[name] for name in ("symbols", "listed_ms", "delisted_ms")}
     standing = 0
     for step in loop.run(panel, params, seed, **options):
+        if on_edge(step, params, facts):
+            continue
         found = core.decide(step.row, step.book, step.state, params, facts)
         check_decision(step, found, panel["symbols"])
         standing += int((step.weights != 0.0).sum())
@@ -27,6 +28,23 @@ def test_each_rule_alone(overlay, proof):
         panel = markets.random_panel(np.random.default_rng([1, seed]), rough=seed % 3 > 0)
         standing += check_steps(panel, params, seed)
     assert standing > 50, "the run held too little to compare anything"
+
+
+@pytest.mark.parametrize(
+    "overlays",
+    [
+        ("router", "beta_neutral"),
+        ("router", "not_neutral_open"),
+        ("cluster", "beta_neutral"),
+        ("halve", "tranches"),
+        ("positions", "slow_tranches"),
+        ("top_n", "tranches"),
+    ],
+)
+def test_rules_that_touch_each_other(overlays):
+    for seed in range(6):
+        panel = markets.random_panel(np.random.default_rng([10, seed]), rough=False)
+        check_steps(panel, markets.make_params(*overlays), seed)
 
 
 def test_rules_together(proof):
@@ -84,6 +102,8 @@ def test_the_whole_way_from_bars_to_weights(proof):
         panel = markets.random_panel(rng, 110, 10, rough=False)
         facts = {name: panel[name] for name in ("symbols", "listed_ms", "delisted_ms")}
         for step in loop.run(panel, params, seed, start=90):
+            if on_edge(step, params, facts):
+                continue
             row = core.features_last(markets.cut(panel, 0, step.t + 1), params)
             assert int(row["close_ms"]) == step.row["close_ms"]
             found = core.decide(row, step.book, step.state, params, facts)

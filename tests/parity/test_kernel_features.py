@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
+
 from tests.oracle import core, markets, realdata
 from tests.oracle.compare import check_features
 from tests.oracle.features import features
 from tests.oracle.params import DAY_MS, DEFAULT_PARAMS
-
-pytestmark = pytest.mark.skipif(not core.READY, reason="the core's decision functions are not built")
 
 ALL_ON = ["rank", "top_n", "beta_neutral", "dispersion_k", "risk", "adv", "regime", "adx"]
 ALL_ON += ["majors", "breakout", "vol_regime", "funding", "router", "halve", "vol_target"]

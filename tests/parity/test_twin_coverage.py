@@ -3,6 +3,7 @@
 from collections import Counter
 
 import numpy as np
+
 from tests.oracle import loop, markets
 
 # Every reason of a decision. Reasons of the plan and of exits are not a decision's.

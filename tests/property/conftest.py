@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, settings
+
 from tests.oracle import core, decision, features
 
 settings.register_profile(
@@ -18,10 +19,9 @@ settings.load_profile("kernel")
 
 TWIN = SimpleNamespace(features=features.features, decide=decision.decide)
 CORE = SimpleNamespace(features=core.features, decide=core.decide)
-NOT_BUILT = pytest.mark.skipif(not core.READY, reason="the core's decision functions are not built")
 
 
-@pytest.fixture(params=["twin", pytest.param("core", marks=NOT_BUILT)])
+@pytest.fixture(params=["twin", "core"])
 def program(request):
     """One of the two programs."""
     return TWIN if request.param == "twin" else CORE

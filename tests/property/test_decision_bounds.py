@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tests.oracle import loop, markets
 from tests.oracle.features import feature_row, features
 from tests.oracle.limits import cap_of
@@ -108,11 +109,7 @@ def test_a_missing_bar_never_sells_a_held_name(program, seed, rules):
     rules = [name for name in rules if name != "impatient"]
     panel, params, run = steps_of(program, seed, rules)
     for step in run[-12:]:
-        held = [
-            i
-            for i in np.flatnonzero(step.book["weight_now_frac"])
-            if step.reasons[i] not in OUT | {"flattened"}
-        ]
+        held = [i for i in np.flatnonzero(step.book["weight_now_frac"]) if step.reasons[i] not in OUT | {"flattened"}]
         if not held or step.book["guard"] == "flatten":
             continue
         absent = np.zeros_like(panel["close"], dtype=bool)
@@ -171,7 +168,7 @@ def test_symbols_in_another_order_get_the_same_weights(program, seed, rules):
     for step in run[::6]:
         book = permute(step.book, order)
         state = {**step.state}
-        state["tranche_weight"] = step.state["tranche_weight"][:, order]
+        state["tranche_weight"] = np.ascontiguousarray(step.state["tranche_weight"][:, order])
         state["member"] = step.state["member"][order]
         state["awaiting_reentry"] = step.state["awaiting_reentry"][order]
         row = feature_row(moved, dense, renamed, step.t)

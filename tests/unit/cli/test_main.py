@@ -16,6 +16,7 @@ import xsmom
 from xsmom import errors, redaction
 from xsmom.cli import doctor
 from xsmom.cli.main import main, run
+from xsmom.cli.table import COMMANDS
 
 SECRET = "pl4nted-s3cr3t-value"
 COMMAND = [sys.executable, "-W", "ignore", "-m", "xsmom"]
@@ -52,8 +53,8 @@ def test_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     assert "Usage: xsmom" in text
     assert "Examples:" in text
-    for name in ("init", "config", "doctor"):
-        assert re.search(rf"^  {name} +\w", text, re.MULTILINE)
+    for row in COMMANDS:
+        assert re.search(rf"^  {row.name} +{re.escape(row.help_line[:20])}", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +175,7 @@ def test_a_closed_pipe_is_no_error(arguments: list[str]) -> None:
 
 def test_completion_offers_commands_and_options() -> None:
     commands = ask(_XSMOM_COMPLETE="complete_bash", _TYPER_COMPLETE_ARGS="xsmom ", COMP_WORDS="xsmom ", COMP_CWORD="1")
-    assert commands.stdout.split() == ["init", "config", "doctor"]
+    assert commands.stdout.split() == [row.name for row in COMMANDS]
     options = ask(_XSMOM_COMPLETE="complete_bash", COMP_WORDS="xsmom doctor --", COMP_CWORD="2")
     assert {"--config", "--json", "--help"} == set(options.stdout.split())
 

@@ -5,18 +5,17 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+
 from tests.oracle import core, decision, features, loop, markets
 from tests.oracle.moment import first_state
 from tests.oracle.params import DEFAULT_PARAMS
-
 from xsmom import _core
-from xsmom.errors import KernelError
+from xsmom.errors import DataError, KernelError
 
-NOT_BUILT = pytest.mark.skipif(not core.READY, reason="the core's decision functions are not built")
 NAMES = 8
 
 
-@pytest.fixture(params=["twin", pytest.param("core", marks=NOT_BUILT)])
+@pytest.fixture(params=["twin", "core"])
 def program(request):
     if request.param == "core":
         return SimpleNamespace(features=core.features, decide=core.decide)
@@ -45,27 +44,24 @@ def decide_at(program, panel, params, t=-1):
 
 def refuse(panel, match):
     with pytest.raises(KernelError, match=match):
-        core.kernel().features(core.to_panel(panel), core.to_params(markets.make_params()))
+        core.features(panel, markets.make_params())
 
 
 # --- cells and axes that no market makes: refused at the door ----------------------------------
 
 
-@NOT_BUILT
 @pytest.mark.parametrize("field", ["open", "high", "low", "close", "volume_usdt", "funding_frac"])
 def test_an_infinity_is_refused_with_symbol_and_bar(panel, field):
     panel[field][33, 5] = math.inf
     refuse(panel, rf"{panel['symbols'][5]}.*{panel['close_ms'][33]}")
 
 
-@NOT_BUILT
 @pytest.mark.parametrize("field", ["open", "high", "low", "close", "volume_usdt"])
 def test_half_a_bar_is_refused(panel, field):
     panel[field][33, 5] = math.nan
     refuse(panel, f"{panel['symbols'][5]}.*half")
 
 
-@NOT_BUILT
 @pytest.mark.parametrize("price", [0.0, -3.0])
 def test_a_price_that_is_not_above_zero_is_refused(panel, price):
     for field in ("open", "low"):
@@ -73,35 +69,31 @@ def test_a_price_that_is_not_above_zero_is_refused(panel, price):
     refuse(panel, f"{panel['symbols'][0]}.*above 0")
 
 
-@NOT_BUILT
 def test_a_low_above_the_close_is_refused(panel):
     panel["low"][7, 0] = panel["high"][7, 0]
     panel["high"][7, 0] *= 2.0
     refuse(panel, "contradict")
 
 
-@NOT_BUILT
 def test_a_bar_that_stands_twice_is_refused(panel):
     panel["close_ms"][40:] -= 3_600_000
     refuse(panel, f"{panel['close_ms'][39]}.*stands twice")
 
 
-@NOT_BUILT
 def test_a_hole_in_the_axis_is_refused(panel):
     panel["close_ms"][40:] += 3_600_000
     refuse(panel, "time axis")
 
 
-@NOT_BUILT
 def test_a_symbol_that_stands_twice_is_refused(panel):
     panel["symbols"] = (panel["symbols"][0], *panel["symbols"][:-1])
     refuse(panel, "stands twice")
 
 
-@NOT_BUILT
 def test_a_missing_column_is_refused(panel):
     panel["high"] = panel["high"][:, :-1]
-    refuse(panel, "high")
+    with pytest.raises(DataError, match=r"high has shape \(80, 7\)"):
+        core.features(panel, markets.make_params())
 
 
 # --- parameters that contradict themselves --------------------------------------------------------
@@ -186,9 +178,7 @@ def test_ties_are_broken_by_symbol(program):
     ways = markets.walk_prices(rng, 80, 2)
     order = np.argsort(ways[-1] / ways[-8])  # the weaker way first
     close = ways[:, [order[1]] * 4 + [order[0]] * 4]
-    params = markets.make_params(
-        lookback_bars=[7], lookback_weights=[1.0], k_min=2, k_max=2, weight_long_max_frac=1.0
-    )
+    params = markets.make_params(lookback_bars=[7], lookback_weights=[1.0], k_min=2, k_max=2, weight_long_max_frac=1.0)
     weights, _ = decide_at(program, markets.make_panel(close, rng), params)
     assert np.flatnonzero(weights > 0.0).tolist() == [0, 1]
     assert np.flatnonzero(weights < 0.0).tolist() == [4, 5]

@@ -5,16 +5,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+
 from tests.oracle import core, decision, features, loop, markets
 from tests.oracle.moment import first_state
 from tests.oracle.params import DAY_MS
 
 TOLERANCE = 1e-10
 DAYS, NAMES = 120, 12
-NOT_BUILT = pytest.mark.skipif(not core.READY, reason="the core's decision functions are not built")
 
 
-@pytest.fixture(params=["twin", pytest.param("core", marks=NOT_BUILT)])
+@pytest.fixture(params=["twin", "core"])
 def program(request):
     if request.param == "core":
         return SimpleNamespace(features=core.features, decide=core.decide)
@@ -143,9 +143,7 @@ def test_overlapping_tranches_are_the_mean_of_the_last_targets(program, panel, v
     compared = 0
     for step in run:
         if step.t not in dying:
-            np.testing.assert_allclose(
-                step.weights, wanted[step.t], rtol=0, atol=TOLERANCE, err_msg=f"day {step.t}"
-            )
+            np.testing.assert_allclose(step.weights, wanted[step.t], rtol=0, atol=TOLERANCE, err_msg=f"day {step.t}")
             compared += bool(wanted[step.t].any())
     assert compared > 80
 

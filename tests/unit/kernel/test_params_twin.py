@@ -3,7 +3,6 @@
 from tests.oracle import markets
 from tests.oracle.core import to_params
 from tests.oracle.params import DEFAULT_PARAMS
-
 from xsmom import _core
 
 

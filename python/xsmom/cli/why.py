@@ -109,11 +109,19 @@ def _show_rungs(found: Explanation) -> None:
 
 def _show_around(found: Explanation) -> None:
     from xsmom.cli.output import print_table
+    from xsmom.research.explain import show_value
 
     if not found.around:
         return
     rows = [
-        (f"{near.rank}", near.symbol, f"{near.z:+.3f}", f"{near.s:+.3f}", f"{near.weight_frac:+.2%}", near.reason)
+        (
+            f"{near.rank}",
+            near.symbol,
+            f"{near.z:+.3f}",
+            f"{near.s:+.3f}",
+            show_value(near.weight_frac, "share"),
+            near.reason,
+        )
         for near in found.around
     ]
     styles = ["bold" if near.symbol == found.symbol else None for near in found.around]

@@ -16,6 +16,7 @@ from xsmom.research.decision import Decision, Held, decide_at, find_symbol, hold
 from xsmom.research.rungs import Rung, selection_rungs, signal_rungs, size_rungs, universe_rungs
 
 _AROUND = 3
+_LIMITS = {"leg_short", "net_cap", "gross_cap", "stale_room", "correlated", "cluster_cap"}
 
 
 @dataclass(frozen=True)
@@ -132,11 +133,12 @@ def show_limit(rung: Rung) -> str:
 def _because(reason: str, rungs: tuple[Rung, ...], decision: Decision, i: int, cross: CrossSection) -> str:
     """The number behind the reason, where one number settled it."""
     failed = next((rung for rung in rungs if rung.rule == reason and rung.passed is False), None)
+    wanted = next(rung.value for name in ("scaled", "tranches", "raw") for rung in rungs if rung.rule == name)
     if failed is not None and failed.stage == "size":
-        wanted = next(rung for name in ("scaled", "tranches", "raw") for rung in rungs if rung.rule == name)
-        return (
-            f"It would be {show_value(wanted.value, 'share')}; the {failed.text} is {show_value(failed.value, 'frac')}."
-        )
+        return f"It would be {show_value(wanted, 'share')}; the {failed.text} is {show_value(failed.value, 'frac')}."
+    if reason in _LIMITS:
+        target = show_value(float(decision.weight_frac[i]), "share")
+        return f"The multipliers left {show_value(wanted, 'share')}; caps, room and balance made it {target}."
     if reason == "not_selected" and cross.eligible[i]:
         top, bottom = cross.rank(i, 1), cross.rank(i, -1)
         return f"It ranks {top} from the top and {bottom} from the bottom of {cross.names}; {cross.k} a side are taken."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,10 @@ def test_mistakes_are_one_sentence(
 def test_a_panel_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert ask("BTCUSDT", "--panel", tmp_path / "none.panel") == 4
     assert "none.panel" in capsys.readouterr().err
+
+
+def test_the_page_shows_what_the_program_says(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parents[3] / "docs/how-to/why.md").read_text("utf-8")
+    command, shown = re.findall(r"```(?:sh|text)\n(.*?)```", page, re.DOTALL)[:2]
+    assert main(command.split()[1:]) == 0
+    assert capsys.readouterr().out == shown, f"the page is not current: paste the output of {command}"

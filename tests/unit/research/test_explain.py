@@ -282,3 +282,15 @@ def test_the_shipped_profiles_are_explained():
 )
 def test_numbers_read_as_people_read_them(value, unit, text):
     assert show_value(value, unit) == text
+
+
+def test_a_limit_of_the_whole_leg_tells_before_and_after(market):
+    decision = decide_at(market, {**params_of("plain"), "gross_hard_cap_x": 0.5})
+    i = decision.reasons.index("gross_cap")
+    found = explain_decision(decision, i, decision.close_ms)
+    raw = next(rung.value for rung in found.rungs if rung.rule == "raw")
+    assert abs(found.weight_frac) < abs(raw)
+    assert (
+        f"left {show_value(raw, 'share')}; caps, room and balance made it {show_value(found.weight_frac, 'share')}."
+        in found.because
+    )

@@ -285,10 +285,11 @@ def test_numbers_read_as_people_read_them(value, unit, text):
 
 
 def test_a_limit_of_the_whole_leg_tells_before_and_after(market):
-    decision = decide_at(market, {**params_of("plain"), "gross_hard_cap_x": 0.5})
-    i = decision.reasons.index("gross_cap")
+    decision = decide_at(market, {**params_of("plain"), "weight_long_max_frac": 1.0, "weight_short_max_frac": 0.1})
+    i = decision.reasons.index("leg_short")
     found = explain_decision(decision, i, decision.close_ms)
     raw = next(rung.value for rung in found.rungs if rung.rule == "raw")
+    assert raw is not None
     assert abs(found.weight_frac) < abs(raw)
     assert (
         f"left {show_value(raw, 'share')}; caps, room and balance made it {show_value(found.weight_frac, 'share')}."

@@ -7,11 +7,13 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 from xsmom import _core, kernel
 from xsmom.config.load import load_config
 from xsmom.errors import DataError
+from xsmom.lake.panel import Panel
 from xsmom.lake.sample import SampleMarket
 from xsmom.research.cross_section import cross_section, vol_target_scale
 from xsmom.research.decision import blank_book, decide_at, hold_alone, rebalance_at
@@ -70,23 +72,45 @@ def decisions(market, case):
         yield decide_at(market, params_of(case), int(market.close_ms[t]))
 
 
+def check_reasons(decision):
+    cross = scores(decision)
+    for i, reason in enumerate(decision.reasons):
+        found = explain_decision(decision, i, decision.close_ms)
+        failed = [rung.rule for rung in found.rungs if rung.passed is False]
+        asked = [rung for rung in failed if rung in ENTRY]
+        if reason in UNIVERSE:
+            assert failed[0] == reason, (found.symbol, failed)
+            assert not cross.eligible[i]
+        elif reason in ENTRY:
+            assert asked[0] == reason, (found.symbol, asked)
+            assert "wants" in found.because or reason == "blackout"
+        elif reason == "selected":
+            assert not asked, (found.symbol, asked)
+            assert cross.eligible[i]
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_every_reason_is_the_first_rung_that_fails(market, case):
     for decision in decisions(market, case):
-        cross = scores(decision)
-        for i, reason in enumerate(decision.reasons):
-            found = explain_decision(decision, i, decision.close_ms)
-            failed = [rung.rule for rung in found.rungs if rung.passed is False]
-            asked = [rung for rung in failed if rung in ENTRY]
-            if reason in UNIVERSE:
-                assert failed[0] == reason, (found.symbol, failed)
-                assert not cross.eligible[i]
-            elif reason in ENTRY:
-                assert asked[0] == reason, (found.symbol, asked)
-                assert "wants" in found.because or reason == "blackout"
-            elif reason == "selected":
-                assert not asked, (found.symbol, asked)
-                assert cross.eligible[i]
+        check_reasons(decision)
+
+
+@pytest.mark.parametrize(
+    ("profile", "file"),
+    [("weekly", "bybit_perp_1d_to2024"), ("classic", "binance_perp_1h_29sym_to2024")],
+)
+def test_reasons_on_real_bars(shared, profile, file):
+    frame = pl.read_parquet(shared / "data" / f"{file}.parquet").rename({"ts": "open_ms"})
+    open_ms = pl.col("open_ms")
+    frame = frame.filter((open_ms > open_ms.max() - 150 * DAY_MS) & (pl.col("low") > 0))
+    panel = Panel.from_frame(frame, duplicates="first")
+    params = load_config(profile, env={}).params()
+    met: Counter[str] = Counter()
+    for t in range(panel.bars - 1, panel.bars // 2, -(panel.bars // 20)):
+        decision = decide_at(panel, params, int(panel.close_ms[t]))
+        met.update(decision.reasons)
+        check_reasons(decision)
+    assert met["selected"] + met["kept"] > 10, met
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -47,13 +47,17 @@ pub struct Scratch {
 impl Scratch {
     /// Buffers for panels of `cols` symbols; refuses a configuration that looks back too far.
     pub fn new(params: &Params, cols: usize) -> Result<Self> {
+        Self::with_needs(params, Needs::of(params), cols)
+    }
+
+    /// The same for more features than the decision needs: a simulation reads depth for its costs.
+    pub fn with_needs(params: &Params, needs: Needs, cols: usize) -> Result<Self> {
         if cols == 0 {
             let what = "is 0, wants at least one symbol".to_owned();
             return Err(KernelError::Argument { name: "cols", what });
         }
         let warmup_bars = check_warmup(params)?;
         let p = params;
-        let needs = Needs::of(p);
         let lanes = cols.div_ceil(LANES);
         Ok(Self {
             needs,

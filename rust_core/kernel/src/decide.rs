@@ -255,4 +255,8 @@ fn flatten(scene: Scene<'_>, state: &mut DecisionState, out: &mut Targets) {
 }
 
 #[cfg(test)]
+mod random;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod world;

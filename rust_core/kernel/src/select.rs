@@ -166,7 +166,8 @@ impl Picks {
         for side in Side::BOTH {
             let s = side as usize;
             self.chosen[s].clear();
-            let ranked = self.ladders[s].known().iter().zip(&self.slots[s]);
+            // More ranks than a half may be known; slots behind the half are another bar's.
+            let ranked = self.ladders[s].known().iter().zip(&self.slots[s][..field.half()]);
             let taken = ranked.filter(|(_, slot)| **slot == Slot::Taken).map(|(name, _)| *name);
             self.chosen[s].extend(taken);
         }
@@ -226,7 +227,10 @@ impl Picks {
                 }
                 return true;
             };
-            reason[i] = bar;
+            // Ties can bring a name past the walks of both sides: a slot on one says more.
+            if !matches!(reason[i], Reason::Selected | Reason::Kept) {
+                reason[i] = bar;
+            }
         }
         false
     }

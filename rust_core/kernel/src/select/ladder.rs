@@ -202,7 +202,7 @@ mod tests {
             coarse in any::<bool>(),
             values in prop::collection::vec(prop::option::weighted(0.9, -3.0..3.0), 1..300),
             guess in -4.0..4.0,
-            share in 0.0..1.0,
+            share in 0.0_f64..1.0,
         ) {
             let key: Vec<f64> = values.iter().map(|v| v.map_or(f64::NAN, |v: f64| {
                 if coarse { (v * 2.0).round() / 2.0 } else { v }

@@ -11,6 +11,7 @@
 pub mod book;
 pub mod error;
 pub mod features;
+pub mod indicators;
 pub mod lanes;
 pub mod panel;
 pub mod params;

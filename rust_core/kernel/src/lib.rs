@@ -14,6 +14,7 @@ pub mod error;
 pub mod features;
 pub mod fill;
 pub mod guards;
+pub mod indicators;
 pub mod lanes;
 pub mod ledger;
 pub mod margin;

@@ -15,6 +15,7 @@ pub mod guards;
 pub mod lanes;
 pub mod ledger;
 pub mod margin;
+pub mod meta;
 pub mod metrics;
 pub mod overfit;
 pub mod panel;

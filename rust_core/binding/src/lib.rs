@@ -6,9 +6,14 @@
 
 mod arrays;
 mod build;
+mod decide;
 mod enter;
+mod features;
+mod model_book;
 mod panel;
 mod params;
+mod simulate;
+mod stats;
 
 use pyo3::prelude::*;
 
@@ -21,5 +26,20 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(params::params_fields, module)?)?;
     module.add_function(wrap_pyfunction!(params::params_defaults, module)?)?;
     module.add_function(wrap_pyfunction!(panel::check_panel, module)?)?;
+    module.add_function(wrap_pyfunction!(simulate::run_weights, module)?)?;
+    module.add_function(wrap_pyfunction!(stats::metrics, module)?)?;
+    module.add_function(wrap_pyfunction!(stats::hac_sharpe, module)?)?;
+    module.add_function(wrap_pyfunction!(stats::newey_west_t, module)?)?;
+    module.add_function(wrap_pyfunction!(stats::automatic_lags, module)?)?;
+    module.add_function(wrap_pyfunction!(stats::psr, module)?)?;
+    module.add_function(wrap_pyfunction!(stats::min_track_record, module)?)?;
+    module.add_function(wrap_pyfunction!(stats::expected_max, module)?)?;
+    module.add_function(wrap_pyfunction!(decide::decide, module)?)?;
+    module.add_function(wrap_pyfunction!(decide::reasons, module)?)?;
+    module.add_function(wrap_pyfunction!(features::features, module)?)?;
+    module.add_function(wrap_pyfunction!(features::features_last, module)?)?;
+    module.add_function(wrap_pyfunction!(features::warmup_bars, module)?)?;
+    module.add_function(wrap_pyfunction!(model_book::model_book, module)?)?;
+    module.add_function(wrap_pyfunction!(model_book::model_weights, module)?)?;
     Ok(())
 }

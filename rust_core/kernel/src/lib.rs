@@ -9,7 +9,9 @@
 #![warn(missing_docs)]
 
 pub mod book;
+pub mod decide;
 pub mod error;
+pub mod features;
 pub mod fill;
 pub mod guards;
 pub mod lanes;
@@ -17,11 +19,20 @@ pub mod ledger;
 pub mod margin;
 pub mod meta;
 pub mod metrics;
+pub mod model_book;
+pub mod momentum;
 pub mod overfit;
+mod overlay;
 pub mod panel;
 pub mod params;
 pub mod plan;
 pub mod reason;
+pub mod records;
 pub mod row;
+pub mod select;
+pub mod simulate;
+mod size;
+pub mod stops;
+pub mod universe;
 
 pub use error::{KernelError, Result};

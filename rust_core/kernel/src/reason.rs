@@ -123,6 +123,8 @@ reasons! {
     GrossCap = 70, "gross_cap";
     /// A guard flattens the book.
     Flattened = 71, "flattened";
+    /// Reduced to leave room for names that are frozen as they are.
+    StaleRoom = 72, "stale_room";
     /// Inside the no-trade band.
     InsideBand = 80, "inside_band";
     /// Below the exchange's minimum.

@@ -1,7 +1,7 @@
 //! Ranges and contradictions. The user's configuration is checked with file and line before it
 //! comes here; this is the last door, for every caller.
 
-use super::Params;
+use super::{LadderUnit, Params};
 use crate::error::{KernelError, Result};
 
 /// Bars that a decision may look back on.
@@ -189,6 +189,25 @@ fn stops(p: &Params) -> Result<()> {
     }
     if p.ladder.iter().map(|rung| rung.1).sum::<f64>() > 1.0 + 1e-9 {
         return refuse("ladder", "closes more than the initial quantity");
+    }
+    if p.ladder.len() > crate::stops::RUNGS_MAX {
+        return refuse("ladder", "wants at most eight rungs");
+    }
+    let wants_base = [
+        ("trailing_enabled", p.trailing_enabled),
+        ("breakeven_after_r", p.breakeven_after_r > 0.0),
+        ("profit_locks_r", !p.profit_locks_r.is_empty()),
+        ("ladder", !p.ladder.is_empty() && p.ladder_unit == LadderUnit::R),
+        ("no_progress_bars", p.no_progress_bars > 0),
+    ];
+    if p.stop_atr_x <= 0.0
+        && p.catastrophic_atr_x <= 0.0
+        && let Some((name, _)) = wants_base.iter().find(|(_, on)| *on)
+    {
+        return refuse(
+            name,
+            "needs stop_atr_x or catastrophic_atr_x: R, and the stop from the first fill on",
+        );
     }
     within("stop_move_min_frac", p.stop_move_min_frac, 0.0, 0.1)
 }

@@ -1,0 +1,253 @@
+//! One decision: features and book in, target weights and reasons out.
+//!
+//! A [`Decider`] holds facts and scratch, never state: what one decision hands to the next is in
+//! [`DecisionState`], so that the same inputs give the same bits whoever asks and however often.
+//! The steps are those of docs/explanation/decision.md.
+
+use crate::book::{BookRow, DecisionState, GuardAction, Side, Targets};
+use crate::error::Result;
+use crate::lanes;
+use crate::momentum::{self, Cross};
+use crate::overlay::{correlation, router, scale};
+use crate::params::Params;
+use crate::reason::Reason;
+use crate::row::FeatureRow;
+use crate::select::{self, Field, Picks};
+use crate::size::{self, Legs, caps, limits};
+use crate::universe::{self, Facts, Roll};
+
+mod shape;
+
+/// What every rule may look at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scene<'a> {
+    pub(crate) facts: &'a Facts,
+    pub(crate) row: &'a FeatureRow<'a>,
+    pub(crate) book: &'a BookRow<'a>,
+    pub(crate) params: &'a Params,
+}
+
+/// Decides for one list of symbols under one set of parameters. Allocates only when it is made.
+#[derive(Debug, Clone)]
+pub struct Decider {
+    facts: Facts,
+    scratch: Scratch,
+}
+
+#[derive(Debug, Clone)]
+struct Scratch {
+    roll: Roll,
+    cross: Cross,
+    picks: Picks,
+    legs: Legs,
+    tranche_sum: Vec<f64>,
+    variance: scale::Variance,
+    columns: correlation::Columns,
+}
+
+/// Is the bar that closes at `close_ms` one at which targets are decided?
+#[inline]
+pub fn is_rebalance(close_ms: i64, params: &Params) -> bool {
+    let bar = close_ms.div_euclid(params.bar_ms);
+    bar.rem_euclid(params.rebalance_bars.into()) == i64::from(params.rebalance_offset_bars)
+}
+
+impl Decider {
+    /// Resolve the names and make room; a major that is not in the panel is refused.
+    pub fn new(
+        symbols: &[String],
+        listed_ms: &[i64],
+        delisted_ms: &[i64],
+        params: &Params,
+    ) -> Result<Self> {
+        let facts = Facts::new(symbols, listed_ms, delisted_ms, params)?;
+        let names = facts.names();
+        let rows_of = |on: bool, bars: u32| if on { bars as usize } else { 0 };
+        let scratch = Scratch {
+            roll: Roll::new(&facts),
+            cross: Cross::new(names),
+            picks: Picks::new(names),
+            legs: Legs::new(names),
+            tranche_sum: vec![0.0; names],
+            variance: scale::Variance::new(
+                names,
+                rows_of(params.vol_target_enabled, params.vol_target_bars),
+            ),
+            columns: correlation::Columns::new(
+                names,
+                rows_of(params.correlation_enabled, params.correlation_bars),
+            ),
+        };
+        Ok(Self { facts, scratch })
+    }
+
+    /// Decide at one bar; `params` must be those that the decider was made with.
+    pub fn decide(
+        &mut self,
+        row: &FeatureRow<'_>,
+        book: &BookRow<'_>,
+        state: &mut DecisionState,
+        params: &Params,
+        out: &mut Targets,
+    ) -> Result<()> {
+        shape::check(self.facts.names(), row, book, state, params, out)?;
+        let scene = Scene { facts: &self.facts, row, book, params };
+        lanes::dispatch(
+            #[inline(always)]
+            || self.scratch.decide(scene, state, out),
+        );
+        Ok(())
+    }
+}
+
+/// One decision on its own: makes a [`Decider`] for a single use.
+pub fn decide_once(
+    symbols: &[String],
+    listed_ms: &[i64],
+    delisted_ms: &[i64],
+    row: &FeatureRow<'_>,
+    book: &BookRow<'_>,
+    state: &mut DecisionState,
+    params: &Params,
+) -> Result<Targets> {
+    let mut out = Targets::new(symbols.len());
+    let mut decider = Decider::new(symbols, listed_ms, delisted_ms, params)?;
+    decider.decide(row, book, state, params, &mut out)?;
+    Ok(out)
+}
+
+impl Scratch {
+    #[inline(always)]
+    fn decide(&mut self, scene: Scene<'_>, state: &mut DecisionState, out: &mut Targets) {
+        let Scene { facts, row, book, params } = scene;
+        let names = facts.names();
+        let (roll, reason) = (&mut self.roll, &mut out.reason[..]);
+        universe::eligibility(facts, roll, row, book, &mut state.member, params, reason);
+        let mix = router::turn(scene, state);
+        let dispersed = momentum::cross_section(&mut self.cross, roll, row, params, mix);
+        let k = select::names_a_side(roll.eligible, row.dispersion_ratio, params);
+        if params.tranches > 1 {
+            size::clean_tranches(state, reason);
+        }
+        let first = size::tranche_number(scene) * names;
+        let mixing = router::is_mixing(mix);
+        if k == 0 || !dispersed {
+            let rule = if k == 0 { Reason::UniverseTooSmall } else { Reason::NoDispersion };
+            state.tranche_weight[first..first + names].fill(0.0);
+            self.stand_aside(rule, reason);
+            out.weight_frac.fill(0.0);
+        } else {
+            self.select(scene, k, mixing, first, state, reason);
+            self.fill_book(scene, mixing, first, state, out);
+        }
+        for name in &self.roll.frozen {
+            out.weight_frac[*name as usize] = book.weight_now_frac[*name as usize];
+        }
+        if book.guard == GuardAction::Flatten {
+            flatten(scene, state, out);
+        }
+    }
+
+    /// Nothing can be ranked: every name that could have been says why.
+    #[inline(never)]
+    fn stand_aside(&mut self, rule: Reason, reason: &mut [Reason]) {
+        for (i, reason) in reason.iter_mut().enumerate() {
+            if self.roll.has(i) {
+                *reason = rule;
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn select(
+        &mut self,
+        scene: Scene<'_>,
+        k: usize,
+        mixing: bool,
+        first: usize,
+        state: &mut DecisionState,
+        reason: &mut [Reason],
+    ) {
+        let names = scene.facts.names();
+        let weights = &state.tranche_weight[..];
+        let renewed = first..first + names;
+        let in_other_tranche = |i: usize| {
+            let others = (0..weights.len()).skip(i).step_by(names);
+            others.filter(|at| !renewed.contains(at)).any(|at| weights[at] != 0.0)
+        };
+        let one = scene.params.tranches == 1;
+        let field = Field {
+            scene,
+            roll: &self.roll,
+            cross: &self.cross,
+            k,
+            mixing,
+            held_weight: if one { scene.book.weight_now_frac } else { &weights[renewed.clone()] },
+            in_other_tranche: &in_other_tranche,
+            awaiting: &state.awaiting_reentry,
+        };
+        self.picks.choose(&field, reason);
+        self.picks.clear_reentry(&mut state.awaiting_reentry, &self.roll, k);
+    }
+
+    /// Weights of the selected names, then every limit in its order.
+    #[inline(always)]
+    fn fill_book(
+        &mut self,
+        scene: Scene<'_>,
+        mixing: bool,
+        first: usize,
+        state: &mut DecisionState,
+        out: &mut Targets,
+    ) {
+        let (p, legs, reason) = (scene.params, &mut self.legs, &mut out.reason[..]);
+        let names = scene.facts.names();
+        let share = size::weigh(legs, &self.picks.chosen, &self.cross, scene);
+        size::store_tranche(legs, &mut state.tranche_weight[first..first + names]);
+        if p.tranches > 1 {
+            size::join_tranches(legs, &mut self.tranche_sum, state, reason);
+        }
+        let scale = scale::multiplier(scene, legs, &mut self.variance);
+        if scale != 1.0 {
+            legs.scale_all(scale);
+        }
+        if p.correlation_enabled {
+            correlation::limit(scene, legs, &mut self.columns, reason);
+        }
+        caps::apply(legs, scene, reason);
+        let share = if mixing { [0.5, 0.5] } else { share };
+        let balanced = p.market_neutral && !mixing;
+        let net_cap = if mixing { p.router_net_cap_frac } else { p.net_cap_frac };
+        let frozen = limits::Frozen::of(&self.roll, scene);
+        let mut limiter = limits::Limiter::new(legs, frozen, reason);
+        limiter.leave_room(share.map(|share| scale * p.gross_x * share));
+        if balanced {
+            limiter.balance(scene);
+        }
+        limiter.cap_net(net_cap);
+        limiter.cap_gross(p.gross_hard_cap_x);
+        if limiter.block_entries(scene) {
+            if balanced {
+                limiter.balance(scene);
+            }
+            limiter.cap_net(net_cap);
+        }
+        size::store_tranche(legs, &mut out.weight_frac);
+    }
+}
+
+/// A flattening guard: nothing is wanted any more, and older tranches do not come back after it.
+#[inline(never)]
+fn flatten(scene: Scene<'_>, state: &mut DecisionState, out: &mut Targets) {
+    for i in 0..out.weight_frac.len() {
+        let held = Side::of(scene.book.weight_now_frac[i]).is_some();
+        if held || out.weight_frac[i] != 0.0 {
+            out.reason[i] = Reason::Flattened;
+        }
+    }
+    out.weight_frac.fill(0.0);
+    state.tranche_weight.fill(0.0);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,329 @@
+//! Which names stand on each leg, and why the others do not.
+//!
+//! Kept names take slots first; the rest are filled by walking down the ranks. A rule that bars a
+//! name leaves its slot to the next one. See docs/explanation/decision.md §4.
+
+use crate::book::Side;
+use crate::decide::Scene;
+use crate::momentum::Cross;
+use crate::params::Params;
+use crate::reason::Reason;
+use crate::universe::Roll;
+
+mod entry;
+mod ladder;
+
+use entry::Gate;
+use ladder::Ladder;
+
+/// Names a side for `n` eligible ones: a share of them, scaled by dispersion, never more than half.
+pub fn names_a_side(n: usize, dispersion_ratio: f64, params: &Params) -> usize {
+    let (least, most) = (f64::from(params.k_min), f64::from(params.k_max));
+    // Truncation rounds half up, once 0.5 is added to a value that is not negative.
+    let whole = |k: f64| ((k + 0.5) as usize as f64).clamp(least, most);
+    let mut k = whole(params.k_frac * n as f64);
+    if params.k_dispersion_bars > 0 && !dispersion_ratio.is_nan() {
+        k = whole(k * dispersion_ratio.clamp(0.5, 1.5));
+    }
+    (k as usize).min(n / 2)
+}
+
+/// What the selection of one decision works on.
+pub(crate) struct Field<'a> {
+    pub(crate) scene: Scene<'a>,
+    pub(crate) roll: &'a Roll,
+    pub(crate) cross: &'a Cross,
+    /// Names a side.
+    pub(crate) k: usize,
+    /// Time series are mixed in: signs are asked for, and z need not fall with rank.
+    pub(crate) mixing: bool,
+    /// Weight by whose sign a name counts as held on a side.
+    pub(crate) held_weight: &'a [f64],
+    /// Is there a weight in any tranche that is not renewed?
+    pub(crate) in_other_tranche: &'a dyn Fn(usize) -> bool,
+    pub(crate) awaiting: &'a [[bool; 2]],
+}
+
+impl Field<'_> {
+    fn signed(&self) -> bool {
+        self.scene.params.market_neutral || self.mixing
+    }
+
+    fn half(&self) -> usize {
+        self.roll.eligible / 2
+    }
+
+    /// Does the name's score stand on this side?
+    #[inline(always)]
+    fn sign_right(&self, i: usize, side: Side) -> bool {
+        !self.signed() || side.sign() * self.cross.key()[i] > 0.0
+    }
+
+    #[inline(always)]
+    fn z(&self, i: usize, side: Side) -> f64 {
+        side.sign() * self.cross.z[i]
+    }
+
+    #[inline(always)]
+    fn held(&self, i: usize, side: Side) -> bool {
+        side.sign() * self.held_weight[i] > 0.0
+    }
+}
+
+/// How a place in the ranking came to a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Slot {
+    Free,
+    Taken,
+}
+
+/// Selection of both sides; names by rank.
+#[derive(Debug, Clone)]
+pub(crate) struct Picks {
+    ladders: [Ladder; 2],
+    slots: [Vec<Slot>; 2],
+    /// Selected names of each side, best rank first.
+    pub(crate) chosen: [Vec<u32>; 2],
+    /// Tests switch the short cut off to compare it with the long way.
+    pub(crate) shortcut: bool,
+}
+
+impl Picks {
+    pub(crate) fn new(names: usize) -> Self {
+        Self {
+            ladders: Side::BOTH.map(|side| Ladder::new(side.sign(), names)),
+            slots: Side::BOTH.map(|_| vec![Slot::Free; names / 2]),
+            chosen: Side::BOTH.map(|_| Vec::with_capacity(names)),
+            shortcut: true,
+        }
+    }
+
+    /// Fill both legs; every name that the walk comes past gets its reason.
+    #[inline(always)]
+    pub(crate) fn choose(&mut self, field: &Field<'_>, reason: &mut [Reason]) {
+        let key = field.cross.key();
+        for ladder in &mut self.ladders {
+            ladder.clear();
+            ladder.climb(key, field.k);
+        }
+        let gate = Gate::new(field);
+        if !(self.shortcut && self.take_first(field, &gate, reason)) {
+            self.walk_down(field, &gate, reason);
+        }
+    }
+
+    /// The short cut: nothing but ranks decides, and the first `k` of each side all pass. It gives
+    /// what the long way gives, without looking further.
+    #[inline(always)]
+    fn take_first(&mut self, field: &Field<'_>, gate: &Gate<'_>, reason: &mut [Reason]) -> bool {
+        if !gate.open_by_rank() {
+            return false;
+        }
+        let entry = field.scene.params.entry_zscore_min;
+        let mut pass = true;
+        for side in Side::BOTH {
+            let first = &self.ladders[side as usize].known()[..field.k];
+            // The last of them has the least score: if its sign is right, all are.
+            pass &= field.sign_right(first[field.k - 1] as usize, side);
+            for name in first {
+                let i = *name as usize;
+                pass &= (field.z(i, side) >= entry) & gate.unbarred(i, side);
+                reason[i] = if field.held(i, side) { Reason::Kept } else { Reason::Selected };
+            }
+            let chosen = &mut self.chosen[side as usize];
+            chosen.clear();
+            chosen.extend_from_slice(first);
+        }
+        if !pass {
+            self.unselect(reason);
+        }
+        pass
+    }
+
+    /// Take back what the short cut wrote: its names were all eligible, and had no reason before.
+    #[inline(never)]
+    fn unselect(&self, reason: &mut [Reason]) {
+        for name in self.chosen.iter().flatten() {
+            reason[*name as usize] = Reason::NotSelected;
+        }
+    }
+
+    #[inline(never)]
+    fn walk_down(&mut self, field: &Field<'_>, gate: &Gate<'_>, reason: &mut [Reason]) {
+        let mut free = Side::BOTH.map(|side| self.keep(field, side, reason));
+        let kept = 2 * field.k - free[0] - free[1];
+        let mut tally = Tally { entered: 0, open: self.count_open(field, kept) };
+        let mut place = [0; 2];
+        let mut moved = true;
+        while moved {
+            moved = false;
+            for side in Side::BOTH {
+                let s = side as usize;
+                if free[s] > 0 && self.enter(field, gate, side, &mut place[s], &mut tally, reason) {
+                    free[s] -= 1;
+                    moved = true;
+                }
+            }
+        }
+        for side in Side::BOTH {
+            let s = side as usize;
+            self.chosen[s].clear();
+            let ranked = self.ladders[s].known().iter().zip(&self.slots[s]);
+            let taken = ranked.filter(|(_, slot)| **slot == Slot::Taken).map(|(name, _)| *name);
+            self.chosen[s].extend(taken);
+        }
+    }
+
+    /// Give slots to the names that stay; returns how many are left.
+    fn keep(&mut self, field: &Field<'_>, side: Side, reason: &mut [Reason]) -> usize {
+        let params = field.scene.params;
+        let (half, s) = (field.half(), side as usize);
+        let reach = (field.k + params.rank_buffer as usize).min(half);
+        self.ladders[s].climb(field.cross.key(), reach);
+        self.slots[s][..half].fill(Slot::Free);
+        let mut free = field.k;
+        for place in 0..reach {
+            let i = self.ladders[s].known()[place] as usize;
+            let stays = field.held(i, side)
+                && !field.awaiting[i][s]
+                && field.sign_right(i, side)
+                && field.z(i, side) >= params.hold_zscore_min
+                && gate_half(field, i, side);
+            if stays && free > 0 {
+                self.slots[s][place] = Slot::Taken;
+                reason[i] = Reason::Kept;
+                free -= 1;
+            }
+        }
+        free
+    }
+
+    /// Walk down from `place` to the next name that may enter, and let it.
+    fn enter(
+        &mut self,
+        field: &Field<'_>,
+        gate: &Gate<'_>,
+        side: Side,
+        place: &mut usize,
+        tally: &mut Tally,
+        reason: &mut [Reason],
+    ) -> bool {
+        let (half, s) = (field.half(), side as usize);
+        while *place < half {
+            if *place >= self.ladders[s].known().len() {
+                self.ladders[s].climb(field.cross.key(), half);
+            }
+            let here = *place;
+            *place += 1;
+            let i = self.ladders[s].known()[here] as usize;
+            if self.slots[s][here] == Slot::Taken || !gate_half(field, i, side) {
+                continue;
+            }
+            let Some(bar) = refusal(field, gate, i, side, tally) else {
+                self.slots[s][here] = Slot::Taken;
+                reason[i] = Reason::Selected;
+                tally.entered += 1;
+                if field.scene.params.positions_max > 0 {
+                    tally.open += usize::from(!(field.in_other_tranche)(i));
+                }
+                return true;
+            };
+            reason[i] = bar;
+        }
+        false
+    }
+
+    /// Positions that count before any entry: kept ones, stale ones, and those of other tranches.
+    fn count_open(&self, field: &Field<'_>, kept: usize) -> usize {
+        let params = field.scene.params;
+        if params.positions_max == 0 {
+            return 0;
+        }
+        let mut open = kept + field.roll.frozen.len();
+        if params.tranches > 1 {
+            let others = (0..field.scene.facts.names()).filter(|i| (field.in_other_tranche)(*i));
+            open += others
+                .filter(|i| !field.roll.frozen.contains(&(*i as u32)) && !self.is_kept(field, *i))
+                .count();
+        }
+        open
+    }
+
+    fn is_kept(&self, field: &Field<'_>, i: usize) -> bool {
+        Side::BOTH.iter().any(|side| {
+            let s = *side as usize;
+            let known = &self.ladders[s].known()[..self.ladders[s].known().len().min(field.half())];
+            let mut ranked = known.iter().zip(&self.slots[s]);
+            ranked.any(|(name, slot)| *name as usize == i && *slot == Slot::Taken)
+        })
+    }
+
+    /// Lower the flag of every stopped name that is now seen outside the first `k` of its side.
+    #[inline(always)]
+    pub(crate) fn clear_reentry(&self, awaiting: &mut [[bool; 2]], roll: &Roll, k: usize) {
+        if awaiting.iter().fold(false, |any, [long, short]| any | long | short) {
+            self.clear_reentry_slowly(awaiting, roll, k);
+        }
+    }
+
+    #[inline(never)]
+    fn clear_reentry_slowly(&self, awaiting: &mut [[bool; 2]], roll: &Roll, k: usize) {
+        for (i, flags) in awaiting.iter_mut().enumerate() {
+            for side in Side::BOTH {
+                let first = &self.ladders[side as usize].known()[..k];
+                if roll.has(i) && !first.contains(&(i as u32)) {
+                    flags[side as usize] = false;
+                }
+            }
+        }
+    }
+}
+
+/// What the limits on entries count.
+struct Tally {
+    entered: usize,
+    open: usize,
+}
+
+/// The first rule that keeps the name from entering.
+fn refusal(
+    field: &Field<'_>,
+    gate: &Gate<'_>,
+    i: usize,
+    side: Side,
+    tally: &Tally,
+) -> Option<Reason> {
+    let params = field.scene.params;
+    if !field.sign_right(i, side) {
+        return Some(Reason::WrongSign);
+    }
+    // NaN cannot come here: an eligible name has a z.
+    if field.z(i, side) < gate.threshold(i) {
+        return Some(Reason::BelowEntry);
+    }
+    if let Some(bar) = gate.bar(i, side) {
+        return Some(bar);
+    }
+    if params.entries_per_decision_max > 0
+        && tally.entered >= params.entries_per_decision_max as usize
+    {
+        return Some(Reason::Throttle);
+    }
+    let full = params.positions_max > 0 && tally.open >= params.positions_max as usize;
+    (full && !(field.in_other_tranche)(i)).then_some(Reason::PositionsMax)
+}
+
+/// Where no sign is asked for, ties at the middle could put a name into both halves: it belongs to
+/// the upper one.
+fn gate_half(field: &Field<'_>, i: usize, side: Side) -> bool {
+    if side == Side::Long || field.signed() {
+        return true;
+    }
+    let key = field.cross.key();
+    let above = key.iter().filter(|other| **other > key[i]).count();
+    let tied_before = key[..i].iter().filter(|other| **other == key[i]).count();
+    above + tied_before >= field.half()
+}
+
+#[cfg(test)]
+mod tests;

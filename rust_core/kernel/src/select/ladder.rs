@@ -1,0 +1,212 @@
+//! The best names of one side in exact order, without sorting all of them.
+//!
+//! A threshold guessed from the last bar lets through a few more names than are wanted; those are
+//! ranked by counting. The guess decides the speed alone: whatever it is, every name at or above
+//! the last wanted rank is among those ranked.
+
+use crate::lanes::{LANES, Lane};
+
+/// Above so many names past the threshold, sorting beats counting.
+const CROWD: usize = 256;
+/// Halvings before a threshold search gives up (ties may make every threshold a bad one).
+const HALVINGS: usize = 24;
+/// How far below the last wanted key the next guess lies, as a share of the wanted keys' range.
+const MARGIN: f64 = 0.125;
+
+/// Exact ranks of one side. Larger is better; a short's keys are negated on reading.
+#[derive(Debug, Clone)]
+pub(crate) struct Ladder {
+    sign: f64,
+    guess: f64,
+    /// Names from rank 1 on; exact up to `known`.
+    order: Vec<u32>,
+    known: usize,
+    found: Vec<u32>,
+    found_key: Vec<f64>,
+}
+
+impl Ladder {
+    pub(crate) fn new(sign: f64, names: usize) -> Self {
+        let room = names.next_multiple_of(LANES) + LANES;
+        Self {
+            sign,
+            guess: f64::NEG_INFINITY,
+            order: vec![0; room],
+            known: 0,
+            found: vec![0; room],
+            found_key: vec![f64::NAN; room],
+        }
+    }
+
+    /// Forget the last bar's ranks (the guess stays).
+    #[inline(always)]
+    pub(crate) fn clear(&mut self) {
+        self.known = 0;
+    }
+
+    /// Names from rank 1 on that are known so far.
+    #[inline(always)]
+    pub(crate) fn known(&self) -> &[u32] {
+        &self.order[..self.known]
+    }
+
+    /// Make at least the first `want` ranks known; `want` is at most the number of names in `key`
+    /// that are not NaN.
+    #[inline(always)]
+    pub(crate) fn climb(&mut self, key: &[f64], want: usize) {
+        if want <= self.known {
+            return;
+        }
+        let mut count = self.collect(key, self.guess);
+        if count < want || count > 4 * want + 16 {
+            count = self.collect(key, self.search(key, want));
+        }
+        if count > CROWD || !self.rank_by_counting(count) {
+            self.rank_by_sorting(count);
+        }
+        // A later, longer climb is an exception; the next bar will want what this one wanted first.
+        let first_climb = self.known == 0;
+        self.known = count;
+        if !first_climb {
+            return;
+        }
+        let first = self.sign * key[self.order[0] as usize];
+        let last = self.sign * key[self.order[want - 1] as usize];
+        self.guess = last - MARGIN * (first - last);
+    }
+
+    /// Write the names at or above the threshold, in the order of symbols, without a branch.
+    #[inline(always)]
+    fn collect(&mut self, key: &[f64], threshold: f64) -> usize {
+        let (found, found_key) = (&mut self.found[..], &mut self.found_key[..]);
+        let mut count = 0;
+        for (i, value) in key.iter().enumerate() {
+            let value = self.sign * *value;
+            // `count` never passes `i`, and both arrays are longer than `key`.
+            found[count] = i as u32;
+            found_key[count] = value;
+            count += usize::from(value >= threshold);
+        }
+        count
+    }
+
+    /// A threshold that lets through `want` names or a few more.
+    #[inline(never)]
+    fn search(&self, key: &[f64], want: usize) -> f64 {
+        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+        for value in key.iter().map(|value| self.sign * value) {
+            low = if value < low { value } else { low };
+            high = if value > high { value } else { high };
+        }
+        let enough = want..=want + want / 4 + 4;
+        for _ in 0..HALVINGS {
+            let middle = 0.5 * (low + high);
+            let count = key.iter().filter(|value| self.sign * **value >= middle).count();
+            if count >= want {
+                low = middle;
+            } else {
+                high = middle;
+            }
+            if enough.contains(&count) {
+                break;
+            }
+        }
+        low
+    }
+
+    /// Rank of each found name = 1 + how many are better. Equal keys share a rank and leave a hole,
+    /// which the sum of the ranks gives away: then it returns false.
+    #[inline(always)]
+    fn rank_by_counting(&mut self, count: usize) -> bool {
+        for pad in &mut self.found_key[count..count.next_multiple_of(LANES)] {
+            *pad = f64::NEG_INFINITY;
+        }
+        let keys = &self.found_key[..count];
+        let (chunks, _) = self.found_key[..count.next_multiple_of(LANES)].as_chunks::<LANES>();
+        let mut total = 0;
+        for (k, mine) in chunks.iter().enumerate() {
+            let ahead = count_better(keys, mine);
+            for l in 0..LANES.min(count - k * LANES) {
+                let ahead = ahead[l] as usize;
+                self.order[ahead] = self.found[k * LANES + l];
+                total += ahead;
+            }
+        }
+        total == count * (count - 1) / 2
+    }
+
+    #[inline(never)]
+    fn rank_by_sorting(&mut self, count: usize) {
+        let keys = &self.found_key[..count];
+        for (place, slot) in self.order[..count].iter_mut().enumerate() {
+            *slot = place as u32;
+        }
+        self.order[..count].sort_unstable_by(|a, b| {
+            // A key is never NaN here; `found` is in the order of symbols, so places break ties.
+            let better = keys[*b as usize].partial_cmp(&keys[*a as usize]);
+            better.unwrap_or(std::cmp::Ordering::Equal).then(a.cmp(b))
+        });
+        for slot in &mut self.order[..count] {
+            *slot = self.found[*slot as usize];
+        }
+    }
+}
+
+#[inline(always)]
+fn count_better(keys: &[f64], mine: &Lane) -> [u64; LANES] {
+    let mut ahead = [0; LANES];
+    for other in keys {
+        for l in 0..LANES {
+            ahead[l] += u64::from(*other > mine[l]);
+        }
+    }
+    ahead
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn by_sorting(key: &[f64], sign: f64) -> Vec<u32> {
+        let mut names: Vec<u32> =
+            (0..key.len() as u32).filter(|i| !key[*i as usize].is_nan()).collect();
+        names.sort_by(|a, b| {
+            let (a, b) = (sign * key[*a as usize], sign * key[*b as usize]);
+            b.partial_cmp(&a).expect("no NaN")
+        });
+        names
+    }
+
+    proptest! {
+        #[test]
+        fn ranks_are_those_of_a_stable_sort(
+            coarse in any::<bool>(),
+            values in prop::collection::vec(prop::option::weighted(0.9, -3.0..3.0), 1..300),
+            guess in -4.0..4.0,
+            share in 0.0..1.0,
+        ) {
+            let key: Vec<f64> = values.iter().map(|v| v.map_or(f64::NAN, |v: f64| {
+                if coarse { (v * 2.0).round() / 2.0 } else { v }
+            })).collect();
+            for sign in [1.0, -1.0] {
+                let wanted = by_sorting(&key, sign);
+                let want = (wanted.len() as f64 * share).ceil() as usize;
+                let mut ladder = Ladder::new(sign, key.len());
+                ladder.guess = guess;
+                ladder.climb(&key, want);
+                prop_assert!(ladder.known().len() >= want);
+                prop_assert_eq!(ladder.known(), &wanted[..ladder.known().len()]);
+                ladder.climb(&key, wanted.len());
+                prop_assert_eq!(ladder.known(), &wanted[..]);
+            }
+        }
+    }
+
+    #[test]
+    fn ties_everywhere_rank_by_symbol() {
+        let mut ladder = Ladder::new(-1.0, 500);
+        ladder.climb(&[1.5; 500], 3);
+        assert_eq!(ladder.known()[..3], [0, 1, 2]);
+    }
+}

@@ -1,0 +1,238 @@
+//! From selected names to weights: legs, tranches, and the list of names that the book wants.
+//!
+//! `u = |s|^a/max(σ, floor)`, each leg scaled to its share of gross. The limits that follow only
+//! ever reduce, apart from the water-filling inside a leg. See docs/explanation/decision.md §5–6.
+
+use std::ops::Range;
+
+use crate::book::{DecisionState, Side};
+use crate::decide::Scene;
+use crate::lanes;
+use crate::momentum::{Cross, power};
+use crate::reason::Reason;
+
+pub(crate) mod caps;
+pub(crate) mod limits;
+
+/// Wanted names with their |weights|: the longs first, the shorts behind them.
+#[derive(Debug, Clone)]
+pub(crate) struct Legs {
+    /// Columns of the names.
+    pub(crate) name: Vec<u32>,
+    /// |weight|; the places behind the last name are room for whole lanes.
+    pub(crate) weight: Vec<f64>,
+    /// Takes no excess of others: it was reduced for moving with them.
+    pub(crate) closed: Vec<bool>,
+    longs: usize,
+    cap: Vec<f64>,
+    capped: Vec<bool>,
+}
+
+impl Legs {
+    pub(crate) fn new(names: usize) -> Self {
+        let room = crate::universe::padded(names);
+        Self {
+            name: Vec::with_capacity(room),
+            weight: vec![0.0; room],
+            closed: vec![false; room],
+            longs: 0,
+            cap: vec![0.0; room],
+            capped: vec![false; room],
+        }
+    }
+
+    /// Names on both legs.
+    #[inline(always)]
+    pub(crate) fn len(&self) -> usize {
+        self.name.len()
+    }
+
+    /// Places of one leg.
+    #[inline(always)]
+    pub(crate) fn places(&self, side: Side) -> Range<usize> {
+        match side {
+            Side::Long => 0..self.longs,
+            Side::Short => self.longs..self.len(),
+        }
+    }
+
+    /// `+1` for a long, `−1` for a short.
+    #[inline(always)]
+    pub(crate) fn sign(&self, place: usize) -> f64 {
+        if place < self.longs { 1.0 } else { -1.0 }
+    }
+
+    /// Summed |weight| of a leg.
+    #[inline(always)]
+    pub(crate) fn total(&self, side: Side) -> f64 {
+        lanes::sum(&self.weight[self.places(side)])
+    }
+
+    #[inline(always)]
+    fn scale(&mut self, side: Side, factor: f64) {
+        let places = self.places(side);
+        for weight in &mut self.weight[places] {
+            *weight *= factor;
+        }
+    }
+
+    /// Scale both legs.
+    #[inline(always)]
+    pub(crate) fn scale_all(&mut self, factor: f64) {
+        for side in Side::BOTH {
+            self.scale(side, factor);
+        }
+    }
+
+    #[inline(always)]
+    fn seat(&mut self, chosen: &[Vec<u32>; 2]) {
+        self.name.clear();
+        self.name.extend_from_slice(&chosen[0]);
+        self.longs = self.name.len();
+        self.name.extend_from_slice(&chosen[1]);
+    }
+}
+
+/// Raw weights of the selected names, each leg at its share of gross; returns the two shares.
+#[inline(always)]
+pub(crate) fn weigh(
+    legs: &mut Legs,
+    chosen: &[Vec<u32>; 2],
+    cross: &Cross,
+    scene: Scene<'_>,
+) -> [f64; 2] {
+    let p = scene.params;
+    legs.seat(chosen);
+    let key = cross.key();
+    for (weight, name) in legs.weight.iter_mut().zip(&legs.name) {
+        *weight = key[*name as usize].abs();
+    }
+    let whole_lanes = legs.len().next_multiple_of(lanes::LANES);
+    power::raise(&mut legs.weight[..whole_lanes], cross.power_left());
+    power::raise(&mut legs.weight[..whole_lanes], p.size_power);
+    let floor = scene.facts.sigma_floor();
+    for (weight, name) in legs.weight.iter_mut().zip(&legs.name) {
+        let sigma = scene.row.sigma[*name as usize];
+        *weight /= if sigma > floor { sigma } else { floor };
+    }
+    if p.meta_enabled {
+        for place in 0..legs.len() {
+            let side = usize::from(place >= legs.longs);
+            legs.weight[place] *= scene.book.meta_scale[legs.name[place] as usize][side];
+        }
+    }
+    let share = leg_shares(legs, scene);
+    for side in Side::BOTH {
+        let total = legs.total(side);
+        let factor = if total > 0.0 { share[side as usize] * p.gross_x / total } else { 0.0 };
+        legs.scale(side, factor);
+    }
+    share
+}
+
+/// Shares of gross: a half each, or those at which the legs' betas cancel.
+#[inline(always)]
+fn leg_shares(legs: &Legs, scene: Scene<'_>) -> [f64; 2] {
+    if !scene.params.beta_neutral {
+        return [0.5, 0.5];
+    }
+    let mean_beta = Side::BOTH.map(|side| {
+        let total = legs.total(side);
+        beta_sum(legs, side, scene) / total
+    });
+    let [long, short] = mean_beta;
+    // NaN (an empty leg) fails the comparisons as well.
+    if long > 0.0 && short > 0.0 {
+        [short / (long + short), long / (long + short)]
+    } else {
+        [0.5, 0.5]
+    }
+}
+
+/// `Σ|w|·β` of a leg; an unknown β is 1.
+pub(crate) fn beta_sum(legs: &Legs, side: Side, scene: Scene<'_>) -> f64 {
+    legs.places(side)
+        .map(|place| legs.weight[place] * known_beta(scene, legs.name[place] as usize))
+        .sum()
+}
+
+pub(crate) fn known_beta(scene: Scene<'_>, i: usize) -> f64 {
+    let beta = scene.row.beta[i];
+    if beta.is_nan() { 1.0 } else { beta }
+}
+
+/// Which tranche this decision renews.
+#[inline(always)]
+pub(crate) fn tranche_number(scene: Scene<'_>) -> usize {
+    let p = scene.params;
+    if p.tranches == 1 {
+        return 0;
+    }
+    let rebalance = scene.row.close_ms.div_euclid(p.bar_ms).div_euclid(p.rebalance_bars.into());
+    rebalance.rem_euclid(p.tranches.into()) as usize
+}
+
+/// Take names that left the universe, and sides that were stopped, out of every tranche.
+#[inline(never)]
+pub(crate) fn clean_tranches(state: &mut DecisionState, reason: &[Reason]) {
+    let names = reason.len();
+    for tranche in state.tranche_weight.chunks_exact_mut(names) {
+        for i in 0..names {
+            let stopped =
+                Side::of(tranche[i]).is_some_and(|side| state.awaiting_reentry[i][side as usize]);
+            if stopped || crate::universe::has_left(reason[i]) {
+                tranche[i] = 0.0;
+            }
+        }
+    }
+}
+
+/// Write the legs into the renewed tranche.
+#[inline(always)]
+pub(crate) fn store_tranche(legs: &Legs, tranche: &mut [f64]) {
+    tranche.fill(0.0);
+    for side in Side::BOTH {
+        let places = legs.places(side);
+        for (name, weight) in legs.name[places.clone()].iter().zip(&legs.weight[places]) {
+            tranche[*name as usize] = side.sign() * weight;
+        }
+    }
+}
+
+/// The book that all tranches together want; names that only older ones hold say so.
+#[inline(never)]
+pub(crate) fn join_tranches(
+    legs: &mut Legs,
+    sum: &mut [f64],
+    state: &DecisionState,
+    reason: &mut [Reason],
+) {
+    let names = reason.len();
+    let tranches = (state.tranche_weight.len() / names) as f64;
+    sum.fill(0.0);
+    for tranche in state.tranche_weight.chunks_exact(names) {
+        for (total, weight) in sum.iter_mut().zip(tranche) {
+            *total += weight;
+        }
+    }
+    legs.name.clear();
+    for side in Side::BOTH {
+        for i in 0..names {
+            let weight = side.sign() * sum[i] / tranches;
+            let frozen = matches!(reason[i], Reason::Stale | Reason::OperatorHold);
+            if weight > 0.0 && !frozen {
+                legs.weight[legs.name.len()] = weight;
+                legs.name.push(i as u32);
+                if !matches!(reason[i], Reason::Selected | Reason::Kept) {
+                    reason[i] = Reason::OlderTranche;
+                }
+            }
+        }
+        if side == Side::Long {
+            legs.longs = legs.name.len();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

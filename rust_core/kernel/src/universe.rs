@@ -1,0 +1,283 @@
+//! Who may be traded at this close: the first rule that fails gives the reason.
+//!
+//! The lanes decide for all names at once; a name that fails is then asked again, rule by rule, for
+//! the reason. Both read the same inequalities. See docs/explanation/decision.md §2.
+
+use crate::book::{BookRow, Side};
+use crate::lanes::{self, LANES, Lane};
+use crate::params::{Params, SignalCombine};
+use crate::reason::Reason;
+use crate::row::FeatureRow;
+
+mod facts;
+mod members;
+
+use facts::Calendar;
+pub use facts::Facts;
+pub(crate) use facts::padded;
+
+/// Volatility at or below which a price counts as not moving.
+pub(crate) const SIGMA_MIN: f64 = 1e-7;
+
+/// Who is eligible at one close, and who is held but may not be touched.
+#[derive(Debug, Clone)]
+pub struct Roll {
+    /// Score of every eligible name, NaN for every other; padded with NaN to whole lanes.
+    pub score: Vec<f64>,
+    /// Number of eligible names.
+    pub eligible: usize,
+    /// Names that keep their current weight: stale or on hold, and held.
+    pub frozen: Vec<u32>,
+    calendar: Calendar,
+    ranking: members::Ranking,
+}
+
+impl Roll {
+    /// Room for the names of `facts`.
+    pub fn new(facts: &Facts) -> Self {
+        Self {
+            score: vec![f64::NAN; padded(facts.names())],
+            eligible: 0,
+            frozen: Vec::with_capacity(facts.names()),
+            calendar: Calendar::new(facts.names()),
+            ranking: members::Ranking::new(facts.names()),
+        }
+    }
+
+    /// Is this name eligible?
+    pub fn has(&self, name: usize) -> bool {
+        !self.score[name].is_nan()
+    }
+}
+
+/// Mark who is eligible, update membership, and give every other name its reason.
+#[inline(always)]
+pub fn eligibility(
+    facts: &Facts,
+    roll: &mut Roll,
+    row: &FeatureRow<'_>,
+    book: &BookRow<'_>,
+    member: &mut [bool],
+    params: &Params,
+    reason: &mut [Reason],
+) {
+    roll.calendar.turn_to(facts, row.close_ms);
+    mark(&mut roll.score, &roll.calendar.gate, row);
+    narrow(&mut roll.score, row, params);
+    if book.hold.iter().fold(false, |any, hold| any | hold) {
+        keep_where(&mut roll.score, |i| !book.hold[i]);
+    }
+    if params.universe_top_n > 0 {
+        let failure = |i| before_top_n(facts, row, book, params, i);
+        members::update(member, &mut roll.ranking, row.dollar_volume_usdt, params, failure);
+        keep_where(&mut roll.score, |i| member[i]);
+    }
+    roll.eligible = count(&roll.score);
+    drop_too_small(roll, row, book, params);
+    reason.fill(Reason::NotSelected);
+    roll.frozen.clear();
+    if roll.eligible < facts.names() {
+        explain(facts, roll, row, book, member, params, reason);
+    }
+}
+
+/// The pass that every decision pays: listed, present, scored, moving.
+#[inline(always)]
+fn mark(score: &mut [f64], gate: &[f64], row: &FeatureRow<'_>) {
+    // Adding 0 changes no score; adding NaN (not listed, or no bar) masks it.
+    let open = |raw: f64, gate: f64, close: f64, sigma: f64| {
+        let known = raw + gate + 0.0 * close;
+        if sigma > SIGMA_MIN { known } else { f64::NAN }
+    };
+    let (out, out_tail) = score[..row.score.len()].as_chunks_mut::<LANES>();
+    let (gates, gate_tail) = gate[..row.score.len()].as_chunks::<LANES>();
+    let (raws, raw_tail) = row.score.as_chunks::<LANES>();
+    let (closes, close_tail) = row.close.as_chunks::<LANES>();
+    let (sigmas, sigma_tail) = row.sigma.as_chunks::<LANES>();
+    for ((((out, gate), raw), close), sigma) in
+        out.iter_mut().zip(gates).zip(raws).zip(closes).zip(sigmas)
+    {
+        for l in 0..LANES {
+            out[l] = open(raw[l], gate[l], close[l], sigma[l]);
+        }
+    }
+    for l in 0..out_tail.len() {
+        out_tail[l] = open(raw_tail[l], gate_tail[l], close_tail[l], sigma_tail[l]);
+    }
+}
+
+/// Eight values from `at` on; NaN beyond the end.
+#[inline(always)]
+pub(crate) fn load(values: &[f64], at: usize) -> Lane {
+    match values[at..].first_chunk::<LANES>() {
+        Some(chunk) => *chunk,
+        None => load_tail(&values[at..]),
+    }
+}
+
+#[inline(never)]
+fn load_tail(values: &[f64]) -> Lane {
+    let mut lane = [f64::NAN; LANES];
+    lane[..values.len()].copy_from_slice(values);
+    lane
+}
+
+fn narrow(score: &mut [f64], row: &FeatureRow<'_>, params: &Params) {
+    if params.price_min_usdt > 0.0 {
+        keep_where(score, |i| row.close[i] >= params.price_min_usdt);
+    }
+    if params.dollar_volume_min_usdt > 0.0 {
+        keep_where(score, |i| row.dollar_volume_usdt[i] >= params.dollar_volume_min_usdt);
+    }
+    if wants_more_features(params) {
+        keep_where(score, |i| has_features(row, params, i));
+    }
+}
+
+fn wants_more_features(params: &Params) -> bool {
+    params.beta_neutral || params.router_enabled || params.signal_combine == SignalCombine::Rank
+}
+
+fn has_features(row: &FeatureRow<'_>, params: &Params, i: usize) -> bool {
+    let names = row.close.len();
+    let moves = params.signal_combine != SignalCombine::Rank
+        || (0..params.lookback_bars.len()).all(|j| !row.moves[j * names + i].is_nan());
+    let beta = !params.beta_neutral || !row.beta[i].is_nan();
+    let trend = !params.router_enabled || !row.trend[i].is_nan();
+    moves & beta & trend
+}
+
+#[inline(always)]
+fn keep_where(score: &mut [f64], keep: impl Fn(usize) -> bool) {
+    for (i, value) in score.iter_mut().enumerate() {
+        // The padding is NaN already; asking `keep` about it would leave the arrays.
+        if !value.is_nan() && !keep(i) {
+            *value = f64::NAN;
+        }
+    }
+}
+
+#[inline(always)]
+fn count(score: &[f64]) -> usize {
+    lanes::sum_present(score).1 as usize
+}
+
+/// Equity used for sizing, USDT.
+pub(crate) fn sizing_equity_usdt(book: &BookRow<'_>, params: &Params) -> f64 {
+    let share = book.equity_usdt * params.capital_frac;
+    if params.capital_usdt_max > 0.0 && share > params.capital_usdt_max {
+        return params.capital_usdt_max;
+    }
+    share
+}
+
+/// A position must be worth at least twice the smallest order, or it could not be trimmed.
+#[inline(always)]
+fn drop_too_small(roll: &mut Roll, row: &FeatureRow<'_>, book: &BookRow<'_>, params: &Params) {
+    // `!(x <= 0)` also catches NaN: an unknown minimum is not "no minimum".
+    let given = book.order_usdt_min.iter().fold(false, |any, least| any | !(*least <= 0.0));
+    if !given {
+        return;
+    }
+    let k = crate::select::names_a_side(roll.eligible, row.dispersion_ratio, params);
+    if k == 0 {
+        return;
+    }
+    let typical_frac = (params.gross_x / 2.0 / k as f64).min(params.weight_long_max_frac);
+    let typical_usdt = typical_frac * sizing_equity_usdt(book, params);
+    keep_where(&mut roll.score, |i| {
+        book.order_usdt_min[i] <= 0.0 || typical_usdt >= 2.0 * book.order_usdt_min[i]
+    });
+    roll.eligible = count(&roll.score);
+}
+
+#[inline(never)]
+fn explain(
+    facts: &Facts,
+    roll: &mut Roll,
+    row: &FeatureRow<'_>,
+    book: &BookRow<'_>,
+    member: &[bool],
+    params: &Params,
+    reason: &mut [Reason],
+) {
+    for i in 0..facts.names() {
+        if roll.has(i) {
+            continue;
+        }
+        let first = before_top_n(facts, row, book, params, i)
+            .unwrap_or_else(|| from_top_n(row, member, params, i));
+        let held = Side::of(book.weight_now_frac[i]).is_some();
+        reason[i] = match first {
+            Reason::NoData if held && book.stale_bars[i] > params.stale_bars_max => {
+                Reason::StaleTooLong
+            }
+            Reason::NoData if held => Reason::Stale,
+            other => other,
+        };
+        if held && matches!(reason[i], Reason::Stale | Reason::OperatorHold) {
+            roll.frozen.push(i as u32);
+        }
+    }
+}
+
+/// The first rule before `OutsideTopN` that name `i` fails.
+fn before_top_n(
+    facts: &Facts,
+    row: &FeatureRow<'_>,
+    book: &BookRow<'_>,
+    params: &Params,
+    i: usize,
+) -> Option<Reason> {
+    if book.hold[i] {
+        Some(Reason::OperatorHold)
+    } else if let Some(listing) = facts.listing_failure(i, row.close_ms) {
+        Some(listing)
+    } else if row.close[i].is_nan() {
+        Some(Reason::NoData)
+    } else if facts.too_young(i, row.close_ms) {
+        Some(Reason::TooYoung)
+    } else if params.price_min_usdt > 0.0 && row.close[i] < params.price_min_usdt {
+        Some(Reason::PriceTooLow)
+    } else if params.dollar_volume_min_usdt > 0.0
+        && !(row.dollar_volume_usdt[i] >= params.dollar_volume_min_usdt)
+    {
+        Some(Reason::VolumeTooLow)
+    } else {
+        None
+    }
+}
+
+/// The first rule from `OutsideTopN` on that a name fails which is known not to be eligible.
+fn from_top_n(row: &FeatureRow<'_>, member: &[bool], params: &Params, i: usize) -> Reason {
+    if params.universe_top_n > 0 && !member[i] {
+        Reason::OutsideTopN
+    } else if row.score[i].is_nan() || row.sigma[i].is_nan() || !has_features(row, params, i) {
+        Reason::ShortHistory
+    } else if row.sigma[i] <= SIGMA_MIN {
+        Reason::FlatPrice
+    } else {
+        Reason::TooSmall
+    }
+}
+
+/// Has the name left the universe, so that older tranches give it up too? (A name that is merely
+/// stale, short of history or too small has not.)
+pub(crate) fn has_left(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::NotListed
+            | Reason::Delisted
+            | Reason::Excluded
+            | Reason::NotIncluded
+            | Reason::NoData
+            | Reason::TooYoung
+            | Reason::PriceTooLow
+            | Reason::VolumeTooLow
+            | Reason::OutsideTopN
+            | Reason::StaleTooLong
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,7 @@ pub mod indicators;
 pub mod lanes;
 pub mod ledger;
 pub mod margin;
+pub mod meta;
 pub mod metrics;
 pub mod model_book;
 pub mod momentum;

@@ -124,3 +124,16 @@ def model_weights(
     cash_usdt: float = 10000.0,
     out: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]: ...
+def simulate(
+    panel: PanelLike,
+    params: Params,
+    costs: CostFields,
+    *,
+    fill_at: str,
+    delay_bars: int,
+    cash_usdt: float,
+    contracts: tuple[list[float], list[float]] | None = None,
+    maintenance_frac: float = 0.01,
+    keep_fills: bool = False,
+    keep_units: bool = False,
+) -> dict[str, Any]: ...

@@ -93,4 +93,6 @@ def cases(lives: int = 3, count: int = 30, seed: int = 4) -> list[dict[str, Any]
 
 if __name__ == "__main__":
     FILE.parent.mkdir(exist_ok=True)
-    FILE.write_text("[\n" + ",\n".join(json.dumps(one) for one in cases()) + "\n]\n", encoding="utf-8")
+    FILE.write_text(
+        "[\n" + ",\n".join(json.dumps(one) for one in cases()) + "\n]\n", encoding="utf-8"
+    )

@@ -83,4 +83,6 @@ def cases(count: int = 120, seed: int = 11) -> list[dict[str, Any]]:
 
 if __name__ == "__main__":
     FILE.parent.mkdir(exist_ok=True)
-    FILE.write_text("[\n" + ",\n".join(json.dumps(one) for one in cases()) + "\n]\n", encoding="utf-8")
+    FILE.write_text(
+        "[\n" + ",\n".join(json.dumps(one) for one in cases()) + "\n]\n", encoding="utf-8"
+    )

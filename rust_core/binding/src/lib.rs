@@ -41,5 +41,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(features::warmup_bars, module)?)?;
     module.add_function(wrap_pyfunction!(model_book::model_book, module)?)?;
     module.add_function(wrap_pyfunction!(model_book::model_weights, module)?)?;
+    module.add_function(wrap_pyfunction!(simulate::simulate, module)?)?;
     Ok(())
 }

@@ -175,6 +175,8 @@ impl Scratch {
             let others = (0..weights.len()).skip(i).step_by(names);
             others.filter(|at| !renewed.contains(at)).any(|at| weights[at] != 0.0)
         };
+        let flags = state.awaiting_reentry.iter();
+        let any_awaiting = flags.fold(false, |any, [long, short]| any | long | short);
         let one = scene.params.tranches == 1;
         let field = Field {
             scene,
@@ -185,9 +187,12 @@ impl Scratch {
             held_weight: if one { scene.book.weight_now_frac } else { &weights[renewed.clone()] },
             in_other_tranche: &in_other_tranche,
             awaiting: &state.awaiting_reentry,
+            any_awaiting,
         };
         self.picks.choose(&field, reason);
-        self.picks.clear_reentry(&mut state.awaiting_reentry, &self.roll, k);
+        if any_awaiting {
+            self.picks.clear_reentry(&mut state.awaiting_reentry, &self.roll, k);
+        }
     }
 
     /// Weights of the selected names, then every limit in its order.
@@ -250,4 +255,8 @@ fn flatten(scene: Scene<'_>, state: &mut DecisionState, out: &mut Targets) {
 }
 
 #[cfg(test)]
+mod random;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod world;

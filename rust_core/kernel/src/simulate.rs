@@ -1,6 +1,11 @@
 //! Simulation of a book over a panel. Order of things inside a bar: docs/explanation/accounting.md.
 
+mod account;
+mod rows;
+pub mod strategy;
 pub mod weights;
+
+pub use account::{FillRow, TripRow};
 
 /// The price at which a decision is filled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -62,17 +62,21 @@ pub fn eligibility(
     reason: &mut [Reason],
 ) {
     roll.calendar.turn_to(facts, row.close_ms);
-    mark(&mut roll.score, &roll.calendar.gate, row);
-    narrow(&mut roll.score, row, params);
+    roll.eligible = mark(&mut roll.score, &roll.calendar.gate, row);
+    let mut narrowed = narrow(&mut roll.score, row, params);
     if book.hold.iter().fold(false, |any, hold| any | hold) {
         keep_where(&mut roll.score, |i| !book.hold[i]);
+        narrowed = true;
     }
     if params.universe_top_n > 0 {
         let failure = |i| before_top_n(facts, row, book, params, i);
         members::update(member, &mut roll.ranking, row.dollar_volume_usdt, params, failure);
         keep_where(&mut roll.score, |i| member[i]);
+        narrowed = true;
     }
-    roll.eligible = count(&roll.score);
+    if narrowed {
+        roll.eligible = count(&roll.score);
+    }
     drop_too_small(roll, row, book, params);
     reason.fill(Reason::NotSelected);
     roll.frozen.clear();
@@ -81,14 +85,15 @@ pub fn eligibility(
     }
 }
 
-/// The pass that every decision pays: listed, present, scored, moving.
+/// The pass that every decision pays: listed, present, scored, moving. Returns how many are.
 #[inline(always)]
-fn mark(score: &mut [f64], gate: &[f64], row: &FeatureRow<'_>) {
+fn mark(score: &mut [f64], gate: &[f64], row: &FeatureRow<'_>) -> usize {
     // Adding 0 changes no score; adding NaN (not listed, or no bar) masks it.
     let open = |raw: f64, gate: f64, close: f64, sigma: f64| {
         let known = raw + gate + 0.0 * close;
         if sigma > SIGMA_MIN { known } else { f64::NAN }
     };
+    let mut count = [0_u64; LANES];
     let (out, out_tail) = score[..row.score.len()].as_chunks_mut::<LANES>();
     let (gates, gate_tail) = gate[..row.score.len()].as_chunks::<LANES>();
     let (raws, raw_tail) = row.score.as_chunks::<LANES>();
@@ -99,11 +104,14 @@ fn mark(score: &mut [f64], gate: &[f64], row: &FeatureRow<'_>) {
     {
         for l in 0..LANES {
             out[l] = open(raw[l], gate[l], close[l], sigma[l]);
+            count[l] += u64::from(!out[l].is_nan());
         }
     }
     for l in 0..out_tail.len() {
         out_tail[l] = open(raw_tail[l], gate_tail[l], close_tail[l], sigma_tail[l]);
+        count[l] += u64::from(!out_tail[l].is_nan());
     }
+    count.iter().sum::<u64>() as usize
 }
 
 /// Eight values from `at` on; NaN beyond the end.
@@ -122,7 +130,8 @@ fn load_tail(values: &[f64]) -> Lane {
     lane
 }
 
-fn narrow(score: &mut [f64], row: &FeatureRow<'_>, params: &Params) {
+/// Rules that are seldom on; true if one was asked.
+fn narrow(score: &mut [f64], row: &FeatureRow<'_>, params: &Params) -> bool {
     if params.price_min_usdt > 0.0 {
         keep_where(score, |i| row.close[i] >= params.price_min_usdt);
     }
@@ -132,6 +141,9 @@ fn narrow(score: &mut [f64], row: &FeatureRow<'_>, params: &Params) {
     if wants_more_features(params) {
         keep_where(score, |i| has_features(row, params, i));
     }
+    params.price_min_usdt > 0.0
+        || params.dollar_volume_min_usdt > 0.0
+        || wants_more_features(params)
 }
 
 fn wants_more_features(params: &Params) -> bool {

@@ -5,6 +5,9 @@ use crate::error::{KernelError, Result};
 use crate::params::{Params, SignalCombine, SignalKind, TrailKind, WARMUP_BARS_MAX};
 
 /// Bars of a window at an absolute place: its sums may have been taken afresh up to 63 bars ago.
+/// Newest returns that the expected-shortfall guard reads.
+const CVAR_ROWS: usize = 240;
+
 const REBASE: u32 = BLOCK as u32 - 1;
 
 /// What a configuration needs of the features; all else is left empty.
@@ -73,7 +76,8 @@ impl Needs {
         };
         let rows = |on: bool, bars: u32| if on { bars as usize } else { 0 };
         needs.ret_rows = rows(p.vol_target_enabled, p.vol_target_bars)
-            .max(rows(p.correlation_enabled, p.correlation_bars));
+            .max(rows(p.correlation_enabled, p.correlation_bars))
+            .max(if p.cvar_max_frac > 0.0 { CVAR_ROWS } else { 0 });
         let longest = p.lookback_bars.iter().copied().max().unwrap_or(0);
         needs.close_bars = (p.skip_bars as usize)
             .max(1)

@@ -20,6 +20,9 @@ use crate::panel::Panel;
 use crate::params::Params;
 use crate::row::FeatureRow;
 
+/// Bars that pass through all features together: few enough to stay in the first cache.
+const STRIDE: i64 = 16;
+
 /// Buffers of one run over one panel (or over windows of it that move forward), and the features of
 /// the newest block.
 #[derive(Debug)]
@@ -47,13 +50,17 @@ pub struct Scratch {
 impl Scratch {
     /// Buffers for panels of `cols` symbols; refuses a configuration that looks back too far.
     pub fn new(params: &Params, cols: usize) -> Result<Self> {
+        Self::with_needs(params, Needs::of(params), cols)
+    }
+
+    /// The same for more features than the decision needs: a simulation reads depth for its costs.
+    pub fn with_needs(params: &Params, needs: Needs, cols: usize) -> Result<Self> {
         if cols == 0 {
             let what = "is 0, wants at least one symbol".to_owned();
             return Err(KernelError::Argument { name: "cols", what });
         }
         let warmup_bars = check_warmup(params)?;
         let p = params;
-        let needs = Needs::of(p);
         let lanes = cols.div_ceil(LANES);
         Ok(Self {
             needs,
@@ -170,6 +177,16 @@ impl Scratch {
     }
 
     fn run(&mut self, panel: &Panel, bars: Range<i64>) {
+        let mut bar = bars.start;
+        while bar < bars.end {
+            let end = (bar + STRIDE).min(bars.end);
+            self.run_stride(panel, bar..end);
+            bar = end;
+        }
+        self.bars = bars;
+    }
+
+    fn run_stride(&mut self, panel: &Panel, bars: Range<i64>) {
         let feed = Feed { panel, absent: &self.absent };
         self.prices.run(&feed, bars.clone());
         self.market.run_mean(&self.prices, bars.clone());
@@ -194,8 +211,7 @@ impl Scratch {
         if let Some(volume) = &mut self.volume {
             volume.run(&feed, bars.clone());
         }
-        self.market.run_ratios(&self.prices, &self.moves.score, bars.clone());
-        self.bars = bars;
+        self.market.run_ratios(&self.prices, &self.moves.score, bars);
     }
 
     /// Features of a bar of the newest block, by absolute bar number.

@@ -104,7 +104,7 @@ def platt(logits: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     return 0.0, float(alone.x[0])
 
 
-def calibration_error(chances: Sequence[float], y: Sequence[int]) -> float:
+def calibration_error(chances: Sequence[float], y: Any) -> float:
     """Ten equal bins."""
     q, paid = np.asarray(chances, dtype=float), np.asarray(y, dtype=float)
     bins = np.minimum((q * 10).astype(int), 9)

@@ -79,7 +79,7 @@ def standardised(seen: list[Vector], x: Vector) -> Vector:
         column = np.array([row[j] for row in [*seen, x]])
         column = column[~np.isnan(column)]
         varies = column.size > 0 and np.ptp(column) > 0.0
-        out.append((value - column.mean()) / column.std() if varies and value == value else 0.0)
+        out.append((value - column.mean()) / column.std() if varies and not math.isnan(value) else 0.0)
     return [float(one) for one in out]
 
 
@@ -104,7 +104,7 @@ def platt(logits: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     return 0.0, float(alone.x[0])
 
 
-def calibration_error(chances: Sequence[float], y: Sequence[int]) -> float:
+def calibration_error(chances: Sequence[float], y: Any) -> float:
     """Ten equal bins."""
     q, paid = np.asarray(chances, dtype=float), np.asarray(y, dtype=float)
     bins = np.minimum((q * 10).astype(int), 9)
@@ -175,10 +175,7 @@ class Meta:
             self.error = max(0.0, calibration_error(chances, y) - calibration_luck(chances))
         blocks: dict[int, list[float]] = {}
         for e in self.labelled:
-            q, base = (
-                min(max(e[k] if e["y"] else 1.0 - e[k], 1e-12), 1.0 - 1e-12)
-                for k in ("chance", "base")
-            )
+            q, base = (min(max(e[k] if e["y"] else 1.0 - e[k], 1e-12), 1.0 - 1e-12) for k in ("chance", "base"))
             blocks.setdefault(e["bar"] // size, []).append(math.log(q) - math.log(base))
         self.statistic = diebold_mariano([float(np.mean(g)) for g in blocks.values()][-64:])
         if self.promoted:

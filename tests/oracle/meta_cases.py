@@ -13,7 +13,7 @@ import numpy as np
 from tests.oracle.guard_cases import as_json
 from tests.oracle.meta import Meta, features_of
 
-FILE = Path(__file__).resolve().parent / "cases" / "meta.json"
+FILE = Path(__file__).resolve().parents[1] / "vectors" / "meta_twin.json"
 PARAMS: dict[str, Any] = {
     "meta_rate": 0.05,
     "meta_intercept_rate": 0.01,
@@ -55,10 +55,7 @@ def life(bars: int, seed: int) -> dict[str, Any]:
             {
                 "bar": bar,
                 "close": [float(price) for price in shown],
-                "entries": [
-                    [*e, [round(s[k], 10) for k in kept]]
-                    for e, s in zip(entries, estimates, strict=True)
-                ],
+                "entries": [[*e, [round(s[k], 10) for k in kept]] for e, s in zip(entries, estimates, strict=True)],
                 "state": [round(meta.statistic, 9), round(meta.error, 9), meta.promoted],
             }
         )
@@ -71,9 +68,7 @@ def rows(count: int, seed: int) -> list[dict[str, Any]]:
     found = []
     for at in range(count):
         row: dict[str, Any] = {
-            name: np.where(
-                rng.random(6) < 0.15, math.nan, np.round(rng.normal(0, 1, 6), 1)
-            ).tolist()
+            name: np.where(rng.random(6) < 0.15, math.nan, np.round(rng.normal(0, 1, 6), 1)).tolist()
             for name in ("score", "funding_frac", "dollar_volume_usdt")
         }
         row["sigma"] = np.where(rng.random(6) < 0.1, math.nan, rng.uniform(0, 0.1, 6)).tolist()
@@ -93,5 +88,4 @@ def told() -> Any:
 
 
 if __name__ == "__main__":
-    FILE.parent.mkdir(exist_ok=True)
     FILE.write_text(json.dumps(told()) + "\n", encoding="utf-8")

@@ -207,7 +207,7 @@ impl Scratch {
     ) {
         let (p, legs, reason) = (scene.params, &mut self.legs, &mut out.reason[..]);
         let names = scene.facts.names();
-        let share = size::weigh(legs, &self.picks.chosen, &self.cross, scene);
+        let share = size::weigh(legs, &self.picks.chosen, &self.cross, scene, mixing);
         size::store_tranche(legs, &mut state.tranche_weight[first..first + names]);
         if p.tranches > 1 {
             size::join_tranches(legs, &mut self.tranche_sum, state, reason);
@@ -220,7 +220,6 @@ impl Scratch {
             correlation::limit(scene, legs, &mut self.columns, reason);
         }
         caps::apply(legs, scene, reason);
-        let share = if mixing { [0.5, 0.5] } else { share };
         let balanced = p.market_neutral && !mixing;
         let net_cap = if mixing { p.router_net_cap_frac } else { p.net_cap_frac };
         let frozen = limits::Frozen::of(&self.roll, scene);
@@ -231,6 +230,8 @@ impl Scratch {
         }
         limiter.cap_net(net_cap);
         limiter.cap_gross(p.gross_hard_cap_x);
+        // Names that may not be touched can leave the scaled legs unequal again.
+        limiter.cap_net(net_cap);
         if limiter.block_entries(scene) {
             if balanced {
                 limiter.balance(scene);

@@ -16,6 +16,9 @@ mod ladder;
 use entry::Gate;
 use ladder::Ladder;
 
+/// A score nearer to 0 than this is 0 but for rounding, and has no sign.
+const SIGN_MIN: f64 = 1e-12;
+
 /// Names a side for `n` eligible ones: a share of them, scaled by dispersion, never more than half.
 pub fn names_a_side(n: usize, dispersion_ratio: f64, params: &Params) -> usize {
     let (least, most) = (f64::from(params.k_min), f64::from(params.k_max));
@@ -57,7 +60,7 @@ impl Field<'_> {
     /// Does the name's score stand on this side?
     #[inline(always)]
     fn sign_right(&self, i: usize, side: Side) -> bool {
-        !self.signed() || side.sign() * self.cross.key()[i] > 0.0
+        !self.signed() || side.sign() * self.cross.key()[i] > SIGN_MIN
     }
 
     #[inline(always)]
@@ -227,8 +230,11 @@ impl Picks {
                 }
                 return true;
             };
-            // Ties can bring a name past the walks of both sides: a slot on one says more.
-            if !matches!(reason[i], Reason::Selected | Reason::Kept) {
+            // Ties can bring a name past the walks of both sides: a slot on one says more, and so does
+            // what its own side said.
+            let spoken = matches!(reason[i], Reason::Selected | Reason::Kept)
+                || (bar == Reason::WrongSign && reason[i] != Reason::NotSelected);
+            if !spoken {
                 reason[i] = bar;
             }
         }

@@ -101,6 +101,7 @@ pub(crate) fn weigh(
     chosen: &[Vec<u32>; 2],
     cross: &Cross,
     scene: Scene<'_>,
+    mixing: bool,
 ) -> [f64; 2] {
     let p = scene.params;
     legs.seat(chosen);
@@ -124,7 +125,7 @@ pub(crate) fn weigh(
             legs.weight[place] *= scene.book.meta_scale[legs.name[place] as usize][side];
         }
     }
-    let share = leg_shares(legs, scene);
+    let share = if mixing { [0.5, 0.5] } else { leg_shares(legs, scene) };
     for side in Side::BOTH {
         let total = legs.total(side);
         let factor = if total > 0.0 { share[side as usize] * p.gross_x / total } else { 0.0 };

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 use xsmom_kernel::book::Side;
+use xsmom_kernel::features::{Scratch, features_last};
 use xsmom_kernel::meta::{
     CalibrationError, Estimate, FEATURES, Labelled, Logistic, MetaLabeller, MetaRow, Rates, Scaler,
     sigmoid,
 };
+use xsmom_kernel::panel::Panel;
 use xsmom_kernel::params::Params;
 use xsmom_kernel::row::FeatureRow;
 
@@ -101,7 +103,7 @@ fn calibration_error_matches() {
 // ---- the twin ----------------------------------------------------------------------------------
 
 fn twin() -> Value {
-    let text = include_str!("../../../tests/oracle/cases/meta.json");
+    let text = include_str!("../../../tests/vectors/meta_twin.json");
     serde_json::from_str(text).expect("cases are JSON")
 }
 
@@ -200,6 +202,55 @@ fn features_are_those_of_the_twin() {
     }
 }
 
+#[test]
+fn a_feature_row_carries_what_the_meta_labeller_reads() {
+    let (rows, cols, bar_ms) = (300, 4, 3_600_000);
+    let mut dice = Dice(7);
+    let mut close = vec![100.0; cols];
+    let (mut prices, mut volume) = (Vec::new(), Vec::new());
+    for _ in 0..rows {
+        for price in &mut close {
+            *price *= 1.0 + 0.02 * (dice.roll() - 0.5);
+        }
+        prices.extend_from_slice(&close);
+        volume.extend((0..cols).map(|_| 1e6 * dice.roll()));
+    }
+    let symbols: Vec<String> = (0..cols).map(|i| format!("S{i}")).collect();
+    let funding = vec![1e-5; rows * cols];
+    let panel = Panel {
+        bar_ms,
+        first_bar: 400_000,
+        rows,
+        cols,
+        symbols: &symbols,
+        open: &prices,
+        high: &prices,
+        low: &prices,
+        close: &prices,
+        volume_usdt: &volume,
+        funding_frac: &funding,
+        listed_ms: &[0; 4],
+        delisted_ms: &[i64::MAX; 4],
+    };
+    panel.check().expect("a sound panel");
+    for (on, k_dispersion_bars, known) in [(true, 24, 8), (true, 0, 7), (false, 0, 2)] {
+        let params = Params {
+            meta_enabled: on,
+            k_dispersion_bars,
+            dollar_volume_days: 5,
+            vol_regime_base_bars: 48,
+            ..Params::default()
+        };
+        let mut scratch = Scratch::new(&params, cols).expect("parameters");
+        let row = features_last(&panel, &mut scratch).expect("features");
+        let mut meta = MetaRow::new(cols);
+        meta.prepare(&row);
+        let found = meta.features_of(&row, 2, Side::Short);
+        let known_now = found.iter().filter(|value| !value.is_nan()).count();
+        assert_eq!(known_now, known, "{found:?}");
+    }
+}
+
 // ---- worlds ------------------------------------------------------------------------------------
 
 /// A seeded stream of uniform numbers in 0 … 1.
@@ -242,8 +293,8 @@ fn world(seed: u64, skill: f64) -> (MetaLabeller, Vec<f64>) {
 
 #[test]
 fn skill_is_promoted_and_scales_within_its_bounds() {
-    let promoted = (1..=20).filter(|seed| world(*seed, 0.8).0.trial.promoted).count();
-    assert!(promoted >= 18, "{promoted} of 20 skilful worlds");
+    let promoted = (1..=8).filter(|seed| world(*seed, 0.8).0.trial.promoted).count();
+    assert!(promoted >= 7, "{promoted} of 8 skilful worlds");
     let (meta, scales) = world(1, 0.8);
     assert!(scales[..100].iter().all(|scale| *scale == 1.0), "too few labels change nothing");
     assert!(scales.iter().all(|scale| (0.5..=1.5).contains(scale)));
@@ -253,12 +304,13 @@ fn skill_is_promoted_and_scales_within_its_bounds() {
 
 #[test]
 fn luck_is_hardly_ever_promoted() {
-    let ends: Vec<_> = (1..=100).map(|seed| world(seed, 0.0)).collect();
+    let ends: Vec<_> = (1..=30).map(|seed| world(seed, 0.0)).collect();
     let promoted = ends.iter().filter(|(meta, _)| meta.trial.promoted).count();
-    assert!(promoted <= 5, "{promoted} of 100 worlds without skill end promoted");
     let bars = ends.iter().flat_map(|(_, scales)| scales);
     let touched = bars.filter(|scale| **scale != 1.0).count();
-    assert!(touched <= 4_000, "{touched} of 80,000 entries without skill were scaled");
+    println!("{promoted} of 30 worlds end promoted, {touched} of 24,000 entries were scaled");
+    assert!(promoted <= 2, "{promoted} of 30 worlds without skill end promoted");
+    assert!(touched <= 720, "{touched} of 24,000 entries without skill were scaled");
 }
 
 #[test]

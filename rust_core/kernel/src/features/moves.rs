@@ -5,7 +5,7 @@ use super::prices::{Prices, change};
 use super::ring::{BLOCK, Ring};
 use super::window::enough;
 use crate::lanes::{self, LANES, Lane};
-use crate::params::{Params, SignalCombine, SignalKind};
+use crate::params::{Params, SignalKind};
 
 /// Volatility is not taken below this, so that a flat price does not divide by nothing.
 const SIGMA_LEAST: f64 = 1e-7;
@@ -21,7 +21,7 @@ pub(super) struct Moves {
     cols: usize,
     pub(super) score: Ring,
     trend: Option<Ring>,
-    /// Rows of the block, each look-back by look-back; only for `signal_combine = rank`.
+    /// Rows of the block, each look-back by look-back; only where `Needs::moves` asks.
     each: Option<Vec<f64>>,
 }
 
@@ -60,7 +60,7 @@ impl Moves {
             cols,
             score: Ring::new(0, lanes),
             trend: needs.trend.then(|| Ring::new(0, lanes)),
-            each: (params.signal_combine == SignalCombine::Rank).then(|| vec![f64::NAN; cells]),
+            each: needs.moves.then(|| vec![f64::NAN; cells]),
             lookbacks,
         }
     }

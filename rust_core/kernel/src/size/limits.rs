@@ -66,13 +66,16 @@ impl<'a> Limiter<'a> {
         if !(factor < 1.0) {
             return;
         }
-        self.legs.scale(side, factor);
-        self.own[side as usize] = self.legs.total(side);
         if factor < 1.0 - REDUCED_MIN_FRAC {
-            for name in &self.legs.name[self.legs.places(side)] {
-                self.reason[*name as usize] = rule;
+            for place in self.legs.places(side) {
+                // A name that an earlier rule left nothing keeps that rule's reason.
+                if self.legs.weight[place] != 0.0 {
+                    self.reason[self.legs.name[place] as usize] = rule;
+                }
             }
         }
+        self.legs.scale(side, factor);
+        self.own[side as usize] = self.legs.total(side);
     }
 
     /// A leg leaves room for its frozen names; `target` is what each leg may weigh with them.

@@ -125,6 +125,8 @@ mod tests {
         }
     }
 
+    // Digits as the table prints them, to be compared at sight.
+    #[allow(clippy::unreadable_literal)]
     const TABLE: &[(f64, f64)] = &[
         (1e-20, -9.262340089798407),
         (1e-10, -6.361340902404057),

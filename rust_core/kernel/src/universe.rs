@@ -173,7 +173,10 @@ pub(crate) fn sizing_equity_usdt(book: &BookRow<'_>, params: &Params) -> f64 {
 #[inline(always)]
 fn drop_too_small(roll: &mut Roll, row: &FeatureRow<'_>, book: &BookRow<'_>, params: &Params) {
     // NaN differs from 0 as well: an unknown minimum is not "no minimum".
-    let given = book.order_usdt_min.iter().fold(false, |any, usdt| any | (*usdt != 0.0));
+    let mut given = false;
+    for usdt in book.order_usdt_min {
+        given |= *usdt != 0.0;
+    }
     if !given {
         return;
     }

@@ -1,1 +1,40 @@
-"""xsmom: research and live trading of cross-sectional momentum on perpetual futures."""
+"""xsmom: research and live trading of cross-sectional momentum on perpetual futures.
+
+`import xsmom as xs` costs almost nothing: each public name is fetched on first use, by `_LAZY`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from xsmom._core import __version__ as __version__
+    from xsmom._core import build_info as build_info
+    from xsmom.errors import XsmomError as XsmomError
+    from xsmom.lake.panel import Panel as Panel
+
+# Public name -> (module, attribute). A name added here is added above too, for type checkers.
+_LAZY: dict[str, tuple[str, str]] = {
+    "Panel": ("xsmom.lake.panel", "Panel"),
+    "XsmomError": ("xsmom.errors", "XsmomError"),
+    "__version__": ("xsmom._core", "__version__"),
+    "build_info": ("xsmom._core", "build_info"),
+}
+
+__all__ = list(_LAZY)
+
+
+def __getattr__(name: str) -> object:
+    """Fetch a public name on first use and keep it."""
+    try:
+        module, attribute = _LAZY[name]
+    except KeyError:
+        raise AttributeError(f"module 'xsmom' has no attribute {name!r}") from None
+    value: object = getattr(import_module(module), attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

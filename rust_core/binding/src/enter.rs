@@ -3,7 +3,9 @@
 use pyo3::prelude::*;
 use xsmom_kernel::KernelError;
 
-pyo3::import_exception!(xsmom.errors, KernelError as PyKernelError);
+mod python {
+    pyo3::import_exception!(xsmom.errors, KernelError);
+}
 
 /// Run `work` without the GIL and turn a kernel error into `xsmom.errors.KernelError`.
 pub(crate) fn enter<T, F>(py: Python<'_>, work: F) -> PyResult<T>
@@ -16,5 +18,5 @@ where
 
 /// A kernel error as the Python exception that users catch.
 pub(crate) fn raise(error: &KernelError) -> PyErr {
-    PyErr::new::<PyKernelError, _>(error.to_string())
+    PyErr::new::<python::KernelError, _>(error.to_string())
 }

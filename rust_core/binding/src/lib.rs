@@ -1,8 +1,19 @@
 //! The extension module `xsmom._core`. A table of contents: every function borrows its arrays,
 //! calls the kernel outside the GIL through [`enter::enter`], and gives the result away.
 
+// PyO3 hands arguments over by value; a reference is not something Python can pass.
+#![allow(clippy::needless_pass_by_value)]
+
+mod arrays;
 mod build;
+mod decide;
 mod enter;
+mod features;
+mod model_book;
+mod panel;
+mod params;
+mod simulate;
+mod stats;
 
 use pyo3::prelude::*;
 
@@ -11,5 +22,25 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     build::warn_if_debug(module.py())?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_function(wrap_pyfunction!(build::build_info, module)?)?;
+    module.add_class::<params::PyParams>()?;
+    module.add_function(wrap_pyfunction!(params::params_fields, module)?)?;
+    module.add_function(wrap_pyfunction!(params::params_defaults, module)?)?;
+    module.add_function(wrap_pyfunction!(panel::check_panel, module)?)?;
+    module.add_function(wrap_pyfunction!(simulate::run_weights, module)?)?;
+    module.add_function(wrap_pyfunction!(stats::metrics, module)?)?;
+    module.add_function(wrap_pyfunction!(stats::hac_sharpe, module)?)?;
+    module.add_function(wrap_pyfunction!(stats::newey_west_t, module)?)?;
+    module.add_function(wrap_pyfunction!(stats::automatic_lags, module)?)?;
+    module.add_function(wrap_pyfunction!(stats::psr, module)?)?;
+    module.add_function(wrap_pyfunction!(stats::min_track_record, module)?)?;
+    module.add_function(wrap_pyfunction!(stats::expected_max, module)?)?;
+    module.add_function(wrap_pyfunction!(decide::decide, module)?)?;
+    module.add_function(wrap_pyfunction!(decide::reasons, module)?)?;
+    module.add_function(wrap_pyfunction!(features::features, module)?)?;
+    module.add_function(wrap_pyfunction!(features::features_last, module)?)?;
+    module.add_function(wrap_pyfunction!(features::warmup_bars, module)?)?;
+    module.add_function(wrap_pyfunction!(model_book::model_book, module)?)?;
+    module.add_function(wrap_pyfunction!(model_book::model_weights, module)?)?;
+    module.add_function(wrap_pyfunction!(simulate::simulate, module)?)?;
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! What a decision reads of the book, and the state that it hands on. Nothing is hidden elsewhere.
 
+use crate::stops::ExitReason;
+
 /// Which guard, if any, rules the whole book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum GuardAction {
@@ -146,11 +148,15 @@ impl Targets {
 pub struct Position {
     /// Signed lots; 0 is flat.
     pub lots: i64,
-    /// Signed lots after the first fill of this position (adds raise it).
+    /// Largest signed lots held since the first fill: what ladder shares are shares of.
     pub lots_initial: i64,
     /// Average cost.
     pub entry_price: f64,
-    /// ATR at the first fill's decision.
+    /// Cost of what is held: sum of signed lots times price, so that results add up to cash.
+    pub cost_price_lots: f64,
+    /// Result of what was closed since the first fill, price times lots, before costs and funding.
+    pub realised_price_lots: f64,
+    /// ATR at the first fill's decision; NaN when it could not carry a stop (emergency stop).
     pub entry_atr: f64,
     /// Initial risk per unit: distance of the initial stop at the first fill, USDT per unit of base.
     pub r_usdt: f64,
@@ -158,14 +164,18 @@ pub struct Position {
     pub best_price: f64,
     /// Level of the protective stop that is in force; NaN when none.
     pub stop_price: f64,
-    /// When that level was last moved, UTC milliseconds.
+    /// The rule that set that level.
+    pub stop_by: Option<ExitReason>,
+    /// Close at which that level was last moved, UTC milliseconds; 0 while it stands as first placed.
     pub stop_moved_ms: i64,
     /// The break-even step has been taken.
     pub breakeven_latched: bool,
     /// Profit locks taken.
     pub lock_step: u32,
-    /// Ladder rungs filled.
+    /// Ladder rungs taken.
     pub rungs_hit: u32,
+    /// An exit of the whole position has been called and waits for its fill: the target is 0.
+    pub closing: Option<ExitReason>,
     /// First fill, UTC milliseconds.
     pub opened_ms: i64,
     /// Funding paid (−) and received (+) since the first fill.
@@ -182,14 +192,18 @@ impl Position {
         lots: 0,
         lots_initial: 0,
         entry_price: f64::NAN,
+        cost_price_lots: 0.0,
+        realised_price_lots: 0.0,
         entry_atr: f64::NAN,
         r_usdt: f64::NAN,
         best_price: f64::NAN,
         stop_price: f64::NAN,
+        stop_by: None,
         stop_moved_ms: 0,
         breakeven_latched: false,
         lock_step: 0,
         rungs_hit: 0,
+        closing: None,
         opened_ms: 0,
         funding_usdt_cum: 0.0,
         basis_bps_entry: f64::NAN,

@@ -133,4 +133,6 @@ reasons! {
     CostBudget = 82, "cost_budget";
     /// Reduced to balance the legs after rounding.
     LegRounding = 83, "leg_rounding";
+    /// An exit has been called; it is planned down to nothing.
+    Exit = 84, "exit";
 }

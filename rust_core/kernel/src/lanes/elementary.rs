@@ -39,9 +39,9 @@ pub fn ln(x: f64) -> f64 {
         0.399_999_999_998_982_7 + w2 * (0.222_222_110_437_768_57 + w2 * 0.153_315_016_111_453_3);
     let g = even + w * odd;
     let value = k * LN2_HIGH - ((s * (f - w * g) - k * LN2_LOW) - f);
-    let value = if x == f64::INFINITY { f64::INFINITY } else { value };
-    let value = if x == 0.0 { f64::NEG_INFINITY } else { value };
-    if x >= 0.0 { value } else { f64::NAN }
+    let value = if x <= f64::MAX { value } else { x };
+    let value = if x > 0.0 { value } else { f64::NAN };
+    if x == 0.0 { f64::NEG_INFINITY } else { value }
 }
 
 /// Exponential, within 1 ulp where the result is normal: `e^x = 2^k·e^r`, `|r| ≤ ln 2 / 2`,

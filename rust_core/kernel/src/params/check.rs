@@ -1,7 +1,7 @@
 //! Ranges and contradictions. The user's configuration is checked with file and line before it
 //! comes here; this is the last door, for every caller.
 
-use super::Params;
+use super::{LadderUnit, Params};
 use crate::error::{KernelError, Result};
 
 /// Bars that a decision may look back on.
@@ -154,7 +154,16 @@ fn overlays(p: &Params) -> Result<()> {
         p.router_dispersion_exit_bps,
     )?;
     within("router_step_frac", p.router_step_frac, 0.0, 1.0)?;
-    within("meta_scale_min", p.meta_scale_min, 0.0, p.meta_scale_max)
+    meta(p)
+}
+
+fn meta(p: &Params) -> Result<()> {
+    within("meta_rate", p.meta_rate, 0.0, 1.0)?;
+    within("meta_intercept_rate", p.meta_intercept_rate, 0.0, 1.0)?;
+    within("meta_l2", p.meta_l2, 0.0, 1.0)?;
+    within("meta_horizon_bars", p.meta_horizon_bars.into(), 1.0, f64::from(WARMUP_BARS_MAX))?;
+    within("meta_scale_min", p.meta_scale_min, 0.0, p.meta_scale_max)?;
+    within("meta_scale_max", p.meta_scale_max, 0.0, 10.0)
 }
 
 fn stops(p: &Params) -> Result<()> {
@@ -180,6 +189,25 @@ fn stops(p: &Params) -> Result<()> {
     }
     if p.ladder.iter().map(|rung| rung.1).sum::<f64>() > 1.0 + 1e-9 {
         return refuse("ladder", "closes more than the initial quantity");
+    }
+    if p.ladder.len() > crate::stops::RUNGS_MAX {
+        return refuse("ladder", "wants at most eight rungs");
+    }
+    let wants_base = [
+        ("trailing_enabled", p.trailing_enabled),
+        ("breakeven_after_r", p.breakeven_after_r > 0.0),
+        ("profit_locks_r", !p.profit_locks_r.is_empty()),
+        ("ladder", !p.ladder.is_empty() && p.ladder_unit == LadderUnit::R),
+        ("no_progress_bars", p.no_progress_bars > 0),
+    ];
+    if p.stop_atr_x <= 0.0
+        && p.catastrophic_atr_x <= 0.0
+        && let Some((name, _)) = wants_base.iter().find(|(_, on)| *on)
+    {
+        return refuse(
+            name,
+            "needs stop_atr_x or catastrophic_atr_x: R, and the stop from the first fill on",
+        );
     }
     within("stop_move_min_frac", p.stop_move_min_frac, 0.0, 0.1)
 }

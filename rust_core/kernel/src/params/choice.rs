@@ -16,6 +16,10 @@ macro_rules! choice {
                     _ => Err(wrong(name, concat!("one of", $(" ", $text),+), &value)),
                 }
             }
+
+            fn to_value(&self) -> Value {
+                match self { $(Self::$variant => Value::Text($text.to_owned())),+ }
+            }
         }
     };
 }

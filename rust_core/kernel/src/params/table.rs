@@ -23,6 +23,11 @@ macro_rules! params {
             /// Names of all parameters, in the order of their declaration.
             pub const FIELDS: &'static [&'static str] = &[$(stringify!($field)),+];
 
+            /// Every parameter with its value, in the order of their declaration.
+            pub fn values(&self) -> Vec<(&'static str, Value)> {
+                vec![$((stringify!($field), self.$field.to_value())),+]
+            }
+
             pub(super) fn set(&mut self, name: &'static str, value: Value) -> Result<()> {
                 match name {
                     $(stringify!($field) => self.$field = FromValue::from_value(name, value)?,)+

@@ -26,6 +26,7 @@ pub enum Value {
 /// How a field of `Params` reads its value.
 pub(super) trait FromValue: Sized {
     fn from_value(name: &'static str, value: Value) -> Result<Self>;
+    fn to_value(&self) -> Value;
 }
 
 pub(super) fn wrong(name: &'static str, wanted: &str, got: &Value) -> KernelError {
@@ -39,6 +40,10 @@ impl FromValue for bool {
             other => Err(wrong(name, "true or false", &other)),
         }
     }
+
+    fn to_value(&self) -> Value {
+        Value::Bool(*self)
+    }
 }
 
 impl FromValue for f64 {
@@ -49,6 +54,10 @@ impl FromValue for f64 {
             other => Err(wrong(name, "a finite number", &other)),
         }
     }
+
+    fn to_value(&self) -> Value {
+        Value::Float(*self)
+    }
 }
 
 impl FromValue for i64 {
@@ -57,6 +66,10 @@ impl FromValue for i64 {
             Value::Int(number) => Ok(number),
             other => Err(wrong(name, "a whole number", &other)),
         }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::Int(*self)
     }
 }
 
@@ -67,6 +80,10 @@ impl FromValue for u32 {
                 .map_err(|_| wrong(name, "a whole number from 0 up", &Value::Int(number))),
             other => Err(wrong(name, "a whole number from 0 up", &other)),
         }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::Int((*self).into())
     }
 }
 
@@ -80,6 +97,10 @@ impl FromValue for Vec<u32> {
             other => Err(wrong(name, "a list of whole numbers", &other)),
         }
     }
+
+    fn to_value(&self) -> Value {
+        Value::Ints(self.iter().map(|number| (*number).into()).collect())
+    }
 }
 
 impl FromValue for Vec<f64> {
@@ -89,6 +110,10 @@ impl FromValue for Vec<f64> {
             Value::Ints(list) => Ok(list.into_iter().map(|number| number as f64).collect()),
             other => Err(wrong(name, "a list of numbers", &other)),
         }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::Floats(self.clone())
     }
 }
 
@@ -101,6 +126,10 @@ impl FromValue for Vec<String> {
             other => Err(wrong(name, "a list of names", &other)),
         }
     }
+
+    fn to_value(&self) -> Value {
+        Value::Texts(self.clone())
+    }
 }
 
 impl FromValue for Vec<(f64, f64)> {
@@ -111,5 +140,9 @@ impl FromValue for Vec<(f64, f64)> {
             Value::Floats(list) if list.is_empty() => Ok(Self::new()),
             other => Err(wrong(name, "a list of pairs", &other)),
         }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::Pairs(self.clone())
     }
 }

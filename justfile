@@ -1,0 +1,35 @@
+# Every recipe is one line that can be copied; CI runs .ci/run.
+
+python := ".venv/bin/python"
+
+# List the recipes.
+default:
+    @just --list
+
+# Make .venv with every tool, and a debug build of the core.
+setup:
+    python3 -m venv .venv && {{python}} -m pip install -c constraints.txt maturin && PIP_CONSTRAINT=constraints.txt VIRTUAL_ENV=$PWD/.venv .venv/bin/maturin develop --extras dev,docs,test
+
+# Renew the core after a change of Rust code (debug: quick to build, slow to run).
+build:
+    VIRTUAL_ENV=$PWD/.venv .venv/bin/maturin develop
+
+# What CI checks, without the clean installation and the benches.
+check:
+    .ci/check && {{python}} -m pytest
+
+# The tests alone; `just test tests/unit -k redaction` runs some of them.
+test *arguments:
+    {{python}} -m pytest {{arguments}} && cargo test --workspace
+
+# Ratios against their budgets, on a release build.
+bench *arguments:
+    VIRTUAL_ENV=$PWD/.venv .venv/bin/maturin develop --release && {{python}} -m pytest benches {{arguments}}
+
+# Renew the generated pages and build the manual into site/.
+docs:
+    {{python}} docs/generate.py && {{python}} -m mkdocs build --strict
+
+# Renew constraints.txt from a fresh installation.
+lock:
+    .ci/lock

@@ -1,0 +1,139 @@
+"""Stub of the Rust core, written by hand and checked against the module by stubtest."""
+
+from typing import Any, Protocol, final, type_check_only
+
+import numpy as np
+from numpy.typing import NDArray
+
+__version__: str
+
+@type_check_only
+class PanelLike(Protocol):
+    """What the core reads of a panel: any object with these attributes."""
+
+    @property
+    def bar_ms(self) -> int: ...
+    @property
+    def close_ms(self) -> NDArray[np.int64]: ...
+    @property
+    def symbols(self) -> tuple[str, ...]: ...
+    @property
+    def open(self) -> NDArray[np.float64]: ...
+    @property
+    def high(self) -> NDArray[np.float64]: ...
+    @property
+    def low(self) -> NDArray[np.float64]: ...
+    @property
+    def close(self) -> NDArray[np.float64]: ...
+    @property
+    def volume_usdt(self) -> NDArray[np.float64]: ...
+    @property
+    def funding_frac(self) -> NDArray[np.float64]: ...
+    @property
+    def listed_ms(self) -> NDArray[np.int64]: ...
+    @property
+    def delisted_ms(self) -> NDArray[np.int64]: ...
+
+@final
+class Params:
+    def __new__(cls, **fields: object) -> Params: ...
+
+def build_info() -> dict[str, Any]: ...
+def params_fields() -> list[str]: ...
+def params_defaults() -> dict[str, Any]: ...
+def check_panel(panel: PanelLike) -> None: ...
+
+@type_check_only
+class CostFields(Protocol):
+    """Cost assumptions as fractions: any object with these attributes."""
+
+    @property
+    def taker_fee_frac(self) -> float: ...
+    @property
+    def maker_fee_frac(self) -> float: ...
+    @property
+    def maker_share_frac(self) -> float: ...
+    @property
+    def half_spread_frac(self) -> float: ...
+    @property
+    def impact_y(self) -> float: ...
+    @property
+    def funding(self) -> bool: ...
+
+def run_weights(
+    panel: PanelLike,
+    weights: NDArray[np.float64],
+    costs: CostFields,
+    *,
+    fill_at: str,
+    delay_bars: int,
+    cash_usdt: float,
+    depth: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
+    keep_units: bool = False,
+) -> dict[str, Any]: ...
+def metrics(returns: NDArray[np.float64], periods: float) -> dict[str, Any]: ...
+def hac_sharpe(returns: NDArray[np.float64], lags: int) -> float: ...
+def newey_west_t(returns: NDArray[np.float64], lags: int) -> float: ...
+def automatic_lags(n: int) -> int: ...
+def psr(
+    sharpe: float,
+    n: float,
+    skew: float,
+    kurtosis: float,
+    *,
+    benchmark: float = 0.0,
+    rho: float = 0.0,
+) -> tuple[float, float]: ...
+def min_track_record(
+    sharpe: float,
+    skew: float,
+    kurtosis: float,
+    *,
+    benchmark: float = 0.0,
+    confidence: float = 0.95,
+) -> float: ...
+def expected_max(trials: float) -> float: ...
+
+@type_check_only
+class FactsLike(Protocol):
+    """What a decision must know of the names: any object with these attributes."""
+
+    @property
+    def symbols(self) -> tuple[str, ...]: ...
+    @property
+    def listed_ms(self) -> NDArray[np.int64]: ...
+    @property
+    def delisted_ms(self) -> NDArray[np.int64]: ...
+
+def reasons() -> dict[int, tuple[str, str]]: ...
+def warmup_bars(params: Params) -> int: ...
+def features(panel: PanelLike, params: Params) -> dict[str, NDArray[np.float64]]: ...
+def features_last(panel: PanelLike, params: Params) -> dict[str, Any]: ...
+def decide(
+    row: dict[str, Any],
+    book: dict[str, Any],
+    state: dict[str, Any],
+    params: Params,
+    facts: FactsLike,
+) -> tuple[NDArray[np.float64], NDArray[np.uint8], dict[str, Any]]: ...
+def model_book(panel: PanelLike, params: Params, *, cash_usdt: float = 10000.0) -> dict[str, Any]: ...
+def model_weights(
+    panel: PanelLike,
+    params: Params,
+    *,
+    cash_usdt: float = 10000.0,
+    out: NDArray[np.float64] | None = None,
+) -> NDArray[np.float64]: ...
+def simulate(
+    panel: PanelLike,
+    params: Params,
+    costs: CostFields,
+    *,
+    fill_at: str,
+    delay_bars: int,
+    cash_usdt: float,
+    contracts: tuple[list[float], list[float]] | None = None,
+    maintenance_frac: float = 0.01,
+    keep_fills: bool = False,
+    keep_units: bool = False,
+) -> dict[str, Any]: ...

@@ -1,0 +1,164 @@
+"""`xsmom data`: make and look at market data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+from typing import Annotated, Any
+
+import typer
+
+from xsmom.errors import DataError, OutputError
+
+PROGRESS_AFTER_S = 1.0
+
+app = typer.Typer(no_args_is_help=True, help="Make and look at market data.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+@app.callback()
+def data() -> None:
+    """Make and look at market data."""
+
+
+@app.command()
+def sample(
+    out: Annotated[Path, typer.Option("--out", metavar="PATH", help="Panel file to write.")] = Path("sample.panel"),
+    symbols: Annotated[int, typer.Option(help="Number of names, BTC and ETH among them.")] = 40,
+    days: Annotated[float, typer.Option(help="Length of the market in days.")] = 365.0,
+    timeframe: Annotated[str, typer.Option(help="Length of a bar: 15m, 1h, 4h, 1d.")] = "1h",
+    seed: Annotated[int, typer.Option(help="The same seed makes the same bytes.")] = 7,
+    momentum: Annotated[float, typer.Option(help="Strength of momentum; 0: nothing can be foretold.")] = 1.0,
+    drama: Annotated[bool, typer.Option("--drama", help="Add one squeeze and one collapse.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace PATH if it is there.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a synthetic market: seeded, of any size, clearly labelled as made up.
+
+    Good for trying the program and for tests, not for judging a strategy. With --momentum 0 no
+    price can be foretold, and a correct backtest earns minus its costs.
+
+    \b
+    Examples:
+      xsmom data sample
+      xsmom data sample --out big.panel --symbols 100 --days 1460
+      xsmom data sample --momentum 0 --seed 11 --timeframe 4h --json
+    """
+    from xsmom.domain.timeframe import DAY_MS, parse_timeframe
+    from xsmom.lake.panel_file import read_header
+    from xsmom.lake.sample import SampleMarket
+
+    if not 0 < days < 100_000:
+        raise DataError(f"a market of {days} days cannot be made: ask for more than 0, below 100,000")
+    if out.exists() and not force:
+        raise OutputError(f"{out} is there already: give --force to replace it, or another --out")
+    bar_ms = parse_timeframe(timeframe)
+    market = SampleMarket(symbols, int(days * DAY_MS) // bar_ms, bar_ms, seed, momentum, drama=drama)
+    with _Progress("making bars") as tell:
+        market.write(out, tell)
+    _show(out, read_header(out), as_json, verified=False)
+
+
+@app.command()
+def info(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A panel file.")],
+    verify: Annotated[bool, typer.Option("--verify", help="Read it all: hash each block, check each cell.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a panel file holds: size, time span, symbols, origin, content hash.
+
+    Only its header and listing dates are read, unless --verify asks for everything.
+
+    \b
+    Examples:
+      xsmom data info sample.panel
+      xsmom data info sample.panel --verify --json
+    """
+    from xsmom.lake.panel import Panel
+    from xsmom.lake.panel_file import read_header
+
+    header = read_header(path)
+    if verify:
+        Panel.open(path, verify=True)
+    _show(path, header, as_json, verified=verify)
+
+
+def _show(path: Path, header: Any, as_json: bool, *, verified: bool) -> None:
+    from xsmom.cli.output import print_json, print_table
+    from xsmom.domain.stamps import format_ms
+    from xsmom.domain.timeframe import format_timeframe
+    from xsmom.lake.panel import Panel
+
+    panel = Panel.open(path)
+    late = int((panel.listed_ms >= header.first_close_ms).sum())
+    gone = int((panel.delisted_ms <= header.last_close_ms).sum())
+    if as_json:
+        fields = (
+            "bars",
+            "bar_ms",
+            "first_close_ms",
+            "last_close_ms",
+            "symbols",
+            "label",
+            "provenance",
+            "hash",
+        )
+        document = {"path": str(path), **{name: getattr(header, name) for name in fields}}
+        counts = {"listed_inside": late, "delisted_inside": gone}
+        print_json({**document, **counts, "file_bytes": header.file_bytes, "verified": verified})
+        return
+    span = f"{format_ms(header.first_close_ms)} to {format_ms(header.last_close_ms)} (closes)"
+    some = ", ".join(header.symbols[:6]) + (", ..." if len(header.symbols) > 6 else "")
+    rows = [
+        ("label", header.label or "none"),
+        ("bars", f"{header.bars:,} of {format_timeframe(header.bar_ms)}"),
+        ("span", span),
+        ("symbols", f"{len(header.symbols)}: {some}"),
+        ("listed or delisted inside", f"{late}, {gone}"),
+        ("content hash", f"{header.hash}{', verified' if verified else ''}"),
+    ]
+    print_table(("panel", f"{path}, {header.file_bytes / 1e6:,.1f} MB"), rows, [None] * len(rows))
+
+
+class _Progress:
+    """A bar with rate and time left on stderr, for work that turns out to take over a second."""
+
+    def __init__(self, what: str) -> None:
+        self._what, self._began = what, monotonic()
+        self._bar: Any = None
+        self._task: Any = None
+
+    def __enter__(self) -> Callable[[int, int], None]:
+        """Give what the work calls with (done, total)."""
+        return self._tell
+
+    def __exit__(self, *error: object) -> None:
+        """Leave the terminal as it was."""
+        if self._bar is not None:
+            self._bar.stop()
+
+    def _tell(self, done: int, total: int) -> None:
+        late = monotonic() - self._began > PROGRESS_AFTER_S
+        if self._bar is None and late and done < total:
+            self._bar = _make_bar()
+            self._task = self._bar.add_task(self._what, total=total)
+            self._bar.start()
+        if self._bar is not None:
+            self._bar.update(self._task, completed=done)
+
+
+def _make_bar() -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class Rate(TextColumn):
+        """Things a second, from the start; rich has such a column for bytes only."""
+
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.completed / max(task.elapsed or 0.0, 1e-3):,.0f}/s")
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(""))
+    return Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True))

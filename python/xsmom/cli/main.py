@@ -1,0 +1,85 @@
+"""The console entry `xsmom`: from arguments to an exit code, and every error to one sentence."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typer import TyperException
+
+EXIT_USAGE = 2
+EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells count
+
+
+def run() -> None:
+    """Entry of the console script."""
+    arguments = sys.argv[1:]
+    if arguments in (["--version"], ["-V"]):
+        # Answered before typer is imported: scripts and health checks ask this often.
+        from xsmom._core import __version__
+
+        print(f"xsmom {__version__}")
+        return
+    raise SystemExit(main(arguments))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code; prints, but never raises."""
+    from typer import Abort, TyperException
+    from typer.main import get_command
+
+    from xsmom.cli.front import EXIT_BROKEN_PIPE, Front, app, mute_stdout
+    from xsmom.errors import XsmomError
+
+    front = Front()
+    try:
+        # Without arguments the help is the answer, not an error.
+        result = get_command(app).main(
+            list(arguments) or ["--help"], prog_name="xsmom", standalone_mode=False, obj=front
+        )
+        sys.stdout.flush()
+    except BrokenPipeError:
+        mute_stdout()
+        return EXIT_BROKEN_PIPE
+    except TyperException as error:
+        return _usage(error)
+    except (KeyboardInterrupt, Abort):
+        return _say("interrupted", EXIT_INTERRUPTED)
+    except XsmomError as error:
+        return _fail(error, str(error), error.exit_code, front.debug)
+    except Exception as error:  # noqa: BLE001  the last catcher: no traceback reaches a user unasked
+        text = f"unexpected {type(error).__name__}: {error}; this is a bug, --debug shows where"
+        return _fail(error, text, EXIT_BUG, front.debug)
+    return result if isinstance(result, int) else 0
+
+
+def _usage(error: TyperException) -> int:
+    """A command line that cannot be understood: the sentence, and where the help is."""
+    text = error.format_message()
+    if text.startswith("Usage:"):  # a group without a sub-command answers with its whole help
+        sys.stderr.write(f"{text}\n")
+        return EXIT_USAGE
+    message = " ".join(text.split())
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "xsmom"
+    return _say(f"{message.rstrip('.')} (see {path} --help)", EXIT_USAGE)
+
+
+def _fail(error: BaseException, text: str, code: int, debug: bool) -> int:
+    if debug:
+        import traceback
+
+        from xsmom.redaction import redact_text
+
+        sys.stderr.write(redact_text("".join(traceback.format_exception(error))))
+    return _say(text, code)
+
+
+def _say(text: str, code: int) -> int:
+    from xsmom.redaction import redact_text
+
+    sys.stderr.write(f"xsmom: {redact_text(text)}\n")
+    return code

@@ -1,0 +1,25 @@
+"""Every command in one table: name, where it lives, and its line in `xsmom --help`.
+
+Help and completion are answered from here, so no command's module is imported before it runs.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """One row: `attribute` of `module` is a `typer.Typer`."""
+
+    name: str
+    module: str
+    attribute: str
+    help_line: str
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("init", "xsmom.cli.init", "app", "Start a project folder: config, .env.example."),
+    Command("config", "xsmom.cli.config", "app", "Check, show and explain a configuration."),
+    Command("data", "xsmom.cli.data", "app", "Make and look at market data."),
+    Command("doctor", "xsmom.cli.doctor", "app", "Look for what would keep xsmom from working."),
+)

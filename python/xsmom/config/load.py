@@ -1,0 +1,122 @@
+"""One way to a configuration: defaults < file < overlay < .env < environment < --set."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from xsmom.config.document import Reading, read_document, read_text
+from xsmom.config.environment import WHICH, read_dotenv, read_environment, read_overrides
+from xsmom.config.profiles import profile_names, read_profile_text
+from xsmom.config.resolved import Resolved, resolve
+from xsmom.config.schema import Config
+from xsmom.config.tree import tree
+from xsmom.config.wording import Entry, refuse, shown, wrong_value
+
+ENVIRONMENTS = ("dev", "staging", "production")
+
+
+def load_config(
+    path: str | os.PathLike[str] | None,
+    set: Mapping[str, object] | Sequence[str] = (),  # noqa: A002 - the name that users write
+    *,
+    environment: str | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Resolved:
+    """Read, check and convert a configuration.
+
+    `path` is a YAML file, the name of a shipped profile (`classic`, `weekly`), or None for the
+    defaults alone. `environment` chooses an overlay beside the file (`config.production.yaml`
+    beside `config.yaml`); without it XSMOM_ENV does. `env` replaces the process environment.
+    All mistakes are raised in one ConfigError, one line each.
+    """
+    variables = os.environ if env is None else env
+    readings = [*_read_files(path, environment, variables), read_environment(variables), read_overrides(set)]
+    entries: dict[str, Entry] = {}
+    for reading in readings:
+        entries.update({entry.name: entry for entry in reading.entries})
+    mistakes = [mistake for reading in readings for mistake in reading.mistakes]
+    config = _validate(entries, mistakes)
+    if config is None:
+        raise refuse(mistakes)
+    return resolve(config, {entry.name: entry.origin for entry in entries.values()})
+
+
+def _read_files(
+    path: str | os.PathLike[str] | None, environment: str | None, variables: Mapping[str, str]
+) -> list[Reading]:
+    profile = path is not None and _is_profile(path, Path(path))
+    if environment is not None and (path is None or profile):
+        raise refuse([f"--env {environment}: an overlay stands beside a file, and none was named; name one"])
+    if path is None:
+        return []
+    file = Path(path)
+    if profile:
+        return [read_document(read_profile_text(str(path)), f"profile {path}")]
+    base = read_document(read_text(file), str(path))
+    dotenv, dotenv_variables = read_dotenv(file.parent / ".env")
+    chosen, said_by = _chosen(environment, variables, dotenv_variables)
+    if chosen is None:
+        return [base, dotenv]
+    if chosen not in ENVIRONMENTS:
+        raise refuse([f"{said_by} {shown(chosen)}: expected one of {', '.join(ENVIRONMENTS)}"])
+    overlay = file.with_name(f"{file.stem}.{chosen}{file.suffix}")
+    if not overlay.exists():
+        raise refuse(
+            [f"{said_by} {chosen}: its overlay {overlay} does not exist; create it, or leave {said_by} out"]
+        )
+    text = read_text(overlay)
+    return [base, read_document(text, str(overlay)) if text.strip() else Reading(), dotenv]
+
+
+def _is_profile(path: str | os.PathLike[str], file: Path) -> bool:
+    return isinstance(path, str) and path in profile_names() and not file.exists()
+
+
+def _chosen(
+    environment: str | None, variables: Mapping[str, str], dotenv: Mapping[str, str]
+) -> tuple[str | None, str]:
+    if environment is not None:
+        return environment, "--env"
+    if variables.get(WHICH):
+        return variables[WHICH], WHICH
+    return dotenv.get(WHICH) or None, f"{WHICH} in .env"
+
+
+def _validate(entries: Mapping[str, Entry], mistakes: list[str]) -> Config | None:
+    """The validated tree, or None with every mistake added to the list."""
+    try:
+        config = Config.model_validate(_nested(entries))
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        mistakes.extend(_mistake(item["loc"], entries) for item in found)
+        return None
+    return None if mistakes else config
+
+
+def _mistake(loc: tuple[int | str, ...], entries: Mapping[str, Entry]) -> str:
+    """The setting that a validation error is about, in our words."""
+    for end in range(len(loc), 0, -1):
+        name = ".".join(str(part) for part in loc[:end])
+        if name in entries and name in tree().keys:
+            rest = loc[end:]
+            index = rest[0] if rest and isinstance(rest[0], int) else None
+            return wrong_value(entries[name], index)
+    return f"defaults: {'.'.join(str(part) for part in loc)} is not what the schema expects"
+
+
+def _nested(entries: Mapping[str, Entry]) -> dict[str, object]:
+    """A mapping with every section present, so that defaults are filled in by one validator."""
+    root: dict[str, object] = {}
+    places: dict[str, dict[str, object]] = {"": root}
+    for section in tree().sections:
+        parent, _, leaf = section.rpartition(".")
+        places[section] = {}
+        places[parent][leaf] = places[section]
+    for entry in entries.values():
+        section, _, leaf = entry.name.rpartition(".")
+        places[section][leaf] = entry.value
+    return root

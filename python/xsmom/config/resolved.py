@@ -1,0 +1,103 @@
+"""The configuration as meant: cross-checked, in the core's units, frozen and hashed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from xsmom.config.advice import notes, warnings
+from xsmom.config.meaning import params
+from xsmom.config.rules import Problem, contradictions, value
+from xsmom.config.schema import Config
+from xsmom.config.sections.desk import Log
+from xsmom.config.tree import tree
+from xsmom.config.wording import refuse
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What every room reads. Made by `load_config` only.
+
+    `config_hash` covers all that changes behaviour, `params_hash` what the core is given; neither
+    depends on how or where a value was written. The log's settings are in neither.
+    """
+
+    written: Config
+    origins: Mapping[str, str]
+    meant: Mapping[str, object]
+    config_hash: str
+    params_hash: str
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travel to another process as what it was made from; read-only views cannot travel."""
+        return resolve, (self.written, dict(self.origins))
+
+    def params(self) -> dict[str, object]:
+        """All fields of the kernel's `Params`, by name, in lists and plain values of the caller's own."""
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in self.meant.items()}
+
+    @property
+    def log(self) -> Log:
+        """Settings of the log."""
+        return self.written.desk.log
+
+    def value(self, name: str) -> object:
+        """A setting as written (or its default), by its dotted name."""
+        return value(self.written, name)
+
+    def origin(self, name: str) -> str:
+        """Where a setting was written; `default` where nobody did."""
+        return self.origins.get(name, "default")
+
+    def settings(self) -> dict[str, object]:
+        """All settings that this version accepts, by dotted name, as written or by default."""
+        return {name: self.value(name) for name, key in tree().keys.items() if key.available}
+
+
+def resolve(config: Config, origins: Mapping[str, str]) -> Resolved:
+    """Cross-check, convert, hash; every contradiction is listed in one ConfigError."""
+    problems = contradictions(config)
+    if problems:
+        raise refuse(_sentence(problem, origins) for problem in problems)
+    meant = {name: _frozen(given) for name, given in params(config).items()}
+    # Everything that changes behaviour is in Params so far; rooms that read more add it here.
+    behaviour: dict[str, object] = {"params": meant}
+    return Resolved(
+        written=config,
+        origins=MappingProxyType(dict(origins)),
+        meant=MappingProxyType(meant),
+        config_hash=digest(behaviour),
+        params_hash=digest(meant),
+        notes=tuple(notes(config)),
+        warnings=tuple(warnings(config, origins)),
+    )
+
+
+def digest(content: object) -> str:
+    """SHA-256 of canonical JSON: sorted keys, and one spelling for every number."""
+    text = json.dumps(_canonical(content), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _canonical(content: object) -> object:
+    if isinstance(content, Mapping):
+        return {str(name): _canonical(item) for name, item in content.items()}
+    if isinstance(content, list | tuple):
+        return [_canonical(item) for item in content]
+    if isinstance(content, float) and content.is_integer():
+        return int(content)
+    return content
+
+
+def _frozen(given: object) -> object:
+    return tuple(given) if isinstance(given, list) else given
+
+
+def _sentence(problem: Problem, origins: Mapping[str, str]) -> str:
+    where = next((origins[name] for name in problem.names if name in origins), "defaults")
+    return f"{where}: {problem.text}"

@@ -1,0 +1,119 @@
+"""`exchange`, `data`, `universe`, `costs`: where the market is, which names, at what price."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import SecretStr
+
+from xsmom.config.setting import Name, Section, Whole, planned, setting
+
+
+class Exchange(Section):
+    """The account that is traded."""
+
+    id: Literal["bybit", "binance", "krakenfutures", "paper"] = planned("bybit", "Exchange to trade on.")
+    testnet: bool = planned(False, "Use the exchange's test network.")
+    account_type: Literal["unified", "standard"] = planned("unified", "Kind of account.")
+    quote: Name = planned("USDT", "Currency that contracts settle in.")
+    leverage_x: float = planned(
+        5, "Leverage set on each contract and verified; gross stays below half of it.", unit="x", gt=0, le=125
+    )
+    margin_mode: Literal["cross", "isolated"] = planned("cross", "Margin mode, verified at start.")
+    api_key: SecretStr | None = planned(None, "Key of the account.", secret=True)
+    api_secret: SecretStr | None = planned(None, "Secret of the account.", secret=True)
+    api_password: SecretStr | None = planned(None, "Third credential, where one is asked for.", secret=True)
+    watchdog_api_key: SecretStr | None = planned(None, "The watchdog's own key.", secret=True)
+    watchdog_api_secret: SecretStr | None = planned(None, "The watchdog's own secret.", secret=True)
+    base_url: str | None = planned(None, "Address of a server that speaks this exchange's protocol.")
+    proxy_url: SecretStr | None = planned(None, "Proxy, credentials included.", secret=True)
+    requests_per_second: float | None = planned(
+        None, "Request budget; left out: the exchange's own.", unit="1/s", gt=0
+    )
+    recv_window_ms: int = planned(5000, "Life of a signed request.", unit="ms", ge=100)
+
+
+class Data(Section):
+    """The lake of market data."""
+
+    dir: str = planned("lake", "Folder of the lake.")
+    venue: Literal["bybit", "binance", "krakenfutures"] = planned("bybit", "Where data come from.")
+    since: str | None = planned(None, "First day to download, YYYY-MM-DD.", example="2021-01-01")
+    kinds: list[Literal["ohlcv", "funding", "mark"]] = planned(
+        ["ohlcv", "funding", "mark"], "What to download."
+    )
+    panel: str | None = planned(None, "Compiled panel file that research opens.")
+    max_spike_frac: float = planned(
+        0.5, "A move that reverts within a bar and is larger than this is a bad print.", unit="share", gt=0
+    )
+    max_stale_bars: int = planned(24, "Unchanged closes in a row that count as stale.", unit="bars", ge=1)
+
+
+class Universe(Section):
+    """Which names are eligible, decided at each bar from what was known then."""
+
+    max_symbols: Whole = setting(
+        0, "Names kept by median daily dollar volume; 0 keeps all.", unit="names", example=40, ge=0, le=10_000
+    )
+    leave_rank_mult: float = setting(
+        1.25, "A member leaves only below rank max_symbols times this.", unit="x", ge=1, le=10
+    )
+    dollar_volume_days: Whole = setting(
+        30, "Days in the median of daily dollar volume.", unit="days", ge=1, le=120
+    )
+    min_dollar_volume_usdt: float = setting(
+        0.0, "Least median daily dollar volume; 0 asks for none.", unit="USDT a day", ge=0, le=1e15
+    )
+    min_age_days: float = setting(
+        0, "Least age since listing; 0 asks for none.", unit="days", example=90, ge=0, le=10_000
+    )
+    min_price_usdt: float = setting(0.0, "Least close; 0 asks for none.", unit="USDT", ge=0, le=1e9)
+    whitelist: list[Name] = setting(
+        [], "When not empty, only these symbols are traded.", example=["BTCUSDT", "ETHUSDT"]
+    )
+    banlist: list[Name] = setting([], "Symbols that are never traded.", example=["USDCUSDT"])
+    min_names: Whole = setting(
+        0, "Fewest eligible names for any entry; 0 asks for none.", unit="names", ge=0, le=10_000
+    )
+    stale_bars_max: Whole = setting(
+        3, "Bars in a row without data after which a held name is closed.", unit="bars", ge=1, le=2000
+    )
+    max_spread_bps: float | None = planned(None, "Widest spread of an eligible name.", unit="bps", gt=0)
+    exclude: list[Literal["stablecoins", "wrapped", "duplicates", "stocks", "metals"]] = planned(
+        ["stablecoins", "wrapped", "duplicates", "stocks", "metals"],
+        "Kinds of names left out, by dated lists.",
+    )
+    renames: dict[Name, Name] = planned({}, "Old name to new name, beyond the dated map.")
+
+
+class Costs(Section):
+    """What trading is assumed to cost in research, and how much of it is too much."""
+
+    maker_fee_bps: float = planned(
+        2.0, "Fee of a resting order; may be negative.", unit="bps", ge=-10, le=100
+    )
+    taker_fee_bps: float = planned(5.5, "Fee of a crossing order.", unit="bps", ge=0, le=100)
+    maker_fill_ratio: float = planned(
+        0.0, "Share filled by resting orders; the research gate assumes none.", unit="share", ge=0, le=1
+    )
+    half_spread_bps: float = planned(2.0, "Half of the spread, paid when crossing.", unit="bps", ge=0)
+    impact_y: float = planned(
+        1.0, "Y of the square-root impact Y * daily volatility * sqrt(size / volume).", ge=0, le=10
+    )
+    funding: bool = planned(True, "Charge and credit funding at its settlements.")
+    fill: Literal["next_open", "close", "vwap"] = planned("next_open", "Price that orders fill at.")
+    fill_delay_bars: int = planned(1, "Bars between decision and fill.", unit="bars", ge=0)
+    liquidation: bool = planned(True, "Apply maintenance margin and liquidation.")
+    initial_equity_usdt: float = planned(100_000, "Equity that a backtest starts with.", unit="USDT", gt=0)
+    max_annual_cost_frac: float = setting(
+        0.25,
+        "Cost a year above which trading is not worth it; see enforce_annual_cost.",
+        unit="share of equity",
+        gt=0,
+        le=1000,
+    )
+    enforce_annual_cost: bool = setting(
+        False,
+        "Block entries while the cost of the last seven days, made yearly, is above "
+        "max_annual_cost_frac. Reductions are never blocked.",
+    )

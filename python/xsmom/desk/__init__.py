@@ -1,0 +1,1 @@
+"""Where people watch and command. It reads notes and sends commands; it never decides."""

@@ -1,0 +1,190 @@
+"""The result of a simulation: equity, costs, positions and their measures, as frames and plots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from xsmom.domain.costs import Costs
+from xsmom.domain.panel import Panel
+from xsmom.research import statistics
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+DAY_MS = 86_400_000
+YEAR_MS = 365 * DAY_MS
+Floats = NDArray[np.float64]
+COST_KINDS = ("fee_usdt", "spread_usdt", "impact_usdt", "funding_usdt")
+
+
+class Result:
+    """What a run earned and what it cost. Frames are made when they are asked for."""
+
+    def __init__(
+        self,
+        panel: Panel,
+        costs: Costs,
+        cash_usdt: float,
+        run: dict[str, Any],
+        dense_units: Callable[[], Floats],
+    ) -> None:
+        self.panel = panel
+        self.assumed_costs = costs
+        self.cash_usdt = cash_usdt
+        self._run = run
+        self._dense_units = dense_units
+
+    @property
+    def bankrupt_at(self) -> int | None:
+        """Bar at whose close equity was gone; None when it never was."""
+        place: int | None = self._run["bankrupt_at"]
+        return place
+
+    @cached_property
+    def _time(self) -> pl.Series:
+        stamps = pl.Series("time", self.panel.close_ms)
+        return stamps.cast(pl.Datetime("ms", time_zone="UTC"))
+
+    @cached_property
+    def equity(self) -> pl.DataFrame:
+        """`time, equity_usdt, drawdown_frac` at every close; drawdown counts from the start's cash."""
+        equity: Floats = self._run["equity_usdt"]
+        high = np.maximum(np.maximum.accumulate(equity), self.cash_usdt)
+        return pl.DataFrame({"time": self._time, "equity_usdt": equity, "drawdown_frac": equity / high - 1.0})
+
+    @cached_property
+    def costs(self) -> pl.DataFrame:
+        """Cumulative costs by kind at every close, and the notional traded, in USDT."""
+        return pl.DataFrame(
+            {"time": self._time, **{name: self._run[name] for name in (*COST_KINDS, "traded_usdt")}}
+        )
+
+    @cached_property
+    def units(self) -> Floats:
+        """Units held after each close, bars by symbols; computed when first asked for."""
+        return self._dense_units()
+
+    @cached_property
+    def _marks(self) -> Floats:
+        """Last known close of every symbol at every bar; 0 before the first."""
+        close = np.array(self.panel.close)
+        for t in range(1, len(close)):
+            row = close[t]
+            np.copyto(row, close[t - 1], where=np.isnan(row))
+        return np.nan_to_num(close, nan=0.0)
+
+    @cached_property
+    def positions(self) -> pl.DataFrame:
+        """Every open position at every close: `time, symbol, units, mark, value_usdt, weight_frac`."""
+        bar, column = np.nonzero(self.units)
+        units, mark = self.units[bar, column], self._marks[bar, column]
+        equity = self._run["equity_usdt"][bar]
+        return pl.DataFrame(
+            {
+                "time": self._time.gather(bar),
+                "symbol": pl.Series(self.panel.symbols).gather(column),
+                "units": units,
+                "mark": mark,
+                "value_usdt": units * mark,
+                "weight_frac": units * mark / equity,
+            }
+        )
+
+    @cached_property
+    def weights(self) -> pl.DataFrame:
+        """Share of equity of each symbol at each close, one column a symbol; weights drift with prices."""
+        equity = self._run["equity_usdt"][:, None]
+        value = self.units * self._marks
+        share = np.divide(value, equity, out=np.zeros_like(value), where=equity > 0)
+        return pl.DataFrame(share, schema=list(self.panel.symbols)).insert_column(0, self._time)
+
+    @cached_property
+    def fills(self) -> pl.DataFrame:
+        """Every change of units: `time` (close of the bar in which it fell), `symbol, units`."""
+        steps = np.diff(self.units, axis=0, prepend=0.0)
+        bar, column = np.nonzero(steps)
+        return pl.DataFrame(
+            {
+                "time": self._time.gather(bar),
+                "symbol": pl.Series(self.panel.symbols).gather(column),
+                "units": steps[bar, column],
+            }
+        )
+
+    @cached_property
+    def daily_returns(self) -> pl.DataFrame:
+        """Net returns from one UTC midnight to the next: `day` (the day that ended), `return_frac`.
+
+        The first and last stretch may be shorter than a day; they count, so that the product of all
+        is the whole return.
+        """
+        close_ms = self.panel.close_ms
+        # A close at midnight ends the day before it.
+        day = (close_ms - 1) // DAY_MS
+        last = np.flatnonzero(np.append(day[1:] != day[:-1], True))
+        equity = np.concatenate([[self.cash_usdt], self._run["equity_usdt"][last]])
+        before = equity[:-1]
+        change = np.divide(equity[1:], before, out=np.ones(len(last)), where=before > 0) - 1.0
+        days = pl.Series("day", day[last] * DAY_MS).cast(pl.Datetime("ms", time_zone="UTC")).dt.date()
+        return pl.DataFrame({"day": days, "return_frac": change})
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """Every figure: UTC-daily measures, turnover and costs a year, intervals beside the Sharpe ratio."""
+        returns = self.daily_returns["return_frac"].to_numpy()
+        found = statistics.metrics(returns)
+        low, high = statistics.sharpe_interval(returns)
+        found |= {
+            "sharpe_low": low,
+            "sharpe_high": high,
+            "sharpe_hac": statistics.hac_sharpe(returns),
+            **statistics.psr(returns),
+            **self._yearly(),
+            "bankrupt": self.bankrupt_at is not None,
+        }
+        return found
+
+    def _yearly(self) -> dict[str, float]:
+        """Turnover and costs made yearly, as shares of mean equity; costs as a share of gross result."""
+        run = self._run
+        years = len(self.panel.close_ms) * self.panel.bar_ms / YEAR_MS
+        equity = float(np.mean(run["equity_usdt"]))
+        paid = {name: float(run[name][-1]) for name in COST_KINDS}
+        total = sum(paid.values())
+        net = float(run["equity_usdt"][-1]) - self.cash_usdt
+        gross = net + total
+        share = years * equity
+        yearly = {name.replace("_usdt", "_year_frac"): value / share for name, value in paid.items()}
+        return {
+            "turnover_year_x": float(run["traded_usdt"][-1]) / share,
+            "cost_year_frac": total / share,
+            **yearly,
+            "gross_usdt": gross,
+            "net_usdt": net,
+            "cost_of_gross_frac": total / gross if gross > 0 else float("nan"),
+        }
+
+    def plot_equity(self) -> go.Figure:
+        """Equity over drawdown, as a plotly figure."""
+        import plotly.graph_objects as go
+        from plotly.subplots import make_subplots
+
+        frame = self.equity
+        figure = make_subplots(rows=2, shared_xaxes=True, row_heights=[0.7, 0.3], vertical_spacing=0.04)
+        equity = go.Scatter(x=frame["time"], y=frame["equity_usdt"], name="equity", line={"width": 1.6})
+        drawdown = go.Scatter(
+            x=frame["time"], y=frame["drawdown_frac"], name="drawdown", fill="tozeroy", line={"width": 1}
+        )
+        figure.add_trace(equity, row=1, col=1)
+        figure.add_trace(drawdown, row=2, col=1)
+        figure.update_yaxes(title_text="USDT", row=1, col=1)
+        figure.update_yaxes(title_text="drawdown", tickformat=".0%", row=2, col=1)
+        title = self.panel.label or f"{len(self.panel.symbols)} symbols, {self.panel.bars} bars"
+        figure.update_layout(title=title, showlegend=False, margin={"t": 48, "r": 16})
+        return figure

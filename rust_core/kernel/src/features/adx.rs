@@ -1,0 +1,122 @@
+//! ADX over finite memory: the Wilder mean of `DX = 100·|+DI − −DI|/(+DI + −DI)`.
+//!
+//! Both indices are Wilder means of directional moves over the one of true range, so true range and
+//! the weights cancel in DX: it needs the decayed sums of the moves alone, and the count of bars that
+//! had any, by which a denominator of 0 is told from the rounding that sliding leaves.
+
+use super::needs::wilder_bars;
+use super::prices::Prices;
+use super::ring::{Feed, Ring, lane_of, presence};
+use super::window::{Mean, Window, enough};
+use crate::lanes::{self, LANES, Lane};
+
+#[derive(Debug)]
+pub(super) struct Adx {
+    bars: f64,
+    /// Directional moves up and down; NaN unless the bar and the one before it are present.
+    plus: Ring,
+    minus: Ring,
+    moves: Window<4, true>,
+    dx: Ring,
+    mean: Mean,
+    pub(super) out: Ring,
+}
+
+impl Adx {
+    pub(super) fn new(length: u32, lanes: usize) -> Self {
+        let bars = wilder_bars(length);
+        let alpha = 1.0 / f64::from(length);
+        let keep = 1.0 - alpha;
+        Self {
+            bars: f64::from(bars),
+            plus: Ring::new(bars as usize, lanes),
+            minus: Ring::new(bars as usize, lanes),
+            moves: Window::new(bars, [keep, keep, 1.0, 1.0], lanes),
+            dx: Ring::new(bars as usize, lanes),
+            mean: Mean::exponential(alpha, bars, lanes),
+            out: Ring::new(0, lanes),
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        for ring in [&mut self.plus, &mut self.minus, &mut self.dx] {
+            ring.clear(f64::NAN);
+        }
+        self.moves.clear();
+        self.mean.clear();
+    }
+
+    pub(super) fn run(&mut self, feed: &Feed, prices: &Prices, bars: std::ops::Range<i64>) {
+        lanes::dispatch(
+            #[inline(always)]
+            || {
+                for bar in bars.clone() {
+                    self.write_moves(feed, prices, bar);
+                }
+                for bar in bars {
+                    self.write_dx(bar);
+                    self.mean.step(bar, &self.dx, self.out.row_mut(bar));
+                }
+            },
+        );
+    }
+
+    #[inline(always)]
+    fn write_moves(&mut self, feed: &Feed, prices: &Prices, bar: i64) {
+        let (high, high_before) =
+            (feed.row(feed.panel.high, bar), feed.row(feed.panel.high, bar - 1));
+        let (low, low_before) = (feed.row(feed.panel.low, bar), feed.row(feed.panel.low, bar - 1));
+        let returns = prices.returns.row(bar);
+        let (plus, minus) = (self.plus.row_mut(bar), self.minus.row_mut(bar));
+        for j in 0..plus.len() {
+            let up = lanes::zip(lane_of(high, j), lane_of(high_before, j), |now, old| now - old);
+            let down = lanes::zip(lane_of(low_before, j), lane_of(low, j), |old, now| old - now);
+            plus[j] = directional(up, down, returns[j]);
+            minus[j] = directional(down, up, returns[j]);
+            lanes::end_lane();
+        }
+    }
+
+    #[inline(always)]
+    fn write_dx(&mut self, bar: i64) {
+        let (plus, minus, bars) = (&self.plus, &self.minus, self.bars);
+        let dx = self.dx.row_mut(bar);
+        self.moves.step(
+            bar,
+            #[inline(always)]
+            |past| (plus.row(past), minus.row(past)),
+            #[inline(always)]
+            |(plus, minus), j| terms(plus[j], minus[j]),
+            #[inline(always)]
+            |j, [plus, minus, moved, count]| {
+                let mut index = [0.0; LANES];
+                for k in 0..LANES {
+                    let gap = (plus[k] - minus[k]).abs();
+                    let share = 100.0 * gap / (plus[k] + minus[k]);
+                    let share = if moved[k] > 0.0 { share } else { 0.0 };
+                    index[k] = if enough(count[k], bars) { share } else { f64::NAN };
+                }
+                dx[j] = index;
+            },
+        );
+    }
+}
+
+/// `here` where it is above 0 and above `there`, else 0; NaN where the return is.
+#[inline(always)]
+fn directional(here: Lane, there: Lane, returns: Lane) -> Lane {
+    let mut out = [0.0; LANES];
+    for k in 0..LANES {
+        let wins = if here[k] > there[k] { here[k] } else { 0.0 };
+        let wins = if wins > 0.0 { wins } else { 0.0 };
+        out[k] = if returns[k].is_nan() { f64::NAN } else { wins };
+    }
+    out
+}
+
+#[inline(always)]
+fn terms(plus: Lane, minus: Lane) -> [Lane; 4] {
+    let zero_filled = |x: f64| if x.is_nan() { 0.0 } else { x };
+    let moved = lanes::zip(plus, minus, |up, down| if up + down > 0.0 { 1.0 } else { 0.0 });
+    [lanes::map(plus, zero_filled), lanes::map(minus, zero_filled), moved, presence(plus)]
+}

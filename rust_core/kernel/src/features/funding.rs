@@ -1,0 +1,60 @@
+//! Expected funding a bar: the sum over a window, unknown counting as 0, over its length.
+
+use super::ring::{Feed, Ring, known_or_zero, lane_of};
+use super::window::Window;
+use crate::lanes;
+
+#[derive(Debug)]
+pub(super) struct Funding {
+    window: Window<1, false>,
+    bars: f64,
+    rates: Ring,
+    pub(super) out: Ring,
+}
+
+impl Funding {
+    pub(super) fn new(bars: u32, lanes: usize) -> Self {
+        Self {
+            window: Window::plain(bars, lanes),
+            bars: f64::from(bars),
+            rates: Ring::new(bars as usize, lanes),
+            out: Ring::new(0, lanes),
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.window.clear();
+        self.rates.clear(0.0);
+    }
+
+    pub(super) fn run(&mut self, feed: &Feed, bars: std::ops::Range<i64>) {
+        lanes::dispatch(
+            #[inline(always)]
+            || {
+                for bar in bars {
+                    self.step(feed, bar);
+                }
+            },
+        );
+    }
+
+    #[inline(always)]
+    fn step(&mut self, feed: &Feed, bar: i64) {
+        let row = feed.row(feed.panel.funding_frac, bar);
+        for (j, rate) in self.rates.row_mut(bar).iter_mut().enumerate() {
+            *rate = known_or_zero(lane_of(row, j));
+            lanes::end_lane();
+        }
+        let (rates, bars) = (&self.rates, self.bars);
+        let out = self.out.row_mut(bar);
+        self.window.step(
+            bar,
+            #[inline(always)]
+            |past| rates.row(past),
+            #[inline(always)]
+            |row, j| [row[j]],
+            #[inline(always)]
+            |j, [sum]| out[j] = lanes::map(*sum, |sum| sum / bars),
+        );
+    }
+}

@@ -1,0 +1,162 @@
+//! Closes, their reciprocals, returns and counts of present bars: what the other features share.
+//!
+//! A quotient of closes is taken as a product with the reciprocal, which costs a fraction of a
+//! division; equal closes give exactly 0, so that names which did not move tie exactly.
+
+use super::needs::Needs;
+use super::ring::{BLOCK, Feed, Ring};
+use crate::lanes::{self, LANES, Lane};
+
+#[derive(Debug)]
+pub(super) struct Prices {
+    pub(super) close: Ring,
+    pub(super) inverse: Ring,
+    pub(super) returns: Ring,
+    /// Bars present so far, by symbol: a difference of two is the count between them.
+    pub(super) seen: Ring,
+    /// Newest bar at which a symbol came back after an absence.
+    last_return: i64,
+    tail: Tail,
+}
+
+impl Prices {
+    pub(super) fn new(needs: &Needs, cols: usize) -> Self {
+        let lanes = cols.div_ceil(LANES);
+        Self {
+            close: Ring::new(needs.close_bars, lanes),
+            inverse: Ring::new(needs.move_bars, lanes),
+            returns: Ring::new(needs.return_bars, lanes),
+            seen: Ring::new(needs.move_bars, lanes),
+            last_return: i64::MIN,
+            tail: Tail::new(needs.ret_rows, cols),
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        for ring in [&mut self.close, &mut self.inverse, &mut self.returns] {
+            ring.clear(f64::NAN);
+        }
+        self.seen.clear(0.0);
+        self.last_return = i64::MIN;
+        self.tail.clear();
+    }
+
+    /// Whether a symbol may have been absent between two present bars after `bar`.
+    pub(super) fn has_hole_after(&self, bar: i64) -> bool {
+        self.last_return > bar
+    }
+
+    /// The newest `rows` returns up to `bar`, oldest first, `cols` in a row.
+    pub(super) fn newest_returns(&self, bar: i64) -> &[f64] {
+        self.tail.up_to(bar)
+    }
+
+    pub(super) fn run(&mut self, feed: &Feed, bars: std::ops::Range<i64>) {
+        let (first, end) = (bars.start, bars.end);
+        // All rows at once: a bare copy keeps many loads in flight, arithmetic in between would not.
+        for bar in first..end {
+            let row = feed.row(feed.panel.close, bar);
+            self.close.row_mut(bar).as_flattened_mut()[..row.len()].copy_from_slice(row);
+        }
+        lanes::dispatch(
+            #[inline(always)]
+            || {
+                for bar in bars {
+                    if self.append(bar) {
+                        self.last_return = bar;
+                    }
+                }
+            },
+        );
+        if self.tail.keep > 0 {
+            for bar in first..end {
+                self.tail.push(bar, self.returns.row(bar).as_flattened());
+            }
+        }
+    }
+
+    /// Take in one bar; true when a symbol came back after an absence.
+    #[inline(always)]
+    fn append(&mut self, bar: i64) -> bool {
+        let close = self.close.row(bar);
+        let (inverse_before, inverse) = self.inverse.step(bar);
+        let (seen_before, seen) = self.seen.step(bar);
+        let returns = self.returns.row_mut(bar);
+        let mut back = [0.0; LANES];
+        for j in 0..close.len() {
+            let (price, before, count) = (close[j], inverse_before[j], seen_before[j]);
+            let now = lanes::map(price, |p| 1.0 / p);
+            inverse[j] = now;
+            returns[j] = change(price, now, before);
+            let mut counted = count;
+            for k in 0..LANES {
+                let here = if price[k].is_nan() { 0.0 } else { 1.0 };
+                let known = if before[k].is_nan() { 0.0 } else { 1.0 };
+                let old = if count[k] > 0.0 { 1.0 } else { 0.0 };
+                counted[k] = count[k] + here;
+                back[k] += here * old * (1.0 - known);
+            }
+            seen[j] = counted;
+            lanes::end_lane();
+        }
+        lanes::fold(back) > 0.0
+    }
+}
+
+/// `p/p_before − 1` from the price and both reciprocals.
+#[inline(always)]
+pub(super) fn change(price: Lane, inverse: Lane, inverse_before: Lane) -> Lane {
+    let mut out = [0.0; LANES];
+    for k in 0..LANES {
+        let moved = price[k] * inverse_before[k] - 1.0;
+        out[k] = if inverse[k] == inverse_before[k] { 0.0 } else { moved };
+    }
+    out
+}
+
+/// Unpadded rows one after the other, so that the newest are one contiguous slice.
+#[derive(Debug)]
+struct Tail {
+    keep: usize,
+    cols: usize,
+    data: Vec<f64>,
+    /// Rows in use, and the bar of the last one.
+    rows: usize,
+    newest: i64,
+}
+
+impl Tail {
+    fn new(keep: usize, cols: usize) -> Self {
+        // Room for twice as many rows as are held: each is moved down once, on average.
+        let capacity = if keep == 0 { 0 } else { 2 * (keep + BLOCK as usize) };
+        let mut tail =
+            Self { keep, cols, data: vec![f64::NAN; capacity * cols], rows: 0, newest: 0 };
+        tail.clear();
+        tail
+    }
+
+    fn clear(&mut self) {
+        self.data.fill(f64::NAN);
+        self.rows = if self.keep == 0 { 0 } else { self.keep + BLOCK as usize };
+    }
+
+    fn push(&mut self, bar: i64, padded: &[f64]) {
+        let held = self.keep + BLOCK as usize;
+        if self.rows * self.cols == self.data.len() {
+            self.data.copy_within((self.rows - held) * self.cols.., 0);
+            self.rows = held;
+        }
+        let at = self.rows * self.cols;
+        self.data[at..at + self.cols].copy_from_slice(&padded[..self.cols]);
+        self.rows += 1;
+        self.newest = bar;
+    }
+
+    fn up_to(&self, bar: i64) -> &[f64] {
+        if self.keep == 0 {
+            return &[];
+        }
+        let end = self.rows - (self.newest - bar) as usize;
+        &self.data[(end - self.keep) * self.cols..end * self.cols]
+    }
+}

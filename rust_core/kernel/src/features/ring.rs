@@ -1,0 +1,140 @@
+//! The newest rows of a series, found by absolute bar number.
+
+use crate::lanes::{LANES, Lane};
+use crate::panel::Panel;
+
+/// Bars between two points at which sliding sums are taken afresh.
+pub const BLOCK: i64 = 64;
+
+/// First bar of the block that holds `bar`.
+pub(super) fn block_start(bar: i64) -> i64 {
+    bar - bar.rem_euclid(BLOCK)
+}
+
+/// Rows of one value a symbol, padded with NaN to whole lanes. Holds the rows of the current block
+/// and at least `keep` rows before it.
+#[derive(Debug)]
+pub(super) struct Ring {
+    lanes: usize,
+    rows: u32,
+    data: Vec<Lane>,
+}
+
+impl Ring {
+    pub(super) fn new(keep: usize, lanes: usize) -> Self {
+        let rows = keep + BLOCK as usize;
+        Self { lanes, rows: rows as u32, data: vec![[f64::NAN; LANES]; rows * lanes] }
+    }
+
+    pub(super) fn clear(&mut self, value: f64) {
+        self.data.fill([value; LANES]);
+    }
+
+    /// Place of the row's first lane in `data`.
+    #[inline(always)]
+    fn at(&self, bar: i64) -> usize {
+        // Moved up by 2^31, so that bars before the epoch have a place too.
+        let bar = (bar as u32).wrapping_add(1 << 31);
+        (bar % self.rows) as usize * self.lanes
+    }
+
+    #[inline(always)]
+    pub(super) fn row(&self, bar: i64) -> &[Lane] {
+        let at = self.at(bar);
+        &self.data[at..at + self.lanes]
+    }
+
+    #[inline(always)]
+    pub(super) fn row_mut(&mut self, bar: i64) -> &mut [Lane] {
+        let at = self.at(bar);
+        &mut self.data[at..at + self.lanes]
+    }
+
+    /// The row before, to read, and the row of `bar`, to write.
+    #[inline(always)]
+    pub(super) fn step(&mut self, bar: i64) -> (&[Lane], &mut [Lane]) {
+        let (old, new) = (self.at(bar - 1), self.at(bar));
+        if old < new {
+            let (head, tail) = self.data.split_at_mut(new);
+            (&head[old..old + self.lanes], &mut tail[..self.lanes])
+        } else {
+            let (head, tail) = self.data.split_at_mut(old);
+            (&tail[..self.lanes], &mut head[new..new + self.lanes])
+        }
+    }
+
+    /// The row without its padding.
+    pub(super) fn values(&self, bar: i64, cols: usize) -> &[f64] {
+        &self.row(bar).as_flattened()[..cols]
+    }
+}
+
+/// One number a bar.
+#[derive(Debug)]
+pub(super) struct Series {
+    mask: usize,
+    data: Vec<f64>,
+}
+
+impl Series {
+    pub(super) fn new(keep: usize) -> Self {
+        let rows = (keep + BLOCK as usize).next_power_of_two();
+        Self { mask: rows - 1, data: vec![f64::NAN; rows] }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.data.fill(f64::NAN);
+    }
+
+    #[inline(always)]
+    pub(super) fn get(&self, bar: i64) -> f64 {
+        self.data[bar as usize & self.mask]
+    }
+
+    #[inline(always)]
+    pub(super) fn set(&mut self, bar: i64, value: f64) {
+        self.data[bar as usize & self.mask] = value;
+    }
+}
+
+/// The panel by absolute bar number: a bar outside of it is a row of NaN.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Feed<'a> {
+    pub(super) panel: &'a Panel<'a>,
+    pub(super) absent: &'a [f64],
+}
+
+impl<'a> Feed<'a> {
+    #[inline(always)]
+    pub(super) fn row(&self, field: &'a [f64], bar: i64) -> &'a [f64] {
+        let t = bar - self.panel.first_bar;
+        if t < 0 || t >= self.panel.rows as i64 {
+            return self.absent;
+        }
+        self.panel.row(field, t as usize)
+    }
+}
+
+/// Lane `j` of an unpadded row.
+#[inline(always)]
+pub(super) fn lane_of(row: &[f64], j: usize) -> Lane {
+    let rest = &row[j * LANES..];
+    if let Some(lane) = rest.first_chunk::<LANES>() {
+        return *lane;
+    }
+    let mut lane = [f64::NAN; LANES];
+    lane[..rest.len()].copy_from_slice(rest);
+    lane
+}
+
+/// 1 where the value is known, else 0.
+#[inline(always)]
+pub(super) fn presence(lane: Lane) -> Lane {
+    crate::lanes::map(lane, |x| if x.is_nan() { 0.0 } else { 1.0 })
+}
+
+/// The value where it is known, else 0.
+#[inline(always)]
+pub(super) fn known_or_zero(lane: Lane) -> Lane {
+    crate::lanes::map(lane, |x| if x.is_nan() { 0.0 } else { x })
+}

@@ -1,0 +1,286 @@
+//! Sums over a window that slides inside a block and is taken afresh where a block begins.
+//!
+//! `S[t] = Σ_{k<M} d^k·x[t−k]`, with decay `d` (1 for a plain sum) and `x` = 0 where absent. Inside
+//! a block `S[t] = d·S[t−1] + x[t] − d^M·x[t−M]`. At a block's first bar the sum is built by
+//! Horner's rule from the oldest bar on; the whole blocks inside the window were summed by
+//! themselves when they ended, so that a window of 800 bars does not cost 800 steps. Either way a
+//! value is made of nothing but the window's bars, grouped at absolute places.
+
+use super::ring::{BLOCK, Ring, block_start};
+use crate::lanes::{self, LANES, Lane};
+
+/// `C` sums over one window, lanes across symbols. With `DECAYED = false` every decay is 1.
+#[derive(Debug)]
+pub(super) struct Window<const C: usize, const DECAYED: bool> {
+    bars: i64,
+    decay: [f64; C],
+    decay_block: [f64; C],
+    decay_span: [f64; C],
+    sums: Vec<[Lane; C]>,
+    /// Sums of the newest whole blocks, one row of lanes for each block inside the window.
+    parts: Vec<[Lane; C]>,
+}
+
+/// `base^times` by repeated multiplication.
+pub(super) fn repeated(base: f64, times: u32) -> f64 {
+    (0..times).fold(1.0, |product, _| product * base)
+}
+
+/// Whether 95 % of a window of `bars` are present.
+#[inline(always)]
+pub(super) fn enough(count: f64, bars: f64) -> bool {
+    count * 100.0 >= bars * 95.0
+}
+
+impl<const C: usize> Window<C, false> {
+    pub(super) fn plain(bars: u32, lanes: usize) -> Self {
+        Self::new(bars, [1.0; C], lanes)
+    }
+}
+
+impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
+    pub(super) fn new(bars: u32, decay: [f64; C], lanes: usize) -> Self {
+        let blocks = (i64::from(bars) - 1) / BLOCK;
+        Self {
+            bars: i64::from(bars),
+            decay,
+            decay_block: decay.map(|d| repeated(d, BLOCK as u32)),
+            decay_span: decay.map(|d| repeated(d, bars)),
+            sums: vec![[[0.0; LANES]; C]; lanes],
+            parts: vec![[[0.0; LANES]; C]; lanes * blocks as usize],
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.sums.fill([[0.0; LANES]; C]);
+        self.parts.fill([[0.0; LANES]; C]);
+    }
+
+    /// Bring the sums to `bar` and hand each lane's to `finish`. `rows` finds what `terms` reads
+    /// of a bar; it is called for bars back to `bar − bars` and for the block before `bar`'s.
+    #[inline(always)]
+    pub(super) fn step<R: Copy>(
+        &mut self,
+        bar: i64,
+        rows: impl Fn(i64) -> R,
+        terms: impl Fn(R, usize) -> [Lane; C],
+        mut finish: impl FnMut(usize, &[Lane; C]),
+    ) {
+        if bar == block_start(bar) {
+            self.end_block(bar, &rows, &terms);
+            self.restart(bar, &rows, &terms);
+            for (j, sums) in self.sums.iter().enumerate() {
+                finish(j, sums);
+                lanes::end_lane();
+            }
+            return;
+        }
+        let (new, old) = (rows(bar), rows(bar - self.bars));
+        for (j, sums) in self.sums.iter_mut().enumerate() {
+            let (enter, leave) = (terms(new, j), terms(old, j));
+            for c in 0..C {
+                sums[c] = slide::<DECAYED>(
+                    sums[c],
+                    enter[c],
+                    leave[c],
+                    self.decay[c],
+                    self.decay_span[c],
+                );
+            }
+            finish(j, sums);
+            lanes::end_lane();
+        }
+    }
+
+    /// Keep the sum of the block that ended before `bar`, in place of the one that is now too old.
+    #[inline(always)]
+    fn end_block<R: Copy>(
+        &mut self,
+        bar: i64,
+        rows: &impl Fn(i64) -> R,
+        terms: &impl Fn(R, usize) -> [Lane; C],
+    ) {
+        let lanes = self.sums.len();
+        let blocks = (self.parts.len() / lanes) as i64;
+        if blocks == 0 {
+            return;
+        }
+        let slot = (bar / BLOCK - 1).rem_euclid(blocks) as usize;
+        let part = &mut self.parts[slot * lanes..(slot + 1) * lanes];
+        part.fill([[0.0; LANES]; C]);
+        append_all::<C, DECAYED, R>(part, &self.decay, bar - BLOCK..bar, rows, terms);
+    }
+
+    #[inline(always)]
+    fn restart<R: Copy>(
+        &mut self,
+        bar: i64,
+        rows: &impl Fn(i64) -> R,
+        terms: &impl Fn(R, usize) -> [Lane; C],
+    ) {
+        let lanes = self.sums.len();
+        let blocks = (self.parts.len() / lanes) as i64;
+        self.sums.fill([[0.0; LANES]; C]);
+        let oldest = bar - self.bars + 1..bar - blocks * BLOCK;
+        append_all::<C, DECAYED, R>(&mut self.sums, &self.decay, oldest, rows, terms);
+        for back in (1..=blocks).rev() {
+            let slot = (bar / BLOCK - back).rem_euclid(blocks) as usize;
+            let part = &self.parts[slot * lanes..(slot + 1) * lanes];
+            for (sums, block) in self.sums.iter_mut().zip(part) {
+                for c in 0..C {
+                    sums[c] = decayed::<DECAYED>(sums[c], block[c], self.decay_block[c]);
+                }
+                lanes::end_lane();
+            }
+        }
+        append::<C, DECAYED, R, 1>(&mut self.sums, &self.decay, [rows(bar)], terms);
+    }
+}
+
+/// Append the rows of `bars` to the sums, oldest first, four in a pass.
+#[inline(always)]
+fn append_all<const C: usize, const DECAYED: bool, R: Copy>(
+    sums: &mut [[Lane; C]],
+    decay: &[f64; C],
+    bars: std::ops::Range<i64>,
+    rows: &impl Fn(i64) -> R,
+    terms: &impl Fn(R, usize) -> [Lane; C],
+) {
+    let mut bar = bars.start;
+    while bar + 4 <= bars.end {
+        let four = [rows(bar), rows(bar + 1), rows(bar + 2), rows(bar + 3)];
+        append::<C, DECAYED, R, 4>(sums, decay, four, terms);
+        bar += 4;
+    }
+    for bar in bar..bars.end {
+        append::<C, DECAYED, R, 1>(sums, decay, [rows(bar)], terms);
+    }
+}
+
+#[inline(always)]
+fn append<const C: usize, const DECAYED: bool, R: Copy, const ROWS: usize>(
+    sums: &mut [[Lane; C]],
+    decay: &[f64; C],
+    rows: [R; ROWS],
+    terms: &impl Fn(R, usize) -> [Lane; C],
+) {
+    for (j, sums) in sums.iter_mut().enumerate() {
+        let mut now = *sums;
+        for row in rows {
+            let enter = terms(row, j);
+            for c in 0..C {
+                now[c] = decayed::<DECAYED>(now[c], enter[c], decay[c]);
+            }
+        }
+        *sums = now;
+        lanes::end_lane();
+    }
+}
+
+#[inline(always)]
+fn decayed<const DECAYED: bool>(sum: Lane, add: Lane, decay: f64) -> Lane {
+    let mut out = [0.0; LANES];
+    for k in 0..LANES {
+        out[k] = if DECAYED { sum[k] * decay + add[k] } else { sum[k] + add[k] };
+    }
+    out
+}
+
+#[inline(always)]
+fn slide<const DECAYED: bool>(sum: Lane, add: Lane, old: Lane, decay: f64, span: f64) -> Lane {
+    let mut out = [0.0; LANES];
+    for k in 0..LANES {
+        out[k] = if DECAYED {
+            (sum[k] * decay + add[k]) - old[k] * span
+        } else {
+            (sum[k] + add[k]) - old[k]
+        };
+    }
+    out
+}
+
+/// Mean over a window (plain or exponential) of a series of lanes, NaN where fewer than 95 % of its
+/// bars are present. The three sums are of the values, of their weights, and of the present bars.
+#[derive(Debug)]
+pub(super) struct Mean {
+    window: Window<3, true>,
+    bars: f64,
+}
+
+impl Mean {
+    /// Weights `(1 − alpha)^k` over `bars` bars.
+    pub(super) fn exponential(alpha: f64, bars: u32, lanes: usize) -> Self {
+        let keep = 1.0 - alpha;
+        Self { window: Window::new(bars, [keep, keep, 1.0], lanes), bars: f64::from(bars) }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.window.clear();
+    }
+
+    /// Means at `bar` of the rows of `values`, into `out`.
+    #[inline(always)]
+    pub(super) fn step(&mut self, bar: i64, values: &Ring, out: &mut [Lane]) {
+        let bars = self.bars;
+        self.window.step(
+            bar,
+            #[inline(always)]
+            |past| values.row(past),
+            #[inline(always)]
+            |row, j| exponential_terms(row[j]),
+            #[inline(always)]
+            |j, [sum, weight, count]| {
+                let mut mean = [0.0; LANES];
+                for k in 0..LANES {
+                    let known = enough(count[k], bars);
+                    mean[k] = if known { sum[k] / weight[k] } else { f64::NAN };
+                }
+                out[j] = mean;
+            },
+        );
+    }
+}
+
+#[inline(always)]
+fn exponential_terms(x: Lane) -> [Lane; 3] {
+    let here = super::ring::presence(x);
+    [super::ring::known_or_zero(x), here, here]
+}
+
+/// Plain mean of the present values of a window, NaN where fewer than 95 % are present.
+#[derive(Debug)]
+pub(super) struct PlainMean {
+    window: Window<2, false>,
+    bars: f64,
+}
+
+impl PlainMean {
+    pub(super) fn new(bars: u32, lanes: usize) -> Self {
+        Self { window: Window::plain(bars, lanes), bars: f64::from(bars) }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.window.clear();
+    }
+
+    /// Means at `bar` of the rows of `values`, into `out`.
+    #[inline(always)]
+    pub(super) fn step(&mut self, bar: i64, values: &Ring, out: &mut [Lane]) {
+        let bars = self.bars;
+        self.window.step(
+            bar,
+            #[inline(always)]
+            |past| values.row(past),
+            #[inline(always)]
+            |row, j| [super::ring::known_or_zero(row[j]), super::ring::presence(row[j])],
+            #[inline(always)]
+            |j, [sum, count]| {
+                let mut mean = [0.0; LANES];
+                for k in 0..LANES {
+                    mean[k] = if enough(count[k], bars) { sum[k] / count[k] } else { f64::NAN };
+                }
+                out[j] = mean;
+            },
+        );
+    }
+}

@@ -1,0 +1,162 @@
+//! What a trade costs: price after spread and impact, fee on the executed notional.
+//!
+//! For a trade of signed quantity q at a reference price P, side s = sign(q):
+//!
+//! ```text
+//! impact  = 2/3 · Y · sigma_day · sqrt(|q|·P / ADV)        (share of price, average over the trade)
+//! price   = P · (1 + s · (half_spread + impact))
+//! fee     = |q| · price · (maker_share · maker_fee + (1 − maker_share) · taker_fee)
+//! ```
+//!
+//! The square-root law and its 2/3 are the peak and the average of a meta-order that follows the
+//! square root (Tóth et al. 2011; Donier and Bonart 2015 for Bitcoin). A maker pays no spread, so the
+//! half-spread is charged on the taker's share only.
+
+use crate::error::{KernelError, Result};
+
+/// Cost assumptions of a simulation, as fractions.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Costs {
+    /// Fee of a taker, share of the executed notional.
+    pub taker_fee_frac: f64,
+    /// Fee of a maker; may be negative (a rebate).
+    pub maker_fee_frac: f64,
+    /// Share of the quantity that is expected to fill as maker.
+    pub maker_share_frac: f64,
+    /// Half the bid-ask spread, share of price.
+    pub half_spread_frac: f64,
+    /// Coefficient Y of the square-root impact; 0 is off.
+    pub impact_y: f64,
+    /// Charge the funding of the panel.
+    pub funding: bool,
+}
+
+impl Costs {
+    /// No costs at all, funding included.
+    pub const FREE: Self = Self {
+        taker_fee_frac: 0.0,
+        maker_fee_frac: 0.0,
+        maker_share_frac: 0.0,
+        half_spread_frac: 0.0,
+        impact_y: 0.0,
+        funding: false,
+    };
+
+    /// Refuse costs that no venue has.
+    pub fn validate(&self) -> Result<()> {
+        for (name, value, low, high) in [
+            ("taker_fee_frac", self.taker_fee_frac, 0.0, 0.05),
+            ("maker_fee_frac", self.maker_fee_frac, -0.01, 0.05),
+            ("maker_share_frac", self.maker_share_frac, 0.0, 1.0),
+            ("half_spread_frac", self.half_spread_frac, 0.0, 0.1),
+            ("impact_y", self.impact_y, 0.0, 10.0),
+        ] {
+            if !(low..=high).contains(&value) {
+                let what = format!("is {value}, wants {low} to {high}");
+                return Err(KernelError::Argument { name, what });
+            }
+        }
+        Ok(())
+    }
+
+    /// Expected fee of a trade, share of the executed notional.
+    #[inline(always)]
+    pub fn fee_frac(&self) -> f64 {
+        self.maker_share_frac * self.maker_fee_frac
+            + (1.0 - self.maker_share_frac) * self.taker_fee_frac
+    }
+
+    /// Expected spread paid, share of the reference price.
+    #[inline(always)]
+    pub fn spread_frac(&self) -> f64 {
+        (1.0 - self.maker_share_frac) * self.half_spread_frac
+    }
+}
+
+/// What the size of a trade is measured against.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Depth {
+    /// Volatility of a day.
+    pub sigma_day_frac: f64,
+    /// Average dollar volume of a day.
+    pub adv_usdt: f64,
+}
+
+/// One simulated execution.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Execution {
+    /// Price paid or received per unit.
+    pub price: f64,
+    /// Fee in USDT.
+    pub fee_usdt: f64,
+    /// Part of the price that is spread, in USDT; never negative.
+    pub spread_usdt: f64,
+    /// Part of the price that is impact, in USDT; never negative.
+    pub impact_usdt: f64,
+}
+
+/// Average impact of a trade of `notional_usdt`, share of price.
+#[inline(always)]
+pub fn impact_frac(impact_y: f64, notional_usdt: f64, depth: Depth) -> f64 {
+    if impact_y == 0.0 || notional_usdt == 0.0 {
+        return 0.0;
+    }
+    2.0 / 3.0 * impact_y * depth.sigma_day_frac * (notional_usdt / depth.adv_usdt).sqrt()
+}
+
+/// Execute a signed quantity at a reference price. `depth` is read only when impact is on.
+#[inline(always)]
+pub fn fill(units: f64, reference_price: f64, costs: &Costs, depth: Depth) -> Execution {
+    let notional = units.abs() * reference_price;
+    let spread = costs.spread_frac();
+    let impact = impact_frac(costs.impact_y, notional, depth);
+    let side = if units < 0.0 { -1.0 } else { 1.0 };
+    let price = reference_price * (1.0 + side * (spread + impact));
+    Execution {
+        price,
+        fee_usdt: units.abs() * price * costs.fee_frac(),
+        spread_usdt: notional * spread,
+        impact_usdt: notional * impact,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NO_DEPTH: Depth = Depth { sigma_day_frac: f64::NAN, adv_usdt: f64::NAN };
+
+    #[test]
+    fn a_buyer_pays_up_and_a_seller_gets_less() {
+        let costs = Costs { half_spread_frac: 0.001, taker_fee_frac: 0.0005, ..Costs::FREE };
+        let buy = fill(2.0, 100.0, &costs, NO_DEPTH);
+        let sell = fill(-2.0, 100.0, &costs, NO_DEPTH);
+        assert!((buy.price - 100.1).abs() < 1e-12 && (sell.price - 99.9).abs() < 1e-12);
+        assert!((buy.fee_usdt - 2.0 * 100.1 * 0.0005).abs() < 1e-12);
+        assert!((sell.fee_usdt - 2.0 * 99.9 * 0.0005).abs() < 1e-12);
+        assert_eq!(buy.spread_usdt, sell.spread_usdt);
+    }
+
+    #[test]
+    fn a_maker_pays_no_spread() {
+        let costs = Costs { half_spread_frac: 0.001, maker_share_frac: 1.0, ..Costs::FREE };
+        assert_eq!(fill(1.0, 50.0, &costs, NO_DEPTH).price, 50.0);
+    }
+
+    #[test]
+    fn free_trades_cost_nothing() {
+        let free = fill(-3.0, 7.0, &Costs::FREE, NO_DEPTH);
+        assert_eq!(
+            (free.price, free.fee_usdt, free.spread_usdt, free.impact_usdt),
+            (7.0, 0.0, 0.0, 0.0)
+        );
+    }
+
+    #[test]
+    fn costs_outside_their_range_are_refused_by_name() {
+        let negative = Costs { taker_fee_frac: -0.1, ..Costs::FREE };
+        let text = negative.validate().unwrap_err().to_string();
+        assert!(text.contains("taker_fee_frac") && text.contains("-0.1"), "{text}");
+        assert!(Costs { half_spread_frac: f64::NAN, ..Costs::FREE }.validate().is_err());
+    }
+}

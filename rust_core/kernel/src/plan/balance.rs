@@ -1,0 +1,179 @@
+//! The net of the legs: cut the heavier one until it is small enough.
+
+use super::goal::band;
+use super::{Name, Plan, PlanInput};
+use crate::reason::Reason;
+
+/// Net that is always allowed, share of sizing equity.
+const NET_TOLERANCE_FRAC: f64 = 0.02;
+/// Rounds of cutting targets; each makes them smaller, the first nearly always does.
+const ROUNDS_MAX: usize = 8;
+
+/// `Σ lots·U`.
+fn net_usdt(names: &[Name], lots: impl Fn(&Name) -> i64) -> f64 {
+    names.iter().map(|name| lots(name) as f64 * name.unit_usdt).sum()
+}
+
+fn smallest_lot_usdt(names: &[Name], lots: impl Fn(&Name) -> i64) -> f64 {
+    let moving = names.iter().filter(|name| !name.still && lots(name) != 0);
+    moving.map(|name| name.unit_usdt).fold(f64::INFINITY, f64::min)
+}
+
+/// Net allowed while entries are free: what the decision wanted, between 2 % and the net cap.
+pub(super) fn limit_balanced(input: &PlanInput, plan: &Plan, cap_frac: f64) -> f64 {
+    let equity = input.sizing_usdt;
+    let wanted = |(i, name): (usize, &Name)| {
+        if name.still {
+            name.held as f64 * name.unit_usdt
+        } else if input.closing[i] {
+            0.0
+        } else {
+            input.targets.weight_frac[i] * equity
+        }
+    };
+    let net: f64 = plan.names.iter().enumerate().map(wanted).sum();
+    let allowed = (NET_TOLERANCE_FRAC * equity).max(net.abs()).min(cap_frac * equity);
+    allowed_or_lot(equity, allowed, smallest_lot_usdt(&plan.names, |name| name.target))
+}
+
+/// Net allowed while entries are blocked: the net cap.
+fn limit_blocked(input: &PlanInput, plan: &Plan, cap_frac: f64) -> f64 {
+    let equity = input.sizing_usdt;
+    allowed_or_lot(equity, cap_frac * equity, smallest_lot_usdt(&plan.names, |name| name.goal))
+}
+
+/// A limit of whole lots must not turn on the last bit of a sum, hence the billionth. An equity that is not known measures nothing, and nothing is cut by it.
+fn allowed_or_lot(equity: f64, allowed: f64, lot_usdt: f64) -> f64 {
+    if equity.is_nan() { f64::INFINITY } else { allowed.max(lot_usdt) * (1.0 + 1e-9) }
+}
+
+/// Take back what rounding and minima did to the targets.
+pub(super) fn balance_targets(plan: &mut Plan, limit: f64) {
+    for _ in 0..ROUNDS_MAX {
+        if !balance_round(plan, limit) {
+            return;
+        }
+    }
+}
+
+/// One round; whether it cut anything.
+fn balance_round(plan: &mut Plan, limit: f64) -> bool {
+    let Plan { names, cuts, reason, .. } = plan;
+    let mut net = net_usdt(names, |name| name.target);
+    if net.abs() <= limit {
+        return false;
+    }
+    let side = if net > 0.0 { 1 } else { -1 };
+    let on_leg = |name: &Name| !name.still && name.target.signum() == side;
+    let leg: f64 = names
+        .iter()
+        .filter(|name| on_leg(name))
+        .map(|name| name.target.abs() as f64 * name.unit_usdt)
+        .sum();
+    let share = ((net.abs() - limit) / leg).min(1.0);
+    cuts.clear();
+    let mut cut_any = false;
+    for (i, name) in names.iter_mut().enumerate().filter(|(_, name)| on_leg(name)) {
+        let owed = share * name.target.abs() as f64;
+        let whole = owed.floor() as i64;
+        name.target -= side * whole;
+        if whole > 0 {
+            (cut_any, reason[i]) = (true, Reason::LegRounding);
+        }
+        cuts.push((owed - whole as f64, -name.unit_usdt, i));
+    }
+    net = net_usdt(names, |name| name.target);
+    sort_cuts(cuts);
+    for (_, _, i) in cuts.iter() {
+        let (weight, name) = (net * side as f64, &mut names[*i]);
+        if weight > limit && name.target != 0 && name.unit_usdt < 2.0 * weight {
+            name.target -= side;
+            net -= side as f64 * name.unit_usdt;
+            (cut_any, reason[*i]) = (true, Reason::LegRounding);
+        }
+    }
+    for name in names.iter_mut().filter(|name| !name.still && name.target.abs() < name.least) {
+        name.target = 0;
+    }
+    cut_any
+}
+
+/// Entries are blocked: cut down to the net cap, again while it helps, because a position that is
+/// gone may have been the smallest lot.
+pub(super) fn cut_blocked(input: &PlanInput, plan: &mut Plan, cap_frac: f64) {
+    for _ in 0..=plan.names.len() {
+        let limit = limit_blocked(input, plan, cap_frac);
+        if !cut_goals(plan, limit, None, Reason::NetCap) {
+            return;
+        }
+    }
+}
+
+/// Cut the heavier leg of the goals until the net is within `limit`: inside its bands when a band is
+/// given, else down to nothing. Whether it cut anything.
+pub(super) fn cut_goals(plan: &mut Plan, limit: f64, band_frac: Option<f64>, why: Reason) -> bool {
+    let Plan { names, cuts, reason, .. } = plan;
+    let net = net_usdt(names, |name| name.goal);
+    if net.abs() <= limit {
+        return false;
+    }
+    let side = if net > 0.0 { 1 } else { -1 };
+    let mut cut_any = false;
+    let mut weight = net.abs();
+    let above_target = |name: &Name| name.goal.abs() as f64 / name.target.abs() as f64;
+    let value = |name: &Name| name.goal.abs() as f64 * name.unit_usdt;
+    for to_target in [true, false] {
+        cuts.clear();
+        for (i, name) in names.iter().enumerate() {
+            if !name.still && name.goal.signum() == side && name.target != 0 {
+                let above = if to_target { above_target(name) } else { 0.0 };
+                cuts.push((above, value(name), i));
+            }
+        }
+        sort_cuts(cuts);
+        for (_, _, i) in cuts.iter() {
+            let name = &mut names[*i];
+            let floor = match band_frac {
+                _ if to_target => name.target.abs().max(name.least),
+                Some(frac) => band(name.target, frac).0.max(name.least),
+                None => 0,
+            };
+            let cut = lots_to_cut(name, floor, weight, limit);
+            if cut > 0 {
+                name.goal -= side * cut;
+                weight -= cut as f64 * name.unit_usdt;
+                (cut_any, reason[*i]) = (true, why);
+            }
+        }
+    }
+    cut_any
+}
+
+/// Largest first, by the first key, then the second; ties by symbol.
+fn sort_cuts(cuts: &mut [(f64, f64, usize)]) {
+    cuts.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(b.1.total_cmp(&a.1)).then(a.2.cmp(&b.2)));
+}
+
+/// Lots that `name` gives to bring a net of `weight` down to `limit`; 0 when no order can.
+fn lots_to_cut(name: &Name, floor: i64, weight: f64, limit: f64) -> i64 {
+    let size = name.goal.abs();
+    let room = size - floor;
+    if weight <= limit || room <= 0 {
+        return 0;
+    }
+    let needed = (((weight - limit) / name.unit_usdt).ceil() as i64).max(1);
+    // A position that has no order yet must give at least the smallest one.
+    let reducing = name.held.signum() == name.goal.signum() && name.held.abs() >= size;
+    let ordered = name.held.abs() - size;
+    let first = if reducing { name.least - ordered } else { 1 };
+    let wanted = needed.max(first).min(room);
+    let fits = |cut: i64| {
+        let left = size - cut;
+        cut > 0
+            && cut <= room
+            && (left == 0 || left >= name.least)
+            && (left == 0 || cut >= first)
+            && weight - cut as f64 * name.unit_usdt >= -limit
+    };
+    [wanted, size, size - name.least].into_iter().find(|cut| fits(*cut)).unwrap_or(0)
+}

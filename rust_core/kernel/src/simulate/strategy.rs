@@ -1,0 +1,493 @@
+//! The strategy over a panel: features → decide with guards → plan → fill → exits → account, in the
+//! order of docs/explanation/accounting.md. Every step is the function that the live engine calls.
+
+use super::account::{Account, FillRow, TripRow};
+use super::{FillAt, Timing};
+use crate::book::{BookRow, DecisionState, GuardAction, Targets};
+use crate::decide::{Decider, is_rebalance};
+use crate::error::{KernelError, Result};
+use crate::features::{Needs, Scratch, blocks, features_block};
+use crate::fill::{Costs, Depth};
+use crate::guards::{Guards, Moment};
+use crate::ledger::CostTotals;
+use crate::panel::Panel;
+use crate::params::Params;
+use crate::plan::{Lots, Plan, PlanInput, plan};
+use crate::reason::Reason;
+use crate::row::FeatureRow;
+use crate::stops::{Advance, BarRow, advance_stops};
+
+use super::rows::Rows;
+
+/// What the exchange says of its contracts; one entry a symbol.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Contracts {
+    /// Units of base in one lot, above 0.
+    pub qty_step: Vec<f64>,
+    /// Least notional of an order that opens or increases.
+    pub notional_usdt_min: Vec<f64>,
+}
+
+/// What a run needs beside panel and parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Setup {
+    /// Cost assumptions.
+    pub costs: Costs,
+    /// When a decision is filled.
+    pub timing: Timing,
+    /// Equity at the start.
+    pub cash_usdt: f64,
+    /// Contracts; without them lots are so small that they round nothing.
+    pub contracts: Option<Contracts>,
+    /// Maintenance margin of a cross account, share of gross.
+    pub maintenance_frac: f64,
+    /// Keep every fill.
+    pub keep_fills: bool,
+    /// Keep units at every bar.
+    pub keep_units: bool,
+}
+
+/// What a run was.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Run {
+    /// Equity at each close, after a fill at that close.
+    pub equity_usdt: Vec<f64>,
+    /// Cumulative costs at each close.
+    pub costs: Vec<CostTotals>,
+    /// Sum of |value held| at each close.
+    pub gross_usdt: Vec<f64>,
+    /// Sum of signed value held at each close.
+    pub net_usdt: Vec<f64>,
+    /// Units held after each close, `rows x cols`; empty unless asked for.
+    pub units: Vec<f64>,
+    /// Every fill; empty unless asked for.
+    pub fills: Vec<FillRow>,
+    /// Every round trip.
+    pub trips: Vec<TripRow>,
+    /// How often each reason stood behind a name at a decision.
+    pub reason_counts: Vec<(Reason, u64)>,
+    /// Bars at which a guard limited the book.
+    pub guarded_bars: u64,
+    /// Number of decisions.
+    pub decisions: u64,
+    /// Bar at which equity was gone.
+    pub bankrupt_at: Option<usize>,
+    /// Bar at which maintenance margin reached equity, and the book was closed.
+    pub liquidated_at: Option<usize>,
+}
+
+/// Run the strategy over the panel.
+pub fn run(panel: &Panel<'_>, params: &Params, setup: &Setup) -> Result<Run> {
+    check(panel, params, setup)?;
+    let mut needs = Needs::of(params);
+    needs.adv |= setup.costs.impact_y > 0.0;
+    let mut scratch = Scratch::with_needs(params, needs, panel.cols)?;
+    let mut book = Book::new(panel, params, setup)?;
+    for rows in blocks(panel.first_bar, 0..panel.rows) {
+        features_block(panel, rows.clone(), &mut scratch)?;
+        for t in rows {
+            let row = scratch.row(panel.first_bar + t as i64);
+            if book.over() {
+                book.note_bar(panel.cols);
+            } else {
+                book.bar(panel, t, &row)?;
+            }
+        }
+    }
+    Ok(book.finish())
+}
+
+fn check(panel: &Panel<'_>, params: &Params, setup: &Setup) -> Result<()> {
+    setup.costs.validate()?;
+    if params.bar_ms != panel.bar_ms {
+        let what = format!("is {}, the panel's bars are {} ms", params.bar_ms, panel.bar_ms);
+        return Err(KernelError::Param { name: "bar_ms", what });
+    }
+    for (name, value, low, high) in [
+        ("cash_usdt", setup.cash_usdt, 1e-3, 1e12),
+        ("maintenance_frac", setup.maintenance_frac, 0.0, 1.0),
+    ] {
+        if !(low..=high).contains(&value) {
+            let what = format!("is {value}, wants {low} to {high}");
+            return Err(KernelError::Argument { name, what });
+        }
+    }
+    let Some(contracts) = &setup.contracts else { return Ok(()) };
+    for (name, list, low) in [
+        ("qty_step", &contracts.qty_step, f64::MIN_POSITIVE),
+        ("notional_usdt_min", &contracts.notional_usdt_min, 0.0),
+    ] {
+        if list.len() != panel.cols || list.iter().any(|value| !(low..1e15).contains(value)) {
+            let what = format!("wants {} finite values, one a symbol", panel.cols);
+            return Err(KernelError::Argument { name, what });
+        }
+    }
+    Ok(())
+}
+
+/// Everything that changes from bar to bar.
+struct Book<'a> {
+    params: &'a Params,
+    setup: &'a Setup,
+    account: Account<'a>,
+    decider: Decider,
+    state: DecisionState,
+    targets: Targets,
+    guards: Guards,
+    action: GuardAction,
+    plan: Plan,
+    contracts: Contracts,
+    rows: Rows,
+    /// Plans that wait for their bar, oldest first: `(bar of the fill, legs, ATR at the decision)`.
+    waiting: std::collections::VecDeque<Waiting>,
+    spare: Vec<Waiting>,
+    guarded: bool,
+    /// √(bars a day): turns a bar's volatility into a day's.
+    root_bars_day: f64,
+    cost_week: std::collections::VecDeque<f64>,
+    reason_counts: [u64; 256],
+    scratch: Vec<f64>,
+    run: Run,
+}
+
+/// Orders between their decision and their fill.
+#[derive(Debug, Default)]
+struct Waiting {
+    bar: usize,
+    legs: Vec<(usize, i64, f64)>,
+}
+
+impl<'a> Book<'a> {
+    fn new(panel: &Panel<'_>, params: &'a Params, setup: &'a Setup) -> Result<Self> {
+        let cols = panel.cols;
+        let contracts =
+            setup.contracts.clone().unwrap_or_else(|| fine_lots(panel, setup.cash_usdt));
+        Ok(Self {
+            params,
+            setup,
+            account: Account::new(cols, &setup.costs, setup.cash_usdt, setup.keep_fills),
+            decider: Decider::new(panel.symbols, panel.listed_ms, panel.delisted_ms, params)?,
+            state: DecisionState::new(cols, params.tranches as usize),
+            targets: Targets::new(cols),
+            guards: Guards::new(cols),
+            action: GuardAction::None,
+            plan: Plan::default(),
+            rows: Rows::new(cols, setup.contracts.is_some()),
+            contracts,
+            waiting: std::collections::VecDeque::new(),
+            spare: Vec::new(),
+            guarded: any_guard(params),
+            root_bars_day: (crate::guards::DAY_MS as f64 / params.bar_ms as f64).sqrt(),
+            cost_week: std::collections::VecDeque::new(),
+            reason_counts: [0; 256],
+            scratch: Vec::new(),
+            run: Run::default(),
+        })
+    }
+
+    fn over(&self) -> bool {
+        self.run.bankrupt_at.is_some() || self.run.liquidated_at.is_some()
+    }
+
+    fn bar(&mut self, panel: &Panel<'_>, t: usize, row: &FeatureRow<'_>) -> Result<()> {
+        let close_ms = panel.close_ms(t);
+        let at_close = self.setup.timing.fill_at == FillAt::Close;
+        if !at_close {
+            self.fill_waiting(panel, t, close_ms - self.params.bar_ms);
+        }
+        let bars = bar_row(panel, t, close_ms, row);
+        self.exit_inside(&bars, t);
+        let close = panel.row(panel.close, t);
+        if self.setup.costs.funding {
+            self.account.settle(close, panel.row(panel.funding_frac, t));
+        }
+        self.account.mark(close);
+        if at_close {
+            self.fill_waiting(panel, t, close_ms);
+        }
+        self.survive(t);
+        if !self.over() {
+            self.account.note_depth(row, self.root_bars_day);
+            self.exit_at_close(&bars);
+            self.guard(close_ms, row);
+            self.decide(panel, t, row)?;
+        }
+        self.note_bar(panel.cols);
+        Ok(())
+    }
+
+    /// Fill what waits for this bar, at its open (or its own price).
+    fn fill_waiting(&mut self, panel: &Panel<'_>, t: usize, at_ms: i64) {
+        while self.waiting.front().is_some_and(|waiting| waiting.bar <= t) {
+            let Some(mut due) = self.waiting.pop_front() else { return };
+            for &(symbol, lots, atr) in &due.legs {
+                let price = fill_price(panel, self.setup.timing.fill_at, t, symbol);
+                // An absent bar fills nothing; the next plan sees what is still missing.
+                if !price.is_nan() {
+                    let step = self.contracts.qty_step[symbol];
+                    let fill = super::account::Order { symbol, lots, price, atr, at_ms, step };
+                    self.account.fill(&fill, t, self.params, None);
+                }
+            }
+            due.legs.clear();
+            self.spare.push(due);
+        }
+    }
+
+    /// Stops and rungs that the bar's range touches, filled where they lie.
+    fn exit_inside(&mut self, bars: &BarRow<'_>, t: usize) {
+        if self.account.flat() {
+            return;
+        }
+        let mut exits = std::mem::take(&mut self.account.exits);
+        advance_stops(&mut self.account.positions, Advance::Range(bars), self.params, &mut exits);
+        for found in exits.drain(..) {
+            let awaiting = &mut self.state.awaiting_reentry[found.symbol];
+            let step = self.contracts.qty_step[found.symbol];
+            if self.account.exit(&found, t, step, self.params, awaiting) {
+                self.guards.note_stop(bars.close_ms, self.params);
+            }
+            // What was ordered for a position that has changed since is no longer meant.
+            for waiting in &mut self.waiting {
+                waiting.legs.retain(|leg| leg.0 != found.symbol);
+            }
+        }
+        self.account.exits = exits;
+    }
+
+    /// Levels move; exits by age and trend are called, and leave at the next fill.
+    fn exit_at_close(&mut self, bars: &BarRow<'_>) {
+        if self.account.flat() {
+            return;
+        }
+        let mut exits = std::mem::take(&mut self.account.exits);
+        advance_stops(&mut self.account.positions, Advance::Close(bars), self.params, &mut exits);
+        exits.clear();
+        self.account.exits = exits;
+    }
+
+    /// Bankruptcy and liquidation end the run.
+    fn survive(&mut self, t: usize) {
+        let equity = self.account.equity_usdt();
+        if equity <= 0.0 {
+            self.account.wind_up();
+            self.run.bankrupt_at = Some(t);
+        } else if self.account.gross_usdt() * self.setup.maintenance_frac >= equity {
+            self.account.close_all(self.setup.costs.taker_fee_frac);
+            self.run.liquidated_at = Some(t);
+        }
+    }
+
+    fn guard(&mut self, close_ms: i64, row: &FeatureRow<'_>) {
+        if !self.guarded {
+            return;
+        }
+        let equity = self.account.equity_usdt();
+        self.account.write_results(equity);
+        let moment = Moment {
+            at_ms: close_ms,
+            unit_value: equity / self.setup.cash_usdt,
+            equity_usdt: equity,
+            symbol_result_usdt: &self.account.symbol_result_usdt,
+            trade_result_usdt: &self.account.trade_result_usdt,
+            exposure_frac: &self.account.exposure_frac,
+            ret_window: row.ret_window,
+            ret_rows: row.ret_rows,
+        };
+        self.action = self.guards.evaluate(&moment, self.params, &mut self.scratch).action;
+        self.run.guarded_bars += u64::from(self.action != GuardAction::None);
+        self.account.obey(&self.guards, close_ms);
+    }
+
+    fn decide(&mut self, panel: &Panel<'_>, t: usize, row: &FeatureRow<'_>) -> Result<()> {
+        let close_ms = panel.close_ms(t);
+        let equity = self.account.equity_usdt();
+        let sizing = sizing_usdt(equity, self.params);
+        self.rows.count_stale(row.close);
+        self.note_week(close_ms);
+        let rebalance = is_rebalance(close_ms, self.params);
+        if rebalance {
+            self.rows.load(
+                &self.account,
+                close_ms,
+                sizing,
+                &self.contracts,
+                row.close,
+                self.params,
+            );
+            let book = BookRow {
+                close_ms,
+                equity_usdt: equity,
+                unit_value: equity / self.setup.cash_usdt,
+                unit_value_peak: self.account.peak_usdt / self.setup.cash_usdt,
+                guard: self.action,
+                weight_now_frac: &self.rows.weight_now_frac,
+                stale_bars: &self.rows.stale_bars,
+                hold: &self.rows.hold,
+                barred_until_ms: &self.rows.barred_until_ms,
+                barred_by: &self.rows.barred_by,
+                rung_cap_frac: &self.rows.rung_cap_frac,
+                meta_scale: &self.rows.meta_scale,
+                order_usdt_min: &self.rows.order_usdt_min,
+            };
+            self.decider.decide(row, &book, &mut self.state, self.params, &mut self.targets)?;
+            self.run.decisions += 1;
+            for reason in &self.targets.reason {
+                self.reason_counts[*reason as usize] += 1;
+            }
+        }
+        if rebalance
+            || (!self.account.flat() && self.account.restless(self.action != GuardAction::None))
+        {
+            self.plan(t, row, sizing, rebalance);
+        }
+        Ok(())
+    }
+
+    fn plan(&mut self, t: usize, row: &FeatureRow<'_>, sizing: f64, rebalance: bool) {
+        self.account.write_lots();
+        for &(symbol, lots, _) in self.waiting.iter().flat_map(|waiting| &waiting.legs) {
+            self.account.lots[symbol] += lots;
+        }
+        let input = PlanInput {
+            targets: &self.targets,
+            lots: &self.account.lots,
+            price: row.close,
+            mark: &self.account.ledger.mark,
+            closing: &self.account.closing,
+            contracts: Lots {
+                qty_step: &self.contracts.qty_step,
+                notional_usdt_min: &self.contracts.notional_usdt_min,
+                lots_max: &[],
+            },
+            sizing_usdt: sizing,
+            guard: self.action,
+            rebalance,
+            cost_week_frac: self.cost_week_frac(),
+        };
+        plan(&input, self.params, &mut self.plan);
+        if self.plan.legs.is_empty() {
+            return;
+        }
+        let mut waiting = self.spare.pop().unwrap_or_default();
+        waiting.bar = t + self.setup.timing.lag_bars();
+        let atr = |symbol: usize| row.atr.get(symbol).copied().unwrap_or(f64::NAN);
+        let legs = self.plan.legs.iter();
+        waiting.legs.extend(legs.map(|leg| (leg.symbol, leg.lots, atr(leg.symbol))));
+        if self.setup.timing.lag_bars() > 0 {
+            self.waiting.push_back(waiting);
+            return;
+        }
+        for &(symbol, lots, atr) in &waiting.legs {
+            let step = self.contracts.qty_step[symbol];
+            let (price, at_ms) = (row.close[symbol], row.close_ms);
+            let order = super::account::Order { symbol, lots, price, atr, at_ms, step };
+            self.account.fill(&order, t, self.params, None);
+        }
+        waiting.legs.clear();
+        self.spare.push(waiting);
+        self.account.revalue();
+    }
+
+    /// Cumulative cost at the close of each of the newest seven days.
+    fn note_week(&mut self, close_ms: i64) {
+        if close_ms % crate::guards::DAY_MS == 0 {
+            self.cost_week.push_back(self.account.paid_usdt());
+            if self.cost_week.len() > 8 {
+                self.cost_week.pop_front();
+            }
+        }
+    }
+
+    /// Cost of the newest seven days as a share of equity; before a week has passed, of what there is.
+    fn cost_week_frac(&self) -> f64 {
+        let before = self.cost_week.front().copied().unwrap_or(0.0);
+        (self.account.paid_usdt() - before) / self.account.equity_usdt()
+    }
+
+    fn note_bar(&mut self, cols: usize) {
+        self.run.equity_usdt.push(self.account.equity_usdt());
+        self.run.costs.push(self.account.ledger.costs);
+        self.run.gross_usdt.push(self.account.gross_usdt());
+        self.run.net_usdt.push(self.account.net_usdt());
+        if self.setup.keep_units {
+            self.run.units.extend_from_slice(&self.account.ledger.units[..cols]);
+        }
+    }
+
+    fn finish(mut self) -> Run {
+        self.run.fills = self.account.fills;
+        self.run.trips = self.account.trips;
+        let counts =
+            Reason::ALL.iter().map(|reason| (*reason, self.reason_counts[*reason as usize]));
+        self.run.reason_counts = counts.filter(|(_, count)| *count > 0).collect();
+        self.run
+    }
+}
+
+/// Equity that may be used for sizing.
+fn sizing_usdt(equity: f64, params: &Params) -> f64 {
+    let capital = equity * params.capital_frac;
+    if params.capital_usdt_max > 0.0 { capital.min(params.capital_usdt_max) } else { capital }
+}
+
+fn any_guard(p: &Params) -> bool {
+    let limits = [
+        p.daily_loss_max_frac,
+        p.emergency_loss_frac,
+        p.drawdown_max_frac,
+        p.longterm_drawdown_max_frac,
+        p.symbol_daily_loss_max_frac,
+        p.trade_loss_max_frac,
+        p.cvar_max_frac,
+    ];
+    p.stop_cluster_count > 0 || limits.iter().any(|limit| *limit > 0.0)
+}
+
+fn bar_row<'a>(panel: &Panel<'a>, t: usize, close_ms: i64, row: &FeatureRow<'a>) -> BarRow<'a> {
+    BarRow {
+        close_ms,
+        open: panel.row(panel.open, t),
+        high: panel.row(panel.high, t),
+        low: panel.row(panel.low, t),
+        close: panel.row(panel.close, t),
+        atr: row.atr,
+        trail_ma: row.trail_ma,
+        slope_bps_day: row.slope_bps_day,
+    }
+}
+
+fn fill_price(panel: &Panel<'_>, at: FillAt, t: usize, symbol: usize) -> f64 {
+    let cell = |field: &[f64]| field[t * panel.cols + symbol];
+    match at {
+        FillAt::Close => cell(panel.close),
+        FillAt::Open => cell(panel.open),
+        FillAt::Vwap => {
+            let ends = cell(panel.open) + cell(panel.close);
+            0.25 * (ends + (cell(panel.high) + cell(panel.low)))
+        }
+    }
+}
+
+/// Lots of about a ten-thousand-millionth of the cash at the first price, a power of two of units.
+fn fine_lots(panel: &Panel<'_>, cash_usdt: f64) -> Contracts {
+    let first = |symbol: usize| {
+        let column = (0..panel.rows).map(|t| panel.close[t * panel.cols + symbol]);
+        column.into_iter().find(|price| !price.is_nan()).unwrap_or(1.0)
+    };
+    let step = |symbol: usize| {
+        let units = cash_usdt * 1e-10 / first(symbol);
+        // The exponent bits alone: the power of two at or below.
+        f64::from_bits(units.to_bits() & 0x7FF0_0000_0000_0000)
+    };
+    Contracts {
+        qty_step: (0..panel.cols).map(step).collect(),
+        notional_usdt_min: vec![0.0; panel.cols],
+    }
+}
+
+/// Depth of one name from its features: volatility and average volume of a day.
+pub(super) fn depth_of(row: &FeatureRow<'_>, symbol: usize, root_bars_day: f64) -> Depth {
+    let adv_usdt = row.adv_usdt.get(symbol).copied().unwrap_or(f64::NAN);
+    Depth { sigma_day_frac: row.sigma[symbol] * root_bars_day, adv_usdt }
+}

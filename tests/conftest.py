@@ -1,0 +1,26 @@
+"""What all tests share: the way to the oracle, the counts, and where real data may lie."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))  # `tests.oracle` is imported by name, however pytest was started
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """The folder of vectors and real data beside the repository."""
+    path = ROOT.parent / "shared"
+    if not path.is_dir():
+        pytest.skip(f"needs the test material in {path.name}/ beside the repository")
+    return path
+
+
+@pytest.fixture(scope="session")
+def proof():
+    """Whether the full counts were asked for."""
+    return os.environ.get("XSMOM_PROOF") == "1"

@@ -1,0 +1,139 @@
+"""`xsmom config …` as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from xsmom.cli.config import app
+from xsmom.config.load import load_config
+from xsmom.config.reference import reference_page
+from xsmom.errors import ConfigError, OutputError
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("XSMOM_ENV", raising=False)
+    return tmp_path
+
+
+def run(*arguments: str) -> str:
+    result = CliRunner().invoke(app, list(arguments))
+    if isinstance(result.exception, ConfigError | OutputError):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_check_says_that_a_file_can_be_used(folder: Path) -> None:
+    (folder / "config.yaml").write_text(
+        "strategy: {max_weight_short: 0.04, k_max: 20, lookback_weights: [2, 1, 1, 0]}"
+    )
+    lines = run("check").splitlines()
+    assert lines[0] == "note: strategy.lookback_weights sum to 4; used as 0.5, 0.25, 0.25, 0"
+    assert lines[-1].startswith("config.yaml: can be used (config hash ")
+    assert not [line for line in lines if line.startswith("warning")]
+
+
+def test_check_prints_warnings() -> None:
+    assert "warning: a short at its cap whose price triples costs 40% of equity" in run("check", "classic")
+
+
+def test_check_as_json() -> None:
+    document = json.loads(run("check", "weekly", "--json"))
+    assert document["ok"] is True
+    assert document["config_hash"] == load_config("weekly", env={}).config_hash
+    assert document["warnings"] == []
+
+
+def test_check_of_a_bad_file_ends_with_3(folder: Path) -> None:
+    (folder / "config.yaml").write_text("strategy:\n  k_mx: 4\nexchange:\n  api_key: hunter2-canary\n")
+    with pytest.raises(ConfigError) as caught:
+        run("check")
+    assert str(caught.value).splitlines()[0] == (
+        "config.yaml:2: strategy.k_mx is not a setting (got 4); did you mean strategy.k_max?"
+    )
+    result = CliRunner().invoke(app, ["check", "--json"])
+    assert result.exit_code == 3
+    document = json.loads(result.output)
+    assert document["ok"] is False
+    assert document["mistakes"] == str(caught.value).splitlines()
+    assert "hunter2" not in result.output
+
+
+def test_without_a_file_the_mend_is_named() -> None:
+    for command in ("check", "show"):
+        with pytest.raises(ConfigError, match="`xsmom init DIR` makes a folder with one"):
+            run(command)
+
+
+def test_overrides_and_environment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "config.yaml").write_text("strategy: {k_max: 5}")
+    (folder / "config.staging.yaml").write_text("strategy: {k_max: 6}")
+    assert "  k_max: 6  # config.staging.yaml:1" in run("show", "--env", "staging", "--origin")
+    monkeypatch.setenv("XSMOM__STRATEGY__K_MAX", "7")
+    assert "  k_max: 7  # environment variable XSMOM__STRATEGY__K_MAX" in run("show", "--origin")
+    assert "  k_max: 8  # --set" in run("show", "--origin", "--set", "strategy.k_max=8")
+
+
+def test_what_show_prints_can_be_loaded(folder: Path) -> None:
+    (folder / "shown.yaml").write_text(run("show", "weekly"))
+    assert load_config("shown.yaml", env={}).config_hash == load_config("weekly", env={}).config_hash
+
+
+def test_show_resolved() -> None:
+    lines = run("show", "classic", "--resolved").splitlines()
+    assert "bar_ms: 3600000" in lines
+    assert "daily_loss_max_frac: 0.05" in lines
+    assert "note: strategy.gross_hard_cap is left out; used as 2.1" in lines[0]
+    document: dict[str, Any] = json.loads(run("show", "classic", "--resolved", "--json"))
+    assert document["params"]["gross_hard_cap_x"] == 2.1
+    settings = json.loads(run("show", "classic", "--json", "--origin"))
+    assert settings["settings"]["strategy.k_max"] == 4
+    assert settings["origins"]["strategy.k_max"].startswith("profile classic:")
+    assert settings["origins"]["strategy.skip_bars"] == "default"
+
+
+def test_diff(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "a.yaml").write_text("strategy: {k_max: 5, lookback_weights: [4, 3, 2, 1]}")
+    (folder / "b.yaml").write_text("strategy: {k_max: 6, lookback_weights: [4, 3, 2, 1]}")
+    monkeypatch.setenv("XSMOM__STRATEGY__K_MAX", "9")
+    assert run("diff", "a.yaml", "b.yaml") == "strategy.k_max: 5 -> 6\n1 settings differ.\n"
+    (folder / "b.yaml").write_text("strategy: {k_max: 5}")
+    assert run("diff", "a.yaml", "b.yaml") == (
+        "strategy.lookback_weights: [4.0, 3.0, 2.0, 1.0] -> [0.4, 0.3, 0.2, 0.1]\nBoth behave the same.\n"
+    )
+    document = json.loads(run("diff", "classic", "weekly", "--json"))
+    assert document["same_behaviour"] is False
+    assert {"name": "strategy.timeframe", "before": "1h", "after": "1d"} in document["changed"]
+
+
+def test_docs_and_schema(folder: Path) -> None:
+    assert run("docs") == reference_page()
+    run("docs", "--out", "page.md")
+    assert (folder / "page.md").read_text() == reference_page()
+    assert json.loads(run("schema"))["additionalProperties"] is False
+    with pytest.raises(OutputError, match=r"no/such/page\.md cannot be written: No such file or directory"):
+        run("docs", "--out", "no/such/page.md")
+    assert sorted(path.name for path in folder.iterdir()) == ["page.md"]
+
+
+def test_help_does_not_build_the_models() -> None:
+    program = (
+        "import sys; from typer.testing import CliRunner; from xsmom.cli.config import app\n"
+        "out = CliRunner().invoke(app, ['check', '--help']).output\n"
+        "assert 'Examples' in out, out\n"
+        "heavy = ('xsmom.config', 'ruamel', 'numpy', 'polars')\n"
+        "print([name for name in sys.modules if name.startswith(heavy)])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,196 @@
+"""From arguments to an exit code: every way out of the program, and what is said on the way."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+import pytest
+
+import xsmom
+from xsmom import errors, redaction
+from xsmom.cli import doctor
+from xsmom.cli.main import main, run
+from xsmom.cli.table import COMMANDS
+
+SECRET = "pl4nted-s3cr3t-value"
+COMMAND = [sys.executable, "-W", "ignore", "-m", "xsmom"]
+
+
+def failing(error: BaseException) -> Callable[..., NoReturn]:
+    def fail(*_: object) -> NoReturn:
+        raise error
+
+    return fail
+
+
+def ask(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        env=os.environ | environment, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("option", ["--version", "-V"])
+def test_version(option: str) -> None:
+    answer = ask(option)
+    assert (answer.returncode, answer.stdout) == (0, f"xsmom {xsmom.__version__}\n")
+
+
+def test_version_is_also_an_option_among_others(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--debug", "--version"]) == 0
+    assert capsys.readouterr().out == f"xsmom {xsmom.__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
+def test_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 0
+    text = capsys.readouterr().out
+    assert "Usage: xsmom" in text
+    assert "Examples:" in text
+    for row in COMMANDS:
+        assert re.search(rf"^  {row.name} +{re.escape(row.help_line[:20])}", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--nonsense"], "xsmom: No such option: --nonsense (see xsmom --help)\n"),
+        (["doctr"], "xsmom: No such command 'doctr'. Did you mean 'doctor'? (see xsmom --help)\n"),
+        (["doctor", "--jsn"], r"xsmom: No such option: --jsn.* \(see xsmom doctor --help\)\n"),
+        (["init"], r"xsmom: Missing argument 'DIR' \(see xsmom init --help\)\n"),
+        (["doctor", "surplus"], r"xsmom: Got unexpected extra argument.*\(see xsmom doctor --help\)\n"),
+    ],
+)
+def test_usage_errors_are_one_sentence(arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == sentence or re.fullmatch(sentence, captured.err), captured.err
+
+
+def test_a_group_without_a_command_shows_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config"]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("Usage: xsmom config")
+    assert any(line.startswith("  check ") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.ConfigError("k_max is 3, below k_min 5: raise it"), 3),
+        (errors.KernelError("close of BTC at bar 5: negative"), 4),
+        (errors.OutputError("cannot write"), 6),
+        (errors.RateLimited("pause"), 12),
+        (errors.JournalCorrupt("gap at 7"), 22),
+    ],
+)
+def test_our_errors_are_one_sentence_and_their_own_exit_code(
+    error: errors.XsmomError,
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(doctor, "run_checks", failing(error))
+    assert main(["doctor"]) == code
+    assert capsys.readouterr().err == f"xsmom: {error}\n"
+
+
+def test_a_bug_is_called_one(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(doctor, "run_checks", failing(ZeroDivisionError("division by zero")))
+    assert main(["doctor"]) == 70
+    text = capsys.readouterr().err
+    assert text.startswith("xsmom: unexpected ZeroDivisionError: division by zero; this is a bug")
+    assert text.count("\n") == 1
+
+
+@pytest.mark.parametrize("error", [errors.ConfigError("wrong"), ZeroDivisionError("wrong")])
+def test_debug_adds_the_traceback(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(doctor, "run_checks", failing(error))
+    assert main(["--debug", "doctor"]) in {3, 70}
+    text = capsys.readouterr().err
+    assert text.startswith("Traceback")
+    assert "in fail" in text
+    assert text.splitlines()[-1].startswith("xsmom: ")
+
+
+def test_no_secret_leaves_by_an_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(doctor, "run_checks", failing(RuntimeError(f"bad key {SECRET}")))
+    redaction.remember_secret(SECRET)
+    try:
+        assert main(["--debug", "doctor"]) == 70
+    finally:
+        redaction.forget_secrets()
+    captured = capsys.readouterr()
+    assert SECRET not in captured.out + captured.err
+    assert redaction.BLOT in captured.err
+
+
+def test_ctrl_c(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(doctor, "run_checks", failing(KeyboardInterrupt()))
+    assert main(["doctor"]) == 130
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_real_signal_ends_quietly() -> None:
+    code = (
+        "import sys, time; from xsmom.cli import doctor, main\n"
+        "def wait(*_): print('ready', flush=True); time.sleep(60)\n"
+        "doctor.run_checks = wait; sys.argv = ['xsmom', 'doctor']; main.run()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", code],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        _, text = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in text
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["doctor", "--json"], ["doctor"]])
+def test_a_closed_pipe_is_no_error(arguments: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        answer = subprocess.run(
+            [*COMMAND, *arguments],
+            stdout=writing, stderr=subprocess.PIPE, text=True, check=False, timeout=60,
+        )  # fmt: skip
+    finally:
+        os.close(writing)
+    assert (answer.returncode, answer.stderr) == (141, "")
+
+
+def test_completion_offers_commands_and_options() -> None:
+    commands = ask(_XSMOM_COMPLETE="complete_bash", _TYPER_COMPLETE_ARGS="xsmom ", COMP_WORDS="xsmom ", COMP_CWORD="1")
+    assert commands.stdout.split() == [row.name for row in COMMANDS]
+    options = ask(_XSMOM_COMPLETE="complete_bash", COMP_WORDS="xsmom doctor --", COMP_CWORD="2")
+    assert {"--config", "--json", "--help"} == set(options.stdout.split())
+
+
+def test_show_completion_prints_a_script() -> None:
+    # With shell detection off the option takes the name of the shell.
+    answer = ask("--show-completion", "bash", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
+    assert answer.returncode == 0
+    assert "complete" in answer.stdout
+    assert "_XSMOM_COMPLETE=complete_bash" in answer.stdout
+
+
+def test_run_exits_with_the_code(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["xsmom", "--nonsense"])
+    with pytest.raises(SystemExit) as raised:
+        run()
+    assert raised.value.code == 2
+    assert "--nonsense" in capsys.readouterr().err

@@ -1,0 +1,177 @@
+"""Every setting: those that may be written change what the core is given, the others are refused."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args, get_origin
+
+import pytest
+
+from xsmom import _core
+from xsmom.config.load import load_config
+from xsmom.config.tree import Key, tree
+from xsmom.errors import ConfigError
+
+# Settings whose other value needs company: a switch that makes it count, or a partner of its size.
+CONTEXT: dict[str, dict[str, Any]] = {
+    "strategy.lookback_weights": {},
+    "strategy.router.enabled": {"strategy.majors": ["BTCUSDT", "ETHUSDT"]},
+    "strategy.majors_gate.enabled": {"strategy.majors": ["BTCUSDT", "ETHUSDT"]},
+    "strategy.rebalance.offset_bars": {"strategy.rebalance.every_bars": 6},
+    "strategy.hysteresis.z_out": {"strategy.entry_zscore_min": 1.0},
+    "strategy.funding_tilt.weight": {"strategy.funding_tilt.enabled": True},
+    "strategy.gross_leverage": {"strategy.gross_hard_cap": 2.4},
+    "risk.profit_lock.enabled": {"risk.profit_lock.triggers_r": [1.0], "risk.profit_lock.lock_to_r": [0.5]},
+    "risk.profit_lock.triggers_r": {"risk.profit_lock.enabled": True, "risk.profit_lock.lock_to_r": [0.5]},
+    "risk.profit_lock.lock_to_r": {"risk.profit_lock.enabled": True, "risk.profit_lock.triggers_r": [1.0]},
+    "risk.ladder.enabled": {"risk.ladder.levels": [1.0, 2.0]},
+    "risk.ladder.measured_in": {"risk.ladder.enabled": True, "risk.ladder.levels": [1.0, 2.0]},
+    "risk.ladder.levels": {"risk.ladder.enabled": True},
+    "risk.ladder.sizes": {"risk.ladder.enabled": True, "risk.ladder.levels": [1.0, 2.0]},
+    "risk.no_progress.after_hours": {"risk.no_progress.enabled": True},
+    "costs.max_annual_cost_frac": {"costs.enforce_annual_cost": True},
+}
+
+# What the settings start from, where a value of their own must already stand for the change to be one.
+BEFORE: dict[str, Any] = {
+    "risk.profit_lock.triggers_r": [1.0],
+    "risk.profit_lock.lock_to_r": [0.5],
+    "risk.ladder.levels": [1.0],
+}
+
+OTHER: dict[str, Any] = {
+    "strategy.timeframe": "4h",
+    "strategy.lookbacks": [6, 12, 24, 48],
+    "strategy.lookback_weights": [1, 1, 1, 1],
+    "strategy.k_min": 3,
+    "strategy.k_max": 5,
+    "strategy.gross_leverage": 1.2,
+    "strategy.gross_hard_cap": 2.25,
+    "strategy.max_weight_short": 0.1,
+    "strategy.capital_frac": 0.5,
+    "strategy.majors": ["BTCUSDT"],
+    "strategy.blackout_hours": [3, 4],
+    "strategy.portfolio_vol_target.lookback_hours": 96,
+    "strategy.hysteresis.z_out": 0.5,
+    "strategy.funding_tilt.lookback_hours": 96,
+    "strategy.funding_tilt.holding_hours": 48,
+    "strategy.router.corr_enter": 0.7,
+    "strategy.router.corr_exit": 0.4,
+    "universe.whitelist": ["BTCUSDT"],
+    "universe.banlist": ["USDCUSDT"],
+    "risk.profit_lock.triggers_r": [2.0],
+    "risk.profit_lock.lock_to_r": [0.2],
+    "risk.ladder.levels": [1.5],
+    "risk.ladder.sizes": [0.2, 0.3],
+    "risk.no_progress.after_hours": 24,
+    "risk.max_hours_in_trade": 48,
+    "desk.log.dir": "logs",
+}
+
+
+def available() -> list[Key]:
+    """Settings that may be written."""
+    return [key for key in tree().keys.values() if key.available]
+
+
+def before(key: Key) -> dict[str, Any]:
+    """Settings to start from."""
+    start = dict(CONTEXT.get(key.name, {}))
+    if key.name in BEFORE:
+        start[key.name] = BEFORE[key.name]
+    return start
+
+
+def other(key: Key) -> Any:
+    """A valid value that is not the default."""
+    if key.name in OTHER:
+        return OTHER[key.name]
+    default: Any = key.default
+    if isinstance(default, bool):
+        return not default
+    if get_origin(key.field.annotation) is Literal:
+        return next(choice for choice in get_args(key.field.annotation) if choice != default)
+    if isinstance(default, int):
+        return default + 1
+    assert isinstance(default, float), f"{key.name} needs a row in OTHER"
+    return default + 0.01 if default < 1 else default * 1.01
+
+
+LOG_ONLY = {key.name for key in available() if key.name.startswith("desk.log.")}
+REFUSED = [key for key in tree().keys.values() if not key.available]
+
+
+def ids(key: Key) -> str:
+    return key.name
+
+
+@pytest.mark.parametrize("key", available(), ids=ids)
+def test_a_setting_changes_what_the_core_is_given(key: Key) -> None:
+    base = load_config(None, before(key), env={})
+    changed = load_config(None, {**before(key), key.name: other(key)}, env={})
+    assert changed.value(key.name) != base.value(key.name)
+    assert changed.origin(key.name) == "set"
+    if key.name in LOG_ONLY:
+        assert changed.config_hash == base.config_hash
+        return
+    assert changed.params_hash != base.params_hash
+    assert changed.config_hash != base.config_hash
+    _core.Params(**changed.params())
+
+
+@pytest.mark.parametrize("key", REFUSED, ids=ids)
+def test_a_setting_that_nothing_obeys_is_refused(key: Key) -> None:
+    variable = "XSMOM__" + key.name.upper().replace(".", "__")
+    with pytest.raises(ConfigError) as caught:
+        load_config(None, env={variable: "1"})
+    text = str(caught.value)
+    assert f"environment variable {variable}: {key.name} is not available in this version" in text
+    assert "\n" not in text
+
+
+def test_both_kinds_exist() -> None:
+    assert len(available()) > 150
+    assert len(REFUSED) > 150
+
+
+def test_the_parameters_are_those_of_the_core() -> None:
+    assert sorted(load_config(None, env={}).params()) == sorted(_core.params_fields())
+
+
+def test_types_of_parameters_are_those_of_the_core() -> None:
+    given = load_config(None, env={}).params()
+    for name, default in _core.params_defaults().items():
+        assert type(given[name]) is type(default), name
+
+
+def test_every_setting_is_described() -> None:
+    for key in tree().keys.values():
+        description = key.field.description or ""
+        assert description[:1].isupper() or description.startswith("|Sum of weights|"), key.name
+        assert description.endswith((".", "?")), key.name
+
+
+def test_no_secret_may_be_written_while_nothing_reads_secrets() -> None:
+    secrets = [key for key in tree().keys.values() if key.extras.secret]
+    assert len(secrets) > 10
+    assert not [key.name for key in secrets if key.available]
+
+
+TUNED = {
+    "strategy.signal_power",
+    "strategy.lookbacks",
+    "strategy.k_min",
+    "strategy.k_max",
+    "strategy.regime_filter.ema_len",
+    "strategy.regime_filter.slope_min_bps_per_day",
+    "strategy.entry_zscore_min",
+    "risk.atr_mult_sl",
+    "risk.trail_atr_mult",
+    "strategy.gross_leverage",
+    "strategy.max_weight_per_asset",
+    "strategy.portfolio_vol_target.target_ann_vol",
+    "strategy.vol_lookback",
+}
+
+
+def test_the_optimiser_may_vary_these() -> None:
+    assert {key.name for key in tree().keys.values() if key.extras.tuned} == TUNED

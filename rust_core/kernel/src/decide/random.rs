@@ -4,7 +4,7 @@ use crate::book::{Bar, DecisionState, GuardAction};
 use crate::decide::world::{HOUR_MS, NAN, World};
 use crate::params::{ClusterAction, Params, SignalCombine, Standardise};
 
-/// SplitMix64: one seed, one world.
+/// `SplitMix64`: one seed, one world.
 struct Draw(u64);
 
 impl Draw {

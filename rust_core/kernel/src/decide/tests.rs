@@ -253,7 +253,9 @@ impl World {
             &mut self.rung_cap,
             &mut self.order_usdt_min,
         ];
-        fields.into_iter().for_each(|field| field.truncate(n));
+        for field in fields {
+            field.truncate(n);
+        }
         self.symbols.truncate(n);
         self.listed_ms.truncate(n);
         self.delisted_ms.truncate(n);

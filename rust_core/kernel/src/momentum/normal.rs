@@ -125,6 +125,8 @@ mod tests {
         }
     }
 
+    // Digits as the table prints them, to be compared at sight.
+    #[allow(clippy::unreadable_literal)]
     const TABLE: &[(f64, f64)] = &[
         (1e-20, -9.262_340_089_798_407),
         (1e-10, -6.361_340_902_404_057),

@@ -63,7 +63,8 @@ impl<'a> Limiter<'a> {
     /// Scale a leg by `factor`, and say why where it is more than rounding.
     #[inline(always)]
     fn reduce(&mut self, side: Side, factor: f64, rule: Reason) {
-        if !(factor < 1.0) {
+        // Only ever downward.
+        if factor >= 1.0 {
             return;
         }
         if factor < 1.0 - REDUCED_MIN_FRAC {
@@ -116,7 +117,7 @@ impl<'a> Limiter<'a> {
         let own_beta = Side::BOTH.map(|side| beta_sum(self.legs, side, scene));
         for side in Side::BOTH {
             let beta = own_beta[side as usize] + self.frozen.beta[side as usize];
-            if self.with_frozen(side) > 0.0 && !(beta > 0.0) {
+            if self.with_frozen(side) > 0.0 && beta <= 0.0 {
                 return false;
             }
         }

@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 SIDES = ("long", "short")
 TRADE_COSTS = ("fee_usdt", "spread_usdt", "impact_usdt")
 _BLOCK_BARS = 1_024
-_FILLS_MAX = 40
+_FILLS_MAX = 25
 _SAMPLED_BARS = 512
 
 

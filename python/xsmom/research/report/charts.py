@@ -70,7 +70,7 @@ def _rows(panels: list[tuple[str, float, dict[str, Any]]], gap: float = 0.11) ->
         layout["annotations"].append(
             {
                 "text": title, "x": 0, "y": top, "xref": "paper", "yref": "paper", "xanchor": "left",
-                "yanchor": "bottom", "showarrow": False, "font": {"size": 12},
+                "yanchor": "bottom", "yshift": 4, "showarrow": False, "font": {"size": 12},
             }
         )  # fmt: skip
         top = bottom - gap
@@ -170,7 +170,7 @@ def _bars(rows: list[dict[str, Any]], labels: list[str]) -> Chart:
         "barmode": "relative",
         "bargap": 0.35,
         "hovermode": "y unified",
-        "xaxis": {"nticks": 6, "zeroline": True, **_amounts([0.0], *(trace["x"] for trace in data))},
+        "xaxis": {"zeroline": True, **_amounts([0.0], *(trace["x"] for trace in data))},
         "yaxis": {
             "tickvals": place, "ticktext": labels, "range": [len(rows) - 0.5, -0.5], "automargin": True,
             "showgrid": False,
@@ -255,7 +255,7 @@ def _draw_reasons(doc: dict[str, Any]) -> Chart | None:
     layout = {
         "bargap": 0.35,
         "hovermode": "closest",
-        "xaxis": {"tickformat": ",", "nticks": 5},
+        "xaxis": {"tickformat": ","},
         "yaxis": yaxis | {"showgrid": False},
         "margin": {"t": 8},
     }

@@ -24,25 +24,29 @@
     return value;
   };
 
+  // Dates by the ISO, from coarse to fine; a template may not hold a list, so each axis is given it.
+  const dates = {
+    hoverformat: "%Y-%m-%d %H:%M",
+    tickformatstops: [
+      { dtickrange: [null, 86399999], value: "%H:%M\n%Y-%m-%d" },
+      { dtickrange: [86400000, "M1"], value: "%m-%d\n%Y" },
+      { dtickrange: ["M1", "M12"], value: "%Y-%m" },
+      { dtickrange: ["M12", null], value: "%Y" },
+    ],
+  };
+
   const template = () => {
     const axis = {
       gridcolor: colour("rule"), zerolinecolor: colour("soft"), linecolor: colour("rule"),
       zeroline: false, automargin: true, tickfont: { size: 11 },
     };
-    const day = (format) => ({ dtickrange: null, value: format });
-    const stops = [
-      { ...day("%H:%M\n%Y-%m-%d"), dtickrange: [null, 86399999] },
-      { ...day("%m-%d\n%Y"), dtickrange: [86400000, 2678399999] },
-      { ...day("%Y-%m"), dtickrange: ["M1", "M11"] },
-      { ...day("%Y"), dtickrange: ["M12", null] },
-    ];
     return {
       layout: {
         paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, hovermode: "x unified",
         font: { family: getComputedStyle(document.body).fontFamily, color: colour("ink"), size: 12 },
         hoverlabel: { bgcolor: colour("card"), bordercolor: colour("rule"), font: { color: colour("ink") } },
         margin: { l: 8, r: 12, t: 26, b: 8 },
-        xaxis: { ...axis, nticks: narrow.matches ? 4 : 9, tickformatstops: stops, hoverformat: "%Y-%m-%d %H:%M" },
+        xaxis: { ...axis, nticks: narrow.matches ? 4 : 9 },
         yaxis: { ...axis, fixedrange: true },
       },
     };
@@ -57,6 +61,7 @@
     const shared = template();
     for (const [name, chart] of Object.entries(charts)) {
       const layout = { ...paint(chart.layout), template: shared, height: chart.height, autosize: true };
+      layout.xaxis = { ...layout.xaxis, ...(layout.xaxis.type === "date" ? dates : {}) };
       // A finger that scrolls the page must not zoom a chart.
       layout.dragmode = narrow.matches ? false : "zoom";
       if (name === "equity") layout.yaxis = { ...layout.yaxis, type: equityAxis };

@@ -122,7 +122,9 @@ def _write_chart(charts: Charts, name: str, caption: str, before: str = "") -> s
     legend = "".join(
         f'<li><i style="background:var(--{shade})"></i>{escape(name)}</li>' for name, shade in keys.items()
     )
-    shown = f'<ul class="keys">{legend}</ul>' if len(keys) > 1 else ""
+    # Where each line has a panel of its own, the panel's title names it.
+    panels = {trace.get("yaxis", "y") for trace in chart["data"]}
+    shown = f'<ul class="keys">{legend}</ul>' if len(keys) > len(panels) else ""
     return (
         f'<figure>{before}{shown}<div class="chart" id="chart-{name}" style="height:{chart["height"]}px"></div>'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
@@ -168,7 +170,7 @@ def _write_sections(doc: Doc, charts: Charts) -> list[str]:
         ),
         _section("Trades", f'<p class="soft">{escape(which)}.</p>', tables.write_trades(doc)),
         _section("What else could have happened", *_write_cone(doc, charts)),
-        _section("Why names were not held", _write_chart(charts, "reasons", "Names and bars by reason.")),
+        _section("Reasons behind targets", _write_chart(charts, "reasons", "Names and bars by reason.")),
         _section("Measures", tables.write_metrics(doc)),
         _section("Where it comes from", tables.write_origin(doc)),
     ]

@@ -245,11 +245,11 @@ def _say_any(name: str, value: Any) -> str:
 def write_depths(doc: Doc) -> str:
     """How often the worst drawdown of a drawn history is worse than x."""
     cone = doc["cone"]
-    rows = [
-        (say_frac(row["drawdown_frac"], 0), say_frac(row["probability"])) for row in cone["max_drawdown_worse_than"]
-    ]
     own = cone["worse_than_this_run"]
-    rows.append((f"{say_frac(own['drawdown_frac'])} (this run)", say_frac(own["probability"])))
+    rows = [(say_frac(row["drawdown_frac"], 0), row["probability"]) for row in cone["max_drawdown_worse_than"]]
+    rows.append((f"{say_frac(own['drawdown_frac'])} (this run)", own["probability"]))
+    never = f"none of {say_count(cone['draws'])}"
+    rows = [(depth, say_frac(share) if share else never) for depth, share in rows]
     return table([("max drawdown worse than", ""), ("probability", "")], rows)
 
 

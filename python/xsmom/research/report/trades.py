@@ -15,7 +15,7 @@ from xsmom.research.report.attribution import Attribution
 if TYPE_CHECKING:
     from xsmom.research.result import Result
 
-_ROWS_MAX = 20
+_ROWS_MAX = 15
 """Best and worst round trips, each."""
 
 

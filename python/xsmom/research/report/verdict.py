@@ -63,7 +63,7 @@ def give_verdict(doc: dict[str, Any], panel: Panel) -> list[Sentence]:
         return sentences
     sentences += [
         {"about": "trials", "text": _trials(doc)},
-        {"about": "costs at 2x", "text": _stress(doc)},
+        {"about": "costs at 2\u00d7", "text": _stress(doc)},
         {"about": "sample length", "text": _length(doc)},
         {"about": "drawdown", "text": _drawdown(doc)},
     ]
@@ -88,7 +88,7 @@ def _judge(doc: dict[str, Any]) -> str:
     if not math.isfinite(metrics["sharpe"]):
         return f"{earned}: too short or too still for a Sharpe ratio, so there is nothing to judge."
     interval = say_interval([metrics["sharpe_low"], metrics["sharpe_high"]])
-    figures = f"{sharpe}, 90 % interval {interval}; probability that the true one is above zero {_gate(metrics)}"
+    figures = f"{sharpe}, 90 % interval {interval}; probability of a true one above zero: {_gate(metrics)}"
     if metrics["net_usdt"] <= 0:
         return f"This run lost money: {earned} ({figures})."
     if metrics["sharpe_low"] <= 0 or not metrics["gate"] >= _GATE:

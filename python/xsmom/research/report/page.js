@@ -29,7 +29,7 @@
     hoverformat: "%Y-%m-%d %H:%M",
     tickformatstops: [
       { dtickrange: [null, 86399999], value: "%H:%M\n%Y-%m-%d" },
-      { dtickrange: [86400000, "M1"], value: "%m-%d\n%Y" },
+      { dtickrange: [86400000, 2419200000], value: "%m-%d\n%Y" },
       { dtickrange: ["M1", "M12"], value: "%Y-%m" },
       { dtickrange: ["M12", null], value: "%Y" },
     ],

@@ -9,7 +9,7 @@ import numpy as np
 
 from xsmom.domain.panel import NEVER_MS, Panel
 from xsmom.research import statistics
-from xsmom.research.report.wording import say_count, say_frac, say_interval, say_number, say_usdt
+from xsmom.research.report.wording import say_count, say_frac, say_interval, say_number, say_probability, say_usdt
 from xsmom.research.statistics import DAYS_A_YEAR
 
 COST_YEAR_FRAC_MAX = 0.25
@@ -88,7 +88,9 @@ def _judge(doc: dict[str, Any]) -> str:
     if not math.isfinite(metrics["sharpe"]):
         return f"{earned}: too short or too still for a Sharpe ratio, so there is nothing to judge."
     interval = say_interval([metrics["sharpe_low"], metrics["sharpe_high"]])
-    figures = f"{sharpe}, 90 % interval {interval}; probability of a true one above zero: {_gate(metrics)}"
+    figures = (
+        f"{sharpe}, 90 % interval {interval}; probability of a true one above zero: {say_probability(metrics['gate'])}"
+    )
     if metrics["net_usdt"] <= 0:
         return f"This run lost money: {earned} ({figures})."
     if metrics["sharpe_low"] <= 0 or not metrics["gate"] >= _GATE:
@@ -97,16 +99,6 @@ def _judge(doc: dict[str, Any]) -> str:
         f"Above zero on this sample: {earned}, {figures}. That is before allowing for the trials that led here, "
         "and it is no promise."
     )
-
-
-def _gate(metrics: dict[str, Any]) -> str:
-    """Never 1.000: a probability that rounds to certainty is said as a bound."""
-    value = metrics["gate"]
-    if not math.isfinite(value):
-        return "unknown"
-    if value > 0.999:
-        return "above 0.999"
-    return "below 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _survivorship(panel: Panel) -> str:

@@ -14,6 +14,9 @@ def _known(value: Any) -> bool:
 
 
 def _signed(text: str) -> str:
+    # What rounds to zero has no sign.
+    if not any(digit in text for digit in "123456789"):
+        text = text.removeprefix("-")
     return text.replace("-", _MINUS)
 
 
@@ -51,6 +54,15 @@ def say_significant(value: Any, digits: int = 6) -> str:
 def say_count(value: Any) -> str:
     """Whole numbers, thousands apart."""
     return f"{int(value):,}" if _known(value) else DASH
+
+
+def say_probability(value: Any) -> str:
+    """Three digits, and never certainty: what rounds to 0 or 1 is said as a bound."""
+    if not _known(value):
+        return "unknown"
+    if value > 0.999:
+        return "above 0.999"
+    return "below 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def say_interval(pair: Any, digits: int = 2) -> str:

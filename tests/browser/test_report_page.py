@@ -147,8 +147,10 @@ def test_nothing_runs_over_its_edge_and_no_label_over_another(browser: Any, page
         visit.page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
         found = visit.page.evaluate(OVERFLOW)
         assert found == {"wide": [], "page": 0}
-        assert visit.page.evaluate(OVERLAPS) == []
-        assert visit.page.evaluate(OUTSIDE) == []
+        for scale in ("linear", "log"):
+            visit.page.click(f"[data-scale={scale}]")
+            assert visit.page.evaluate(OVERLAPS) == []
+            assert visit.page.evaluate(OUTSIDE) == []
 
 
 def test_dates_are_utc_wherever_the_reader_is(browser: Any, page_path: Path) -> None:
@@ -193,6 +195,7 @@ def test_odd_runs_draw_too(browser: Any, tmp_path: Path, kind: str) -> None:
     with Visit(browser, path, width=390) as visit:
         assert visit.complaints == []
         assert visit.page.evaluate(OVERFLOW) == {"wide": [], "page": 0}
+        assert visit.page.evaluate(OVERLAPS) == []
         visit.page.click("[data-scale=log]")
         assert visit.complaints == []
         alarms = visit.page.eval_on_selector_all(".alarm", "all => all.map((each) => each.textContent).join()")

@@ -147,12 +147,12 @@ def test_survivorship_counts_who_died(tmp_path: Path) -> None:
     alive = run(flat_panel(close, ("A", "B", "C")), np.zeros((48, 3)))
     doc, _ = report(alive, tmp_path / "alive")
     said = {row["about"]: row["text"] for row in doc["verdict"]}
-    assert "None of the 3 names was ever delisted" in said["survivorship"]
+    assert "Of 3 names none was ever delisted" in said["survivorship"]
     far = np.iinfo(np.int64).max
     dead = flat_panel(close, ("A", "B", "C"), delisted_ms=np.array([far, 1_704_200_000_000, far]))
     doc, _ = report(run(dead, np.zeros((48, 3))), tmp_path / "dead")
     said = {row["about"]: row["text"] for row in doc["verdict"]}
-    assert "1 of the 3 names were delisted" in said["survivorship"]
+    assert "Of 3 names 1 died" in said["survivorship"]
 
 
 def test_known_trials_raise_the_bar(sample: Result, tmp_path: Path) -> None:

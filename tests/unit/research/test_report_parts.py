@@ -16,6 +16,7 @@ from xsmom.lake.sample import SampleMarket
 from xsmom.research import statistics
 from xsmom.research.report import cone, days
 from xsmom.research.report.attribution import attribute, fill_marks
+from xsmom.research.report.charts import choose_log_ticks
 from xsmom.research.report.decimate import pick
 from xsmom.research.report.page import embed
 from xsmom.research.report.wording import say_frac, say_interval, say_number, say_probability, say_significant, say_usdt
@@ -273,6 +274,21 @@ def test_embedded_json_cannot_end_its_element() -> None:
     assert embed({"a": "</script><!--&"}) == '{"a":"\\u003c/script\\u003e\\u003c!--\\u0026"}'
     with pytest.raises(ValueError, match="not JSON compliant"):
         embed(float("nan"))
+
+
+@given(st.floats(1e-3, 1e9), st.floats(1.0001, 1e9))
+def test_log_ticks_are_few_apart_and_inside(low: float, ratio: float) -> None:
+    ticks = choose_log_ticks([low, low * ratio])
+    assert ticks == sorted(set(ticks))
+    assert all(low * (1 - 1e-9) <= tick <= low * ratio * (1 + 1e-9) for tick in ticks)
+    assert len(ticks) <= 20
+    assert len(ticks) >= 2 or ratio < 1.01
+
+
+def test_log_ticks_of_nothing_above_zero_are_none() -> None:
+    assert choose_log_ticks([0.0, -1.0, float("nan")]) == []
+    assert choose_log_ticks([90_000.0, 3_000_000.0]) == [1e5, 2e5, 5e5, 1e6, 2e6]
+    assert choose_log_ticks([10_000.0, 10_400.0]) == [10_000.0, 10_100.0, 10_200.0, 10_300.0, 10_400.0]
 
 
 @pytest.mark.parametrize(

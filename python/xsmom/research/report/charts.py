@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from xsmom.research.report.attribution import Attribution
 from xsmom.research.report.decimate import pick
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from xsmom.research.result import Result
 
 Chart = dict[str, Any]
+Floats = NDArray[np.float64]
 
 _SYMBOLS_MAX = 12
-_PERCENT = {"tickformat": ",.0%"}
 
 
 def draw_charts(doc: dict[str, Any], result: Result, parts: Attribution) -> dict[str, Chart]:
@@ -78,31 +78,75 @@ def _rows(panels: list[tuple[str, float, dict[str, Any]]], gap: float = 0.11) ->
     return layout
 
 
+def _known(values: tuple[ArrayLike, ...]) -> Floats:
+    joined = np.concatenate([np.asarray(value, dtype=np.float64).ravel() for value in values])
+    found: Floats = joined[np.isfinite(joined)]
+    return found
+
+
+def _digits(values: Floats) -> int:
+    """Digits behind the point that neighbouring ticks need to differ."""
+    span = float(np.ptp(values)) if values.size else 0.0
+    return 0 if span <= 1e-12 else min(8, max(0, math.ceil(-math.log10(span / 5))))
+
+
 def _amounts(*values: ArrayLike) -> dict[str, Any]:
     """Tick format of amounts: thousands apart, and as many digits as their span needs."""
-    known = np.concatenate([np.asarray(value, dtype=np.float64).ravel() for value in values])
-    known = known[np.isfinite(known)]
-    span = float(np.ptp(known)) if known.size else 0.0
-    digits = 0 if span <= 0 else min(8, max(0, math.ceil(-math.log10(span / 5))))
-    return {"tickformat": f",.{digits}f"}
+    return {"tickformat": f",.{_digits(_known(values))}f"}
+
+
+def _shares(*values: ArrayLike) -> dict[str, Any]:
+    """Tick format of shares of one, as percent."""
+    return {"tickformat": f",.{_digits(100.0 * _known(values))}%"}
+
+
+def _falls(*values: ArrayLike) -> dict[str, Any]:
+    """Axis of drawdowns: from the worst up to zero, also when there was none."""
+    known = _known(values)
+    worst = min(float(known.min()) if known.size else 0.0, -0.01)
+    return {**_shares([worst, 0.0]), "range": [1.05 * worst, 0.0]}
+
+
+def choose_log_ticks(values: ArrayLike) -> list[float]:
+    """Ones, twos and fives for a log axis, only powers of ten on a long one, even steps on a short one."""
+    known = _known((values,))
+    known = known[known > 0]
+    if not known.size:
+        return []
+    low, high = float(known.min()), float(known.max())
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    shares = (1, 2, 5) if len(decades) <= 5 else (1,)
+    ticks = [float(share * 10.0**power) for power in decades for share in shares]
+    inside = [tick for tick in ticks if low <= tick <= high]
+    if len(inside) >= 3 or low == high:
+        return inside
+    step = 10.0 ** math.floor(math.log10((high - low) / 2))
+    step *= next(times for times in (1, 2, 5) if (high - low) / (times * step) <= 6 or times == 5)
+    first = math.ceil(low / step)
+    return [float(f"{number * step:.12g}") for number in range(first, math.floor(high / step) + 1)]
 
 
 def _draw_equity(result: Result) -> Chart:
     close_ms = result.panel.close_ms
     equity = result.equity["equity_usdt"].to_numpy()
+    drawdown = result.equity["drawdown_frac"].to_numpy()
     data = [
         _line(close_ms, equity, "equity", "blue"),
-        _line(close_ms, result.equity["drawdown_frac"].to_numpy(), "drawdown", "red", "y2", **_fill("red")),
+        _line(close_ms, drawdown, "drawdown", "red", "y2", **_fill("red")),
     ]
-    panels = [("equity, USDT", 0.7, _amounts(equity)), ("drawdown", 0.3, _PERCENT)]
-    return {"data": data, "layout": _rows(panels), "height": 440}
+    panels = [("equity, USDT", 0.7, _amounts(equity)), ("drawdown", 0.3, _falls(drawdown))]
+    return {"data": data, "layout": _rows(panels), "height": 440, "log_ticks": choose_log_ticks(equity)}
 
 
 def _draw_rolling(doc: dict[str, Any]) -> Chart | None:
     daily = doc["daily"]
-    if not np.isfinite(daily["rolling_volatility_frac"]).any():
+    volatility = daily["rolling_volatility_frac"]
+    if not np.isfinite(volatility).any():
         return None
-    rows = [("sharpe", "Sharpe ratio", "blue", {}), ("volatility_frac", "volatility, a year", "orange", _PERCENT)]
+    rows = [
+        ("sharpe", "Sharpe ratio", "blue", {}),
+        ("volatility_frac", "volatility, a year", "orange", _shares(volatility)),
+    ]
     rows.append(("beta", "beta to the equal-weight market", "green", {}))
     data = [
         _line(daily["day"], daily[f"rolling_{name}"], title, role, f"y{i + 1}" if i else "y")
@@ -121,7 +165,7 @@ def _draw_exposure(doc: dict[str, Any], result: Result, parts: Attribution) -> C
         _line(doc["daily"]["day"], doc["daily"]["turnover_x"], "turnover", "purple", "y2"),
     ]
     panels = [
-        ("exposure, share of equity", 0.65, _PERCENT),
+        ("exposure, share of equity", 0.65, _shares(long - short, short)),
         ("turnover of a UTC day, times equity", 0.35, _amounts([0.0], doc["daily"]["turnover_x"])),
     ]
     return {"data": data, "layout": _rows(panels), "height": 460}
@@ -224,7 +268,8 @@ def _draw_cone(doc: dict[str, Any]) -> Chart | None:
             _line(daily["day"], own, "this run", "ink", axis),
         ]
     reach = _amounts(cone["equity_usdt_p95"], cone["equity_usdt_p05"], daily["equity_usdt"])
-    panels = [("equity, USDT", 0.6, reach), ("drawdown", 0.4, _PERCENT)]
+    falls = _falls(cone["drawdown_frac_p05"], daily["drawdown_frac"])
+    panels = [("equity, USDT", 0.6, reach), ("drawdown", 0.4, falls)]
     return {"data": data, "layout": _rows(panels), "height": 480}
 
 

@@ -46,7 +46,8 @@
         font: { family: getComputedStyle(document.body).fontFamily, color: colour("ink"), size: 12 },
         hoverlabel: { bgcolor: colour("card"), bordercolor: colour("rule"), font: { color: colour("ink") } },
         margin: { l: 8, r: 12, t: 26, b: 8 },
-        xaxis: { ...axis, nticks: narrow.matches ? 4 : 9 },
+        // Clear ticks push the labels below those of a y axis that ends at the corner.
+        xaxis: { ...axis, nticks: narrow.matches ? 4 : 9, ticks: "outside", ticklen: 8, tickcolor: "rgba(0,0,0,0)" },
         yaxis: { ...axis, fixedrange: true },
       },
     };
@@ -64,7 +65,10 @@
       layout.xaxis = { ...layout.xaxis, ...(layout.xaxis.type === "date" ? dates : {}) };
       // A finger that scrolls the page must not zoom a chart.
       layout.dragmode = narrow.matches ? false : "zoom";
-      if (name === "equity") layout.yaxis = { ...layout.yaxis, type: equityAxis };
+      if (name === "equity") {
+        layout.yaxis = { ...layout.yaxis, type: equityAxis };
+        if (equityAxis === "log") layout.yaxis.tickvals = chart.log_ticks;
+      }
       const config = { responsive: true, displaylogo: false, displayModeBar: false };
       Plotly.react("chart-" + name, paint(chart.data), layout, config);
     }

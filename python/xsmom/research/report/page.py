@@ -9,7 +9,7 @@ from typing import Any
 
 from xsmom.research.report import tables
 from xsmom.research.report.verdict import COST_OF_GROSS_FRAC_MAX, COST_YEAR_FRAC_MAX
-from xsmom.research.report.wording import say_count, say_frac, say_interval, say_number, say_usdt
+from xsmom.research.report.wording import say_count, say_frac, say_interval, say_number, say_of, say_usdt
 
 Doc = dict[str, Any]
 Charts = dict[str, dict[str, Any]]
@@ -88,7 +88,7 @@ def _write_headline(doc: Doc) -> str:
         ),
         (
             "costs, of gross profit",
-            "no gross profit" if no_gross else say_frac(share),
+            "no profit" if no_gross else say_frac(share),
             no_gross or (share or 0) > COST_OF_GROSS_FRAC_MAX,
         ),
         ("return after costs", say_frac(m["total_return"]), False),
@@ -177,7 +177,7 @@ def _write_sections(doc: Doc, charts: Charts) -> list[str]:
 
 
 def _short(doc: Doc) -> str:
-    return f'<p class="soft">The run has {say_count(doc["run"]["days"])} UTC days; a window needs 90.</p>'
+    return f'<p class="soft">The run has {say_of(doc["run"]["days"], "UTC day")}; a window needs 90.</p>'
 
 
 def _write_cone(doc: Doc, charts: Charts) -> list[str]:

@@ -9,7 +9,15 @@ import numpy as np
 
 from xsmom.domain.panel import NEVER_MS, Panel
 from xsmom.research import statistics
-from xsmom.research.report.wording import say_count, say_frac, say_interval, say_number, say_probability, say_usdt
+from xsmom.research.report.wording import (
+    say_count,
+    say_frac,
+    say_interval,
+    say_number,
+    say_of,
+    say_probability,
+    say_usdt,
+)
 from xsmom.research.statistics import DAYS_A_YEAR
 
 COST_YEAR_FRAC_MAX = 0.25
@@ -61,8 +69,9 @@ def give_verdict(doc: dict[str, Any], panel: Panel) -> list[Sentence]:
     sentences.append({"about": "survivorship", "text": _survivorship(panel)})
     if doc["run"]["traded_usdt"] == 0:
         return sentences
+    if math.isfinite(doc["metrics"]["sharpe"]):
+        sentences.append({"about": "trials", "text": _trials(doc)})
     sentences += [
-        {"about": "trials", "text": _trials(doc)},
         {"about": "costs at 2\u00d7", "text": _stress(doc)},
         {"about": "sample length", "text": _length(doc)},
         {"about": "drawdown", "text": _drawdown(doc)},
@@ -81,7 +90,7 @@ def _judge(doc: dict[str, Any]) -> str:
     metrics, run = doc["metrics"], doc["run"]
     if run["traded_usdt"] == 0:
         return "No verdict: nothing was traded."
-    earned = f"{say_frac(metrics['total_return'])} after costs in {say_count(run['days'])} UTC days"
+    earned = f"{say_frac(metrics['total_return'])} after costs in {say_of(run['days'], 'UTC day')}"
     if run["bankrupt_at"] is not None:
         return f"This run lost everything: {earned}."
     sharpe = f"Sharpe {say_number(metrics['sharpe'])}"
@@ -106,12 +115,12 @@ def _survivorship(panel: Panel) -> str:
     names = len(panel.symbols)
     if dead == 0:
         return (
-            f"None of the {say_count(names)} names was ever delisted: if the list was made of what trades today, "
+            f"Of {say_of(names, 'name')} none was ever delisted: if the list was made of what trades today, "
             "the losers that died are missing and every figure here flatters."
         )
     return (
-        f"{say_count(dead)} of the {say_count(names)} names were delisted and are in the panel until their last "
-        "price; whether all that died are there, only the data's origin can tell."
+        f"Of {say_of(names, 'name')} {say_count(dead)} died, and stay in the panel until their last price; whether "
+        "all that died are there, only the data's origin can tell."
     )
 
 
@@ -133,24 +142,24 @@ def _trials(doc: dict[str, Any]) -> str:
 
 def _stress(doc: dict[str, Any]) -> str:
     twice = doc["double_costs"]
-    interval = say_interval([twice["sharpe_low"], twice["sharpe_high"]])
-    return (
-        f"At twice the trading costs the run returns {say_frac(twice['total_return'])}, Sharpe "
-        f"{say_number(twice['sharpe'])} {interval} ({twice['method']})."
-    )
+    text = f"At twice the trading costs the run returns {say_frac(twice['total_return'])}"
+    if math.isfinite(twice["sharpe"]):
+        interval = say_interval([twice["sharpe_low"], twice["sharpe_high"]])
+        text += f", Sharpe {say_number(twice['sharpe'])} {interval}"
+    return f"{text} ({twice['method']})."
 
 
 def _length(doc: dict[str, Any]) -> str:
     days, sharpe = doc["run"]["days"], doc["metrics"]["sharpe"]
-    years = f"{say_number(days / DAYS_A_YEAR, 1)} years are one sample."
+    length = f"{say_number(days / DAYS_A_YEAR, 1)} years" if days >= DAYS_A_YEAR else say_of(days, "UTC day")
+    text = f"All of this is one sample of {length}."
     if not (math.isfinite(sharpe) and sharpe > 0):
-        return f"{years} Expect live results to be worse than a backtest, not better."
+        return f"{text} Expect live results to be worse than a backtest, not better."
     need = doc["metrics_more"]["min_track_record_days"]
-    enough = "enough" if need <= days else "not enough"
-    return (
-        f"{years} A Sharpe like this one needs {say_count(math.ceil(need))} days to be told from zero ({enough}). "
-        f"Expect about a quarter of a backtest's Sharpe: plan on {say_number(sharpe / 4)}."
-    )
+    if math.isfinite(need):
+        enough = "enough" if need <= days else "not enough"
+        text += f" A Sharpe like this one needs {say_of(math.ceil(need), 'day')} to be told from zero ({enough})."
+    return f"{text} Expect about a quarter of a backtest's Sharpe: plan on {say_number(sharpe / 4)}."
 
 
 def _drawdown(doc: dict[str, Any]) -> str:
@@ -158,6 +167,8 @@ def _drawdown(doc: dict[str, Any]) -> str:
     # E[max drawdown] of a driftless book, Magdon-Ismail and Atiya 2004: sqrt(pi/2)·sigma·sqrt(T)
     idle = 1.2533 * metrics["volatility_ann"] * math.sqrt(doc["run"]["days"] / DAYS_A_YEAR)
     text = f"The worst fall was {say_frac(metrics['max_drawdown'])} on daily closes."
+    if doc["run"]["bankrupt_at"] is not None:
+        return text
     if math.isfinite(idle):
         text += f" A book of this volatility without any edge falls {say_frac(-min(idle, 1.0))} on average."
     if cone:

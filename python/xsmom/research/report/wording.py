@@ -56,6 +56,11 @@ def say_count(value: Any) -> str:
     return f"{int(value):,}" if _known(value) else DASH
 
 
+def say_of(value: int, thing: str) -> str:
+    """`1 day`, `1,000 days`."""
+    return f"{value:,} {thing}{'' if value == 1 else 's'}"
+
+
 def say_probability(value: Any) -> str:
     """Three digits, and never certainty: what rounds to 0 or 1 is said as a bound."""
     if not _known(value):

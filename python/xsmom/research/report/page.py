@@ -62,8 +62,8 @@ def write_top(doc: Doc) -> str:
     run = doc["run"]
     chip = '<span class="chip">synthetic data, no real market</span>' if doc["synthetic"] else ""
     span = (
-        f"{run['first_open']} to {run['last_close']}, {say_count(run['bars'])} bars of {run['bar']}, "
-        f"{say_count(run['symbols'])} symbols. All times are UTC."
+        f"{run['first_open']} to {run['last_close']}, {say_of(run['bars'], 'bar')} of {run['bar']}, "
+        f"{say_of(run['symbols'], 'symbol')}. All times are UTC."
     )
     alarms = "".join(f'<p class="alarm" role="alert">{escape(text)}</p>' for text in doc["warnings"])
     return f"""<header><div><h1>{escape(doc["label"] or "Backtest")}</h1>

@@ -99,7 +99,8 @@ def _list_luck(doc: Doc) -> list[tuple[str, str]]:
 
 
 def _beside(value: Any, interval: Any) -> str:
-    return f"{say_number(value)} {say_interval(interval)}"
+    known = value is not None
+    return f"{say_number(value)} {say_interval(interval)}" if known else say_number(value)
 
 
 def _list_risk(doc: Doc) -> list[tuple[str, str]]:

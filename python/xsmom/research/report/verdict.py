@@ -43,8 +43,8 @@ def list_warnings(doc: dict[str, Any]) -> list[str]:
         return found
     if metrics["gross_usdt"] <= 0:
         found.append(
-            f"There is no gross profit for costs to be a share of: before costs the run made "
-            f"{say_usdt(metrics['gross_usdt'])} USDT, and costs took {say_usdt(run['cost_usdt'])} USDT."
+            f"There is no gross profit for costs to be a share of: the result before costs "
+            f"is {say_usdt(metrics['gross_usdt'])} USDT, and costs took {say_usdt(run['cost_usdt'])} USDT."
         )
     if metrics["cost_year_frac"] > COST_YEAR_FRAC_MAX:
         found.append(f"Costs eat the strategy: {say_frac(metrics['cost_year_frac'])} of equity a year.")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,9 +62,7 @@ class Result:
     @cached_property
     def costs(self) -> pl.DataFrame:
         """Cumulative costs by kind at every close, and the notional traded, in USDT."""
-        return pl.DataFrame(
-            {"time": self._time, **{name: self._run[name] for name in (*COST_KINDS, "traded_usdt")}}
-        )
+        return pl.DataFrame({"time": self._time, **{name: self._run[name] for name in (*COST_KINDS, "traded_usdt")}})
 
     @cached_property
     def units(self) -> Floats:
@@ -169,6 +168,12 @@ class Result:
             "net_usdt": net,
             "cost_of_gross_frac": total / gross if gross > 0 else float("nan"),
         }
+
+    def report(self, folder_or_path: str | Path, *, provenance: Mapping[str, object] | None = None) -> Path:
+        """Write the run as one HTML page with its numbers as JSON beside it; tells where the page is."""
+        from xsmom.research.report import write_report
+
+        return write_report(self, folder_or_path, provenance=provenance)
 
     def plot_equity(self) -> go.Figure:
         """Equity over drawdown, as a plotly figure."""

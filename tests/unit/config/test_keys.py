@@ -39,6 +39,8 @@ BEFORE: dict[str, Any] = {
 }
 
 OTHER: dict[str, Any] = {
+    "strategy.entry_throttle.max_new_positions_per_cycle": 2,
+    "strategy.entry_throttle.max_open_positions": 2,
     "strategy.timeframe": "4h",
     "strategy.lookbacks": [6, 12, 24, 48],
     "strategy.lookback_weights": [1, 1, 1, 1],

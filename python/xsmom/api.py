@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from typing import Any
+from typing import Any, get_args
 
 from numpy.typing import ArrayLike
 
@@ -53,6 +53,10 @@ def backtest(
         raise ConfigError(f"a backtest wants a config or weights, and was given {said}: give one of them")
     if costs is not None and not isinstance(costs, Costs):
         raise ConfigError(f"costs is a {_name(costs)}, wants xsmom.Costs, such as Costs(taker_bps=5.5)")
+    if fill_at not in {None, *get_args(FillAt)}:
+        raise ConfigError(f"fill_at is {fill_at!r}, wants one of {', '.join(get_args(FillAt))}")
+    if delay_bars is not None and delay_bars < 0:
+        raise ConfigError(f"delay_bars is {delay_bars}: a fill cannot come before its decision; give 0 or more")
     given = {"fill_at": fill_at, "delay_bars": delay_bars, "cash_usdt": cash_usdt}
     changed: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if config is None:

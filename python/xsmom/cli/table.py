@@ -20,6 +20,7 @@ class Command(NamedTuple):
 COMMANDS: tuple[Command, ...] = (
     Command("init", "xsmom.cli.init", "app", "Start a project folder: config, .env.example."),
     Command("config", "xsmom.cli.config", "app", "Check, show and explain a configuration."),
+    Command("backtest", "xsmom.cli.backtest", "app", "Simulate a configuration; costs come first."),
     Command("data", "xsmom.cli.data", "app", "Make and look at market data."),
     Command("doctor", "xsmom.cli.doctor", "app", "Look for what would keep xsmom from working."),
 )

@@ -72,6 +72,10 @@ class Result:
         """Notional traded in all."""
         return float(self._run["traded_usdt"][-1])
 
+    def series(self) -> dict[str, Floats]:
+        """What the core told of every close, by name: equity, cumulative costs, values held."""
+        return {name: array for name, array in self._run.items() if isinstance(array, np.ndarray)}
+
     @cached_property
     def reasons(self) -> dict[str, int]:
         """How often each reason stood behind a name at a decision, most frequent first."""
@@ -106,7 +110,11 @@ class Result:
             gross, net = np.abs(value).sum(axis=1), value.sum(axis=1)
         equity = self._run["equity_usdt"]
         alive = equity > 0
-        return tuple(np.divide(part, equity, out=np.zeros_like(part), where=alive) for part in (gross, net))
+        nothing = np.zeros_like(equity)
+        return (
+            np.divide(gross, equity, out=nothing.copy(), where=alive),
+            np.divide(net, equity, out=nothing, where=alive),
+        )
 
     @cached_property
     def _time(self) -> pl.Series:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from xsmom.domain.costs import Costs as Costs
     from xsmom.errors import XsmomError as XsmomError
     from xsmom.lake.panel import Panel as Panel
-    from xsmom.research import statistics as stats
+    from xsmom.research import statistics as stats  # noqa: F401  public under the shorter name
     from xsmom.research.result import Result as Result
 
 # Public name -> (module, attribute). A name added here is added above too, for type checkers.

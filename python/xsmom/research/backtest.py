@@ -29,8 +29,8 @@ Contracts = tuple[Sequence[float], Sequence[float]]
 """For each symbol: units of one lot, and the least notional of an order that opens or adds."""
 
 DEPTH_DAYS = 30
-# History that the core may look back on; a window over returns is summed afresh every 64 bars.
-_WINDOW_BARS_MAX = 2_000 - 64
+_REACH_BARS = 2_000
+_REBASE_BARS = 64  # a window over returns may begin so much earlier than it says
 _REASONS_TOLD = 4
 
 
@@ -40,7 +40,7 @@ def run_config(
     """Run the strategy of a configuration over the panel."""
     params = _core.Params(**config.params())
     _check_fit(panel, config, params)
-    lots = None if contracts is None else tuple(list(map(float, part)) for part in contracts)
+    lots = None if contracts is None else (list(map(float, contracts[0])), list(map(float, contracts[1])))
 
     def run(*, units: bool = False, fills: bool = False) -> dict[str, Any]:
         return _core.simulate(
@@ -76,9 +76,7 @@ def run_weights(panel: Panel, weights: ArrayLike, costs: Costs, timing: Timing) 
 
     done = run()
     notes = [*_endings(panel, done), *_unknown_depth(wanted, depth)]
-    return Result(
-        panel, costs, timing, done, lambda: _read_only(run(units=True)["units"]), notes=tuple(notes)
-    )
+    return Result(panel, costs, timing, done, lambda: _read_only(run(units=True)["units"]), notes=tuple(notes))
 
 
 def _read_only(array: Floats) -> Floats:
@@ -122,13 +120,13 @@ def _check_weights(panel: Panel, weights: ArrayLike) -> Floats:
 def _depth(panel: Panel) -> tuple[Floats, Floats]:
     """Volatility and mean dollar volume of a day over 30 days, or as many as the core looks back on."""
     bars_a_day = DAY_MS / panel.bar_ms
-    days_max = math.floor((2_000 - (bars_a_day - 1)) / bars_a_day)
+    days_max = math.floor((_REACH_BARS - (bars_a_day - 1)) / bars_a_day)
     if bars_a_day < 1 or days_max < 1:
         raise DataError(
             f"impact wants bars of 2 minutes to 1 day, the panel has {format_timeframe(panel.bar_ms)}: "
             "give costs with impact_y=0"
         )
-    vol_bars = int(min(max(DEPTH_DAYS * bars_a_day, 2), _WINDOW_BARS_MAX))
+    vol_bars = int(min(max(DEPTH_DAYS * bars_a_day, 2), _REACH_BARS - _REBASE_BARS))
     fields = {
         **_core.params_defaults(),
         "bar_ms": panel.bar_ms,

@@ -137,9 +137,7 @@ class Result:
         """Cumulative costs by kind at every close, and the notional traded, in USDT."""
         import polars as pl
 
-        return pl.DataFrame(
-            {"time": self._time, **{name: self._run[name] for name in (*COST_KINDS, "traded_usdt")}}
-        )
+        return pl.DataFrame({"time": self._time, **{name: self._run[name] for name in (*COST_KINDS, "traded_usdt")}})
 
     @cached_property
     def units(self) -> Floats:

@@ -5,13 +5,10 @@
 
 use super::{FillAt, Timing};
 use crate::error::{KernelError, Result};
-use crate::fill::{Costs, Depth, impact_frac};
+use crate::fill::{Costs, Depth, IMPACT_FRAC_MAX, impact_frac};
 use crate::lanes::{LANES, Lane, dispatch, dot, fold, zip};
 use crate::ledger::CostTotals;
 use crate::panel::Panel;
-
-/// The most that impact takes of a price; also what an unknown volatility or volume costs.
-pub const IMPACT_FRAC_MAX: f64 = 0.10;
 
 /// What a run needs beside the panel.
 #[derive(Debug, Clone, Copy)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from xsmom.cli.progress import Progress
+from xsmom.cli.progress import ProgressBar
 from xsmom.errors import DataError
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _open(path: Path | None, config: Resolved) -> Panel:
 
     bar_ms: Any = config.params()["bar_ms"]
     bars = min(SAMPLE_DAYS * DAY_MS // bar_ms, SAMPLE_BARS_MAX)
-    with Progress("making a sample market") as tell:
+    with ProgressBar("making a sample market") as tell:
         return SampleMarket(SAMPLE_SYMBOLS, bars, bar_ms).build(tell)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from xsmom.cli.progress import Progress
+from xsmom.cli.progress import ProgressBar
 from xsmom.errors import DataError, OutputError
 
 app = typer.Typer(no_args_is_help=True, help="Make and look at market data.")
@@ -53,7 +53,7 @@ def sample(
         raise OutputError(f"{out} is there already: give --force to replace it, or another --out")
     bar_ms = parse_timeframe(timeframe)
     market = SampleMarket(symbols, int(days * DAY_MS) // bar_ms, bar_ms, seed, momentum, drama=drama)
-    with Progress("making bars") as tell:
+    with ProgressBar("making bars") as tell:
         market.write(out, tell)
     _show(out, read_header(out), as_json, verified=False)
 

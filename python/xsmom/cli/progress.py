@@ -1,4 +1,4 @@
-"""A bar on stderr for work that turns out to take a while."""
+"""How long work tells how far it is."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
-AFTER_S = 1.0
+PROGRESS_AFTER_S = 1.0
 
 
-class Progress:
+class ProgressBar:
     """A bar with rate and time left on stderr, for work that turns out to take over a second."""
 
     def __init__(self, what: str) -> None:
@@ -27,7 +27,7 @@ class Progress:
             self._bar.stop()
 
     def _tell(self, done: int, total: int) -> None:
-        late = monotonic() - self._began > AFTER_S
+        late = monotonic() - self._began > PROGRESS_AFTER_S
         if self._bar is None and late and done < total:
             self._bar = _make_bar()
             self._task = self._bar.add_task(self._what, total=total)
@@ -38,8 +38,7 @@ class Progress:
 
 def _make_bar() -> Any:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Task, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
     from rich.text import Text
 
     class Rate(TextColumn):
@@ -49,4 +48,4 @@ def _make_bar() -> Any:
             return Text(f"{task.completed / max(task.elapsed or 0.0, 1e-3):,.0f}/s")
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(""))
-    return Bar(*columns, TimeRemainingColumn(), console=Console(stderr=True))
+    return Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True))

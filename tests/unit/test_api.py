@@ -76,6 +76,7 @@ def test_fills_add_up_to_what_is_held(result: Result) -> None:
 
 def test_round_trips_are_those_of_the_core(result: Result, told: dict[str, Any]) -> None:
     trips, own = result.round_trips, told["trips"]
+    assert trips is not None
     assert trips["net_usdt"].to_list() == own["net_usdt"].tolist()
     assert trips["opened"].dt.epoch("ms").to_list() == own["opened_ms"].tolist()
     assert trips["closed"].dt.epoch("ms").to_list() == own["closed_ms"].tolist()
@@ -87,6 +88,7 @@ def test_round_trips_are_those_of_the_core(result: Result, told: dict[str, Any])
 
 def test_trip_measures_are_what_the_frame_says(result: Result) -> None:
     trips, metrics = result.round_trips, result.metrics
+    assert trips is not None
     net = trips["net_usdt"].to_numpy()
     assert metrics["trades"] == len(trips) == sum(side["trades"] for side in metrics["sides"].values())
     assert metrics["win_rate"] == np.mean(net > 0)
@@ -113,6 +115,7 @@ def test_exposure_is_units_at_the_mark_over_equity(result: Result, panel: xs.Pan
 
 
 def test_reasons_are_counted_most_frequent_first(result: Result, told: dict[str, Any]) -> None:
+    assert result.reasons is not None
     assert result.reasons == dict(told["reason_counts"])
     counts = list(result.reasons.values())
     assert counts == sorted(counts, reverse=True)
@@ -148,6 +151,13 @@ def test_contracts_round_to_lots(panel: xs.Panel, config: Any) -> None:
     assert np.abs(lots - np.round(lots)).max() < 1e-6
 
 
+def test_the_same_run_at_other_costs(panel: xs.Panel, config: Any, result: Result) -> None:
+    assert result.rerun is not None
+    again = result.rerun(FREE)
+    assert again.equity.equals(xs.backtest(panel, config, costs=FREE).equity)
+    assert not again.equity.equals(result.equity)
+
+
 def weights_of(panel: xs.Panel) -> np.ndarray:
     drawn = np.random.default_rng(5).normal(0, 0.03, panel.close.shape)
     drawn[:200] = 0.0
@@ -161,8 +171,8 @@ def test_weights_are_run_as_by_the_core(panel: xs.Panel) -> None:
     run = xs.backtest(panel, weights=weights, costs=costs, fill_at="close", delay_bars=1, cash_usdt=7_000)
     assert run.equity["equity_usdt"].to_list() == done["equity_usdt"].tolist()
     assert np.array_equal(run.units, done["units"])
-    assert run.reasons == {}
-    assert run.round_trips.is_empty()
+    assert run.reasons is None
+    assert run.round_trips is None
     assert "trades" not in run.metrics
     assert run.fills["units"].len() > 0
     steps = np.abs(np.diff(run.units, axis=0, prepend=0.0))

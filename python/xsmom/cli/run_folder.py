@@ -24,7 +24,7 @@ from xsmom.domain.stamps import format_ms
 from xsmom.domain.timeframe import format_timeframe
 from xsmom.errors import OutputError
 from xsmom.research.result import COST_KINDS, Result
-from xsmom.research.trips import COLUMNS, Trips
+from xsmom.research.trips import COLUMNS
 
 RUNS = Path("runs")
 SYNTHETIC = "synthetic"
@@ -48,6 +48,11 @@ class Run:
         return config
 
     @property
+    def command_line(self) -> str:
+        """The command as a shell would read it."""
+        return shlex.join(self.command)
+
+    @property
     def synthetic(self) -> bool:
         """Whether the market is made up; a panel file of the sample market says so itself."""
         return self.result.panel.label.startswith(SYNTHETIC)
@@ -64,7 +69,7 @@ class Run:
             "label": panel.label,
             "synthetic": self.synthetic,
             "started": self.started.isoformat(timespec="seconds"),
-            "command": shlex.join(self.command),
+            "command": self.command_line,
             "versions": {"xsmom": __version__, "python": platform.python_version(), "numpy": np.__version__},
             "config": {
                 "source": self.source,
@@ -81,7 +86,7 @@ class Run:
                 "last_close": format_ms(int(panel.close_ms[-1])),
             },
             "costs": asdict(result.assumed_costs),
-            "timing": result.timing._asdict(),
+            "timing": result.timing._asdict() if result.timing else None,
             "metrics": _plain(self.metrics),
             "reasons": result.reasons,
             "notes": list(result.notes),
@@ -112,11 +117,12 @@ def _write(run: Run, folder: Path, *, report: bool) -> None:
     document = json.dumps(run.document(), indent=2, ensure_ascii=False, allow_nan=False)
     (folder / "result.json").write_text(document + "\n", encoding="utf-8")
     _write_rows(folder / "equity.csv", *_equity(run.result))
-    trips = (run.result.trips or Trips.none()).columns()
+    assert run.result.trips is not None, "a run of a configuration knows its round trips"
+    trips = run.result.trips.columns()
     trips |= {name: [format_ms(stamp) for stamp in trips[name]] for name in ("opened", "closed")}
     _write_rows(folder / "trips.csv", COLUMNS, zip(*trips.values(), strict=True))
-    if report and hasattr(run.result, "report"):
-        run.result.report(folder)
+    if report:
+        run.result.report(folder, provenance={"config_hash": run.config.config_hash, "command": run.command_line})
 
 
 def _equity(result: Result) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:

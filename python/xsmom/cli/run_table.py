@@ -32,7 +32,7 @@ def print_run(run: Run, folder: Path) -> None:
     rows = figures(metrics)
     print_table(("figure", "value", "meaning"), rows, [None] * len(rows))
     if metrics["trades"] < FEW_TRADES:
-        rows = reason_rows(run.result.reasons)
+        rows = reason_rows(run.result.reasons or {})
         print_table(("reason", "times", "meaning"), rows, [None] * len(rows))
     print(f"written to {folder}")
 

@@ -57,9 +57,11 @@ def run_config(
     return Result(
         panel,
         costs,
-        timing,
+        timing.cash_usdt,
         done,
         lambda: _read_only(run(units=True)["units"]),
+        timing=timing,
+        rerun=lambda others: run_config(panel, config, others, timing, contracts),
         own_fills=lambda: run(fills=True)["fills"],
         config=config,
         notes=tuple(_endings(panel, done)),
@@ -76,7 +78,16 @@ def run_weights(panel: Panel, weights: ArrayLike, costs: Costs, timing: Timing) 
 
     done = run()
     notes = [*_endings(panel, done), *_unknown_depth(wanted, depth)]
-    return Result(panel, costs, timing, done, lambda: _read_only(run(units=True)["units"]), notes=tuple(notes))
+    return Result(
+        panel,
+        costs,
+        timing.cash_usdt,
+        done,
+        lambda: _read_only(run(units=True)["units"]),
+        timing=timing,
+        rerun=lambda others: run_weights(panel, wanted, others, timing),
+        notes=tuple(notes),
+    )
 
 
 def _read_only(array: Floats) -> Floats:

@@ -38,10 +38,12 @@ class Result:
         self,
         panel: Panel,
         costs: Costs,
-        timing: Timing,
+        cash_usdt: float,
         run: dict[str, Any],
         dense_units: Callable[[], Floats],
         *,
+        timing: Timing | None = None,
+        rerun: Callable[[Costs], Result] | None = None,
         own_fills: Callable[[], dict[str, Any]] | None = None,
         config: Resolved | None = None,
         notes: tuple[str, ...] = (),
@@ -49,9 +51,11 @@ class Result:
         self.panel = panel
         self.assumed_costs = costs
         self.timing = timing
-        self.cash_usdt = timing.cash_usdt
+        self.cash_usdt = cash_usdt
         self.config = config
         self.notes = notes
+        #: The same run at other costs; None where nobody told how.
+        self.rerun = rerun
         self._run = run
         self._dense_units = dense_units
         self._own_fills = own_fills
@@ -78,10 +82,10 @@ class Result:
         return {name: array for name, array in self._run.items() if isinstance(array, np.ndarray)}
 
     @cached_property
-    def reasons(self) -> dict[str, int]:
-        """How often each reason stood behind a name at a decision, most frequent first."""
-        counts: list[tuple[str, int]] = self._run.get("reason_counts", [])
-        return dict(sorted(counts, key=lambda count: -count[1]))
+    def reasons(self) -> dict[str, int] | None:
+        """How often each reason stood behind a name at a decision, most frequent first; None of weights."""
+        counts: list[tuple[str, int]] | None = self._run.get("reason_counts")
+        return None if counts is None else dict(sorted(counts, key=lambda count: -count[1]))
 
     @cached_property
     def trips(self) -> Trips | None:
@@ -90,9 +94,9 @@ class Result:
         return None if found is None else Trips(self.panel.symbols, found)
 
     @cached_property
-    def round_trips(self) -> pl.DataFrame:
-        """Every closed round trip, in the order in which they ended; empty for a run of weights."""
-        return (self.trips or Trips.none()).frame()
+    def round_trips(self) -> pl.DataFrame | None:
+        """Every closed round trip, in the order in which they ended; None for a run of weights."""
+        return None if self.trips is None else self.trips.frame()
 
     @cached_property
     def exposure(self) -> pl.DataFrame:

@@ -41,12 +41,6 @@ class Trips:
     symbols: tuple[str, ...]
     arrays: Mapping[str, Any]
 
-    @classmethod
-    def none(cls) -> Trips:
-        """No trips at all."""
-        ints = {name: np.empty(0, dtype=np.int64) for name in _INTS}
-        return cls((), {**ints, **{name: np.empty(0) for name in _FLOATS}, "exit": []})
-
     def __len__(self) -> int:
         return len(self.arrays["net_usdt"])
 

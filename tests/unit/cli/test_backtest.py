@@ -86,8 +86,18 @@ def test_the_curves_are_those_of_the_result(panel_file: Path, folder: Path) -> N
     assert [float(row["fee_usdt"]) for row in rows] == result.costs["fee_usdt"].to_list()
     with (folder / "here/trips.csv").open(encoding="utf-8") as file:
         trips = list(csv.DictReader(file))
+    assert result.round_trips is not None
     assert list(trips[0]) == result.round_trips.columns
     assert [float(trip["net_usdt"]) for trip in trips] == result.round_trips["net_usdt"].to_list()
+
+
+def test_a_report_is_written_unless_refused(panel_file: Path, folder: Path) -> None:
+    assert run("--fast", "--panel", panel_file, "--out", "here") == 0
+    assert sorted(path.name for path in (folder / "here").iterdir()) == sorted([*FILES, "report.html", "report.json"])
+    report = json.loads((folder / "here/report.json").read_text("utf-8"))
+    result = json.loads((folder / "here/result.json").read_text("utf-8"))
+    assert report["provenance"]["config_hash"] == result["config"]["config_hash"]
+    assert report["metrics"]["total_return"] == result["metrics"]["total_return"]
 
 
 def test_json_is_what_the_folder_holds(panel_file: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -154,7 +154,11 @@ impl<'a> Account<'a> {
     pub(super) fn note_depth(&mut self, row: &FeatureRow<'_>, root_bars_day: f64) {
         if self.costs.impact_y > 0.0 {
             for (symbol, depth) in self.depth.iter_mut().enumerate() {
-                *depth = depth_of(row, symbol, root_bars_day);
+                // An outage leaves the window of volatility short; what was known last still holds.
+                let now = depth_of(row, symbol, root_bars_day);
+                if now.sigma_day_frac >= 0.0 && now.adv_usdt > 0.0 {
+                    *depth = now;
+                }
             }
         }
     }
@@ -189,7 +193,7 @@ impl<'a> Account<'a> {
     fn book(&mut self, order: &Order, bar: usize, params: &Params, exit: Option<ExitReason>) {
         let i = order.symbol;
         let units = order.lots as f64 * order.step;
-        let done = fill(units, order.price, self.costs, self.known_depth(i));
+        let done = fill(units, order.price, self.costs, self.depth[i]);
         let was_flat = self.positions[i].lots == 0;
         self.ledger.apply_fill(i, units, order.price, &done);
         let folded =
@@ -240,14 +244,6 @@ impl<'a> Account<'a> {
                 exit: exit.or(trip.exit),
             });
         }
-    }
-
-    /// An unknown depth must cost: without volatility or volume the impact is the most that is charged.
-    fn known_depth(&self, symbol: usize) -> Depth {
-        const WORST: Depth = Depth { sigma_day_frac: 1.0, adv_usdt: 1.0 };
-        let depth = self.depth[symbol];
-        let known = depth.sigma_day_frac >= 0.0 && depth.adv_usdt > 0.0;
-        if known { depth } else { WORST }
     }
 
     /// Carry out an exit inside a bar; whether it was a stop.

@@ -76,16 +76,11 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
             return;
         }
         let (new, old) = (rows(bar), rows(bar - self.bars));
+        let (decay, span) = (self.decay, self.decay_span);
         for (j, sums) in self.sums.iter_mut().enumerate() {
             let (enter, leave) = (terms(new, j), terms(old, j));
             for c in 0..C {
-                sums[c] = slide::<DECAYED>(
-                    sums[c],
-                    enter[c],
-                    leave[c],
-                    self.decay[c],
-                    self.decay_span[c],
-                );
+                sums[c] = slide::<DECAYED>(sums[c], enter[c], leave[c], decay[c], span[c]);
             }
             finish(j, sums);
             lanes::end_lane();

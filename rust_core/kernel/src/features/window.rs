@@ -76,23 +76,18 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
             return;
         }
         let (new, old) = (rows(bar), rows(bar - self.bars));
+        let (decay, span) = (self.decay, self.decay_span);
         for (j, sums) in self.sums.iter_mut().enumerate() {
             let (enter, leave) = (terms(new, j), terms(old, j));
             let mut swept = false;
             for c in 0..C {
-                sums[c] = slide::<DECAYED>(
-                    sums[c],
-                    enter[c],
-                    leave[c],
-                    self.decay[c],
-                    self.decay_span[c],
-                );
-                swept |= any_dwarfed(&sums[c], &leave[c], self.decay_span[c]);
+                sums[c] = slide::<DECAYED>(sums[c], enter[c], leave[c], decay[c], span[c]);
+                swept |= any_dwarfed(&sums[c], &leave[c], span[c]);
             }
             if swept {
-                let afresh = afresh::<C, DECAYED, R>(bar, self.bars, &self.decay, j, &rows, &terms);
+                let afresh = afresh::<C, DECAYED, R>(bar, self.bars, &decay, j, &rows, &terms);
                 for c in 0..C {
-                    sums[c] = replace_dwarfed(sums[c], leave[c], self.decay_span[c], afresh[c]);
+                    sums[c] = replace_dwarfed(sums[c], leave[c], span[c], afresh[c]);
                 }
             }
             finish(j, sums);

@@ -70,7 +70,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def page_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     result = sample_run(bars=24 * 200, symbols=30)
-    result.reasons = {"selected": 9_000, "below_threshold": 3_000}  # type: ignore[attr-defined]
+    result.reasons = {"selected": 9_000, "below_threshold": 3_000}
     return write_report(result, tmp_path_factory.mktemp("page"))
 
 
@@ -168,7 +168,7 @@ def test_a_hostile_name_is_text(browser: Any, tmp_path: Path, width: int) -> Non
     close = np.random.default_rng(1).uniform(90, 110, (24 * 100, len(HOSTILE)))
     panel = flat_panel(close, HOSTILE, label=HOSTILE[0])
     result = run(panel, draw_weights(panel))
-    result.reasons = {HOSTILE[1]: 5, HOSTILE[2]: 2}  # type: ignore[attr-defined]
+    result.reasons = {HOSTILE[1]: 5, HOSTILE[2]: 2}
     path = write_report(result, tmp_path, provenance={"command": HOSTILE[1]})
     with Visit(browser, path, width=width) as visit:
         assert visit.page.evaluate("window.hacked") is None

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from xsmom._core import __version__
 from xsmom.config.listing import settings_lines
@@ -119,7 +120,7 @@ def _write(run: Run, folder: Path, *, report: bool) -> None:
     _write_rows(folder / "equity.csv", *_equity(run.result))
     assert run.result.trips is not None, "a run of a configuration knows its round trips"
     trips = run.result.trips.columns()
-    trips |= {name: [format_ms(stamp) for stamp in trips[name]] for name in ("opened", "closed")}
+    trips |= {name: _stamps(trips[name]) for name in ("opened", "closed")}
     _write_rows(folder / "trips.csv", COLUMNS, zip(*trips.values(), strict=True))
     if report:
         run.result.report(folder, provenance={"config_hash": run.config.config_hash, "command": run.command_line})
@@ -128,8 +129,13 @@ def _write(run: Run, folder: Path, *, report: bool) -> None:
 def _equity(result: Result) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
     series = result.series()
     header = ("close", "equity_usdt", *COST_KINDS, "traded_usdt", "gross_usdt", "net_usdt")
-    close = [format_ms(stamp) for stamp in result.panel.close_ms.tolist()]
-    return header, zip(close, *(series[name].tolist() for name in header[1:]), strict=True)
+    return header, zip(_stamps(result.panel.close_ms), *(series[name].tolist() for name in header[1:]), strict=True)
+
+
+def _stamps(at_ms: ArrayLike) -> list[str]:
+    """Instants as ISO 8601 in UTC, all at once."""
+    instants = np.asarray(at_ms, dtype=np.int64).astype("datetime64[ms]")
+    return [f"{text}Z" for text in np.datetime_as_string(instants, unit="ms").tolist()]
 
 
 def _write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -84,6 +84,7 @@ def test_the_curves_are_those_of_the_result(panel_file: Path, folder: Path) -> N
         rows = list(csv.DictReader(file))
     assert [float(row["equity_usdt"]) for row in rows] == result.equity["equity_usdt"].to_list()
     assert [float(row["fee_usdt"]) for row in rows] == result.costs["fee_usdt"].to_list()
+    assert rows[0]["close"] == "2023-01-02T00:00:00.000Z"
     with (folder / "here/trips.csv").open(encoding="utf-8") as file:
         trips = list(csv.DictReader(file))
     assert result.round_trips is not None

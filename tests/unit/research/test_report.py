@@ -196,7 +196,7 @@ def test_a_run_that_trades_nothing_says_so(tmp_path: Path) -> None:
     text = Tags(html).text
     assert "This run traded nothing." in text
     assert "No trade was made." in text
-    result.reasons = {"too_young": 140, "stale": 4}  # type: ignore[attr-defined]
+    result.reasons = {"too_young": 140, "stale": 4}
     doc, html = report(result, tmp_path)
     assert "Most frequent reasons: too_young (140), stale (4)." in doc["warnings"][0]
     assert doc["reasons"] == [{"reason": "too_young", "count": 140}, {"reason": "stale", "count": 4}]
@@ -209,7 +209,7 @@ def test_reasons_may_be_a_frame(tmp_path: Path) -> None:
         pl.DataFrame({"reason": ["x", "y"], "count": [1, 9]}),
         pl.DataFrame({"bar": [0] * 10, "reason": ["x"] + ["y"] * 9}),
     ):
-        result.reasons = frame  # type: ignore[attr-defined]
+        result.reasons = frame  # type: ignore[assignment]
         assert report(result, tmp_path)[0]["reasons"] == [{"reason": "y", "count": 9}, {"reason": "x", "count": 1}]
 
 
@@ -251,7 +251,7 @@ def test_whatever_comes_from_data_is_escaped(tmp_path: Path) -> None:
     close = np.random.default_rng(1).uniform(90, 110, (72, len(HOSTILE)))
     panel = flat_panel(close, HOSTILE, label="<script>alert(0)</script>")
     result = run(panel, draw_weights(panel))
-    result.reasons = {HOSTILE[0]: 3}  # type: ignore[attr-defined]
+    result.reasons = {HOSTILE[0]: 3}
     doc, html = report(result, tmp_path, command=HOSTILE[1], **{"<i>": {"a": HOSTILE[2]}})
     tags = Tags(html)
     names = [tag for tag, _ in tags.found]
@@ -281,7 +281,7 @@ def test_round_trips_take_the_place_of_fills(tmp_path: Path) -> None:
         }
     )
     result = run(flat_panel(np.full((72, 1), 5.0), ("A",)), np.full((72, 1), 0.5))
-    result.round_trips = trips  # type: ignore[attr-defined]
+    result.round_trips = trips
     doc, html = report(result, tmp_path)
     trades = doc["trades"]
     assert trades["kind"] == "round_trips"
@@ -307,7 +307,7 @@ def test_no_round_trip_is_no_error(tmp_path: Path) -> None:
         "closed": pl.Datetime("ms", "UTC"),
         "net_usdt": pl.Float64,
     }
-    result.round_trips = pl.DataFrame(schema=schema)  # type: ignore[attr-defined]
+    result.round_trips = pl.DataFrame(schema=schema)
     doc, _ = report(result, tmp_path)
     assert doc["trades"] == {"kind": "round_trips", "count": 0, "rows": [], "measures": {"closed": 0}}
 
@@ -321,7 +321,7 @@ def test_doubled_costs_are_exact_where_the_run_can_be_made_again(sample: Result,
         asked.append(costs)
         return run(again.panel, weights, costs)
 
-    again.rerun = rerun  # type: ignore[attr-defined]
+    again.rerun = rerun
     exact, first = report(again, tmp_path)[0]["double_costs"], report(sample, tmp_path)[0]["double_costs"]
     assert asked == [double_costs(COSTS)]
     expected = run(again.panel, weights, double_costs(COSTS))

@@ -37,6 +37,7 @@ def shape(now: Moment, wanted: Array, shares: dict[int, float]) -> Array:
     balance(now, weights)
     cap_net(now, weights)
     cap_gross(now, weights)
+    cap_net(now, weights)
     if now.book["guard"] != "none":
         block_entries(now, weights)
     return weights

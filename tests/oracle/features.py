@@ -231,20 +231,20 @@ def needed(params: Params) -> set[str]:
     """Features that some switched-on rule reads (the comments of `FeatureRow` say which)."""
     p = params
     switches = {
-        "moves": p["signal_combine"] == "rank",
+        "moves": p["signal_combine"] == "rank" or p["meta_enabled"],
         "trend": p["router_enabled"],
         "slope_bps_day": p["regime_enabled"] or p["majors_enabled"] or p["router_enabled"],
         "adx": p["adx_enabled"],
         "breakout": p["breakout_enabled"],
         "beta": p["beta_neutral"],
-        "funding_frac": p["funding_tilt_x"] != 0.0,
-        "dollar_volume_usdt": p["universe_top_n"] > 0 or p["dollar_volume_min_usdt"] > 0.0,
+        "funding_frac": p["funding_tilt_x"] != 0.0 or p["meta_enabled"],
+        "dollar_volume_usdt": p["universe_top_n"] > 0 or p["dollar_volume_min_usdt"] > 0.0 or p["meta_enabled"],
         "adv_usdt": p["adv_share_max_frac"] > 0.0,
         "atr": p["risk_per_trade_frac"] > 0.0 or p["atr_regime_enabled"],
-        "vol_ratio": p["vol_regime_enabled"],
+        "vol_ratio": p["vol_regime_enabled"] or p["meta_enabled"],
         "dispersion_ratio": p["k_dispersion_bars"] > 0,
-        "implied_corr": p["router_enabled"],
-        "router_dispersion_bps": p["router_enabled"],
+        "implied_corr": p["router_enabled"] or p["meta_enabled"],
+        "router_dispersion_bps": p["router_enabled"] or p["meta_enabled"],
     }
     return {"score", "sigma"} | {name for name, on in switches.items() if on}
 
@@ -256,6 +256,8 @@ def ret_rows(params: Params) -> int:
         rows.append(params["vol_target_bars"])
     if params["correlation_enabled"]:
         rows.append(params["correlation_bars"])
+    if params["cvar_max_frac"] > 0.0:
+        rows.append(240)
     return max(rows)
 
 

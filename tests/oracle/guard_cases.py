@@ -13,7 +13,7 @@ import numpy as np
 from tests.oracle.guards import DAY_MS, Events, evaluate
 from tests.oracle.plan_cases import known
 
-FILE = Path(__file__).resolve().parent / "cases" / "guards.json"
+FILE = Path(__file__).resolve().parents[1] / "vectors" / "guards_twin.json"
 PARAMS: dict[str, Any] = {
     "bar_ms": 14_400_000,
     "daily_loss_max_frac": 0.05,
@@ -92,5 +92,4 @@ def cases(lives: int = 3, count: int = 30, seed: int = 4) -> list[dict[str, Any]
 
 
 if __name__ == "__main__":
-    FILE.parent.mkdir(exist_ok=True)
     FILE.write_text("[\n" + ",\n".join(json.dumps(one) for one in cases()) + "\n]\n", encoding="utf-8")

@@ -177,16 +177,16 @@ def trade_guard(events: Events, params: dict[str, Any], now: Moment) -> tuple[Re
 
 def cvar_guard(params: dict[str, Any], now: Moment) -> Reading:
     """Expected shortfall of the held book for a day."""
-    window, held = now["ret_window"], now["exposure_frac"]
-    if len(window) < 60 or any(math.isnan(e) for e in held):
+    window, held = now["ret_window"][-240:], now["exposure_frac"]
+    filled = sum(not all(math.isnan(ret) for ret in row) for row in window)
+    if len(window) < 60 or filled < 0.95 * len(window) or any(math.isnan(e) for e in held):
         return Reading("unknown", math.nan, 0)
     for i, exposure in enumerate(held):
         present = sum(not math.isnan(row[i]) for row in window)
         if exposure != 0.0 and present < 0.95 * len(window):
             return Reading("unknown", math.nan, 0)
     book = sorted(
-        sum(e * r for e, r in zip(held, row, strict=True) if e != 0.0 and not math.isnan(r))
-        for row in window
+        sum(e * r for e, r in zip(held, row, strict=True) if e != 0.0 and not math.isnan(r)) for row in window
     )
     tail = 0.05 * len(book)
     whole = math.floor(tail + 1e-9)

@@ -112,36 +112,39 @@ def limits(case: dict[str, Any], names: list[Name], params: dict[str, Any], free
 
 
 def balance(names: list[Name], limit: float) -> None:
-    """Section 2.5: the heavier leg of targets gives whole lots by the share that each owes."""
+    """Section 2.5: rounds, until the net is small enough or nothing changes."""
     for _ in range(8):
-        over = net(names, "target")
-        if abs(over) <= limit:
+        if abs(net(names, "target")) <= limit:
             return
-        side = sign(over)
-        leg = [i for i, n in enumerate(names) if not n.still and sign(n.target) == side]
-        value = sum(abs(names[i].target) * names[i].unit for i in leg)
-        if not leg:
-            return
-        share = min(1.0, (abs(over) - limit) / value)
-        owed = {i: share * abs(names[i].target) for i in leg}
-        changed = False
-        for i in leg:
-            whole = math.floor(owed[i])
-            names[i].target -= side * whole
-            if whole:
-                names[i].reason, changed = "leg_rounding", True
-        over = net(names, "target") * side
-        for i in sorted(leg, key=lambda i: (math.floor(owed[i]) - owed[i], names[i].unit)):
-            name = names[i]
-            if over > limit and name.target != 0 and name.unit < 2.0 * over:
-                name.target -= side
-                over -= name.unit
-                name.reason, changed = "leg_rounding", True
+        before = [name.target for name in names]
+        balance_once(names, limit)
         for name in names:
             if not name.still and abs(name.target) < name.least:
                 name.target = 0
-        if not changed:
+        if before == [name.target for name in names]:
             return
+
+
+def balance_once(names: list[Name], limit: float) -> None:
+    """The heavier leg gives whole lots by the share that each name owes."""
+    over = net(names, "target")
+    side = sign(over)
+    leg = [name for name in names if not name.still and sign(name.target) == side]
+    value = sum(abs(name.target) * name.unit for name in leg)
+    if not leg:
+        return
+    share = min(1.0, (abs(over) - limit) / value)
+    owed = [(share * abs(name.target), name) for name in leg]
+    for lots, name in owed:
+        whole = math.floor(lots)
+        name.target -= side * whole
+        name.reason = "leg_rounding" if whole else name.reason
+    over = net(names, "target") * side
+    for _, name in sorted(owed, key=lambda one: (math.floor(one[0]) - one[0], one[1].unit)):
+        if over > limit and name.target != 0 and name.unit < 2.0 * over:
+            name.target -= side
+            over -= name.unit
+            name.reason = "leg_rounding"
 
 
 def band(target: int, band_frac: float) -> tuple[int, int]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from tests.oracle.plan import plan
 
-FILE = Path(__file__).resolve().parent / "cases" / "plan.json"
+FILE = Path(__file__).resolve().parents[1] / "vectors" / "plan_twin.json"
 REASONS = ("selected", "kept", "stale", "operator_hold", "not_selected")
 
 
@@ -82,5 +82,4 @@ def cases(count: int = 120, seed: int = 11) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    FILE.parent.mkdir(exist_ok=True)
     FILE.write_text("[\n" + ",\n".join(json.dumps(one) for one in cases()) + "\n]\n", encoding="utf-8")

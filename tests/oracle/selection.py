@@ -10,6 +10,9 @@ from tests.oracle.moment import LONG, SHORT, SIGN, Moment
 BAR_REASON = {1: "cooldown", 2: "banned", 3: "streak_pause", 4: "symbol_pause"}
 HOUR_MS = 3_600_000
 
+#: A score nearer to 0 than this is 0 but for rounding, and has no sign.
+SIGN_MIN = 1e-12
+
 
 @dataclass
 class Choice:
@@ -49,7 +52,9 @@ class Choice:
 
     def sign_is_right(self, i: int, side: int) -> bool:
         """Whether a score of this sign may stand on this side."""
-        return not self.signed or SIGN[side] * self.s[i] > 0.0
+        params = self.now.params
+        judged = self.s if params["redemean"] or params["router_enabled"] else self.z
+        return not self.signed or SIGN[side] * judged[i] > SIGN_MIN
 
 
 def held_on(now: Moment, i: int, side: int, state: dict[str, Any]) -> bool:

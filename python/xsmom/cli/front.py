@@ -24,6 +24,7 @@ _ROWS = {row.name: row for row in COMMANDS}
 _EPILOG = (
     "\b\n"
     "Examples:\n"
+    "  xsmom demo            a made-up market, decided and drawn\n"
     "  xsmom init my-fund    a folder with a commented config\n"
     "  xsmom doctor --json   what a script wants to know\n"
     "  xsmom init --help     each command shows its own examples"

@@ -1,4 +1,4 @@
-"""Instants as UTC milliseconds: how they read, and how to tell them from seconds."""
+"""Instants as UTC milliseconds: how they read and are written, and how to tell them from seconds."""
 
 from __future__ import annotations
 
@@ -23,6 +23,22 @@ def format_ms(at_ms: int) -> str:
         return f"{at_ms} ms"
     text = instant.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3].removesuffix(".000").removesuffix(":00")
     return f"{text}Z"
+
+
+def parse_ms(text: str) -> int:
+    """Read `2024-03-01` (that day's 00:00 UTC) or a time with its zone, `2024-03-01T12:00Z`.
+
+    A time without a zone is refused: whose noon it is would be a guess.
+    """
+    try:
+        instant = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise DataError(f"{text!r} is no time: write 2024-03-01 or 2024-03-01T12:00Z") from None
+    if instant.tzinfo is None:
+        if len(text.strip()) > len("2024-03-01"):
+            raise DataError(f"{text!r} has no zone: write {text.strip()}Z if you mean UTC, or +02:00 behind it")
+        instant = instant.replace(tzinfo=UTC)
+    return (instant - _EPOCH) // timedelta(milliseconds=1)
 
 
 def refuse_seconds(column: str, stamps: NDArray[Any], bar_ms: int) -> None:

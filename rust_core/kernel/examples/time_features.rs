@@ -1,6 +1,6 @@
 //! Nanoseconds per cell of each group of features, on a made-up panel that streams from memory.
 //!
-//! `cargo run --release -p xsmom-kernel --example time_features [rows] [cols] [hole share]`
+//! `cargo run --release -p xsmom-kernel --example time_features [rows] [cols] [hole share] [name]`
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -12,7 +12,7 @@ use xsmom_kernel::params::{Params, SignalCombine, SignalKind};
 
 const BAR_MS: i64 = 3_600_000;
 const FIRST_BAR: i64 = 438_291;
-const REPEATS: usize = 5;
+const REPEATS: usize = 9;
 
 struct Arrays {
     rows: usize,
@@ -149,7 +149,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     panel.check()?;
     println!("{rows} bars x {cols} symbols, {}, best of {REPEATS}", lanes::simd_level());
     println!("{:<30} {:>9} {:>10} {:>12}", "features", "ns/cell", "warm-up", "last, ms");
+    let only = std::env::args().nth(4).unwrap_or_default();
     for (name, params) in groups() {
+        if !name.contains(&only) {
+            continue;
+        }
         let mut best = f64::INFINITY;
         let mut scratch = Scratch::new(&params, cols)?;
         for _ in 0..REPEATS {

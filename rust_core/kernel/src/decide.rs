@@ -175,6 +175,8 @@ impl Scratch {
             let others = (0..weights.len()).skip(i).step_by(names);
             others.filter(|at| !renewed.contains(at)).any(|at| weights[at] != 0.0)
         };
+        let flags = state.awaiting_reentry.iter();
+        let any_awaiting = flags.fold(false, |any, [long, short]| any | long | short);
         let one = scene.params.tranches == 1;
         let field = Field {
             scene,
@@ -185,9 +187,12 @@ impl Scratch {
             held_weight: if one { scene.book.weight_now_frac } else { &weights[renewed.clone()] },
             in_other_tranche: &in_other_tranche,
             awaiting: &state.awaiting_reentry,
+            any_awaiting,
         };
         self.picks.choose(&field, reason);
-        self.picks.clear_reentry(&mut state.awaiting_reentry, &self.roll, k);
+        if any_awaiting {
+            self.picks.clear_reentry(&mut state.awaiting_reentry, &self.roll, k);
+        }
     }
 
     /// Weights of the selected names, then every limit in its order.
@@ -202,7 +207,7 @@ impl Scratch {
     ) {
         let (p, legs, reason) = (scene.params, &mut self.legs, &mut out.reason[..]);
         let names = scene.facts.names();
-        let share = size::weigh(legs, &self.picks.chosen, &self.cross, scene);
+        let share = size::weigh(legs, &self.picks.chosen, &self.cross, scene, mixing);
         size::store_tranche(legs, &mut state.tranche_weight[first..first + names]);
         if p.tranches > 1 {
             size::join_tranches(legs, &mut self.tranche_sum, state, reason);
@@ -215,7 +220,6 @@ impl Scratch {
             correlation::limit(scene, legs, &mut self.columns, reason);
         }
         caps::apply(legs, scene, reason);
-        let share = if mixing { [0.5, 0.5] } else { share };
         let balanced = p.market_neutral && !mixing;
         let net_cap = if mixing { p.router_net_cap_frac } else { p.net_cap_frac };
         let frozen = limits::Frozen::of(&self.roll, scene);
@@ -226,6 +230,8 @@ impl Scratch {
         }
         limiter.cap_net(net_cap);
         limiter.cap_gross(p.gross_hard_cap_x);
+        // Names that may not be touched can leave the scaled legs unequal again.
+        limiter.cap_net(net_cap);
         if limiter.block_entries(scene) {
             if balanced {
                 limiter.balance(scene);
@@ -250,4 +256,8 @@ fn flatten(scene: Scene<'_>, state: &mut DecisionState, out: &mut Targets) {
 }
 
 #[cfg(test)]
+mod random;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod world;

@@ -16,7 +16,7 @@ mod tail;
 pub use reading::{Reading, Standing};
 use reading::{loss_from, max_or_nan, share_of};
 pub use table::{GUARDS, Guard, Row};
-pub use tail::{CVAR_ROWS_MIN, expected_shortfall_day};
+pub use tail::{CVAR_ROWS_MAX, CVAR_ROWS_MIN, expected_shortfall_day};
 
 /// Milliseconds of a UTC day.
 pub const DAY_MS: i64 = 86_400_000;

@@ -83,6 +83,13 @@ pub fn at_baseline<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
+/// Ends the work on one [`Lane`] in a loop over many. It is no instruction: it only keeps the
+/// compiler from vectorising across lanes, which would shuffle what is already side by side.
+#[inline(always)]
+pub fn end_lane() {
+    std::sync::atomic::compiler_fence(std::sync::atomic::Ordering::SeqCst);
+}
+
 /// `f` of each lane.
 #[inline(always)]
 pub fn map(a: Lane, f: impl Fn(f64) -> f64) -> Lane {
@@ -99,6 +106,16 @@ pub fn zip(a: Lane, b: Lane, f: impl Fn(f64, f64) -> f64) -> Lane {
     let mut out = [0.0; LANES];
     for k in 0..LANES {
         out[k] = f(a[k], b[k]);
+    }
+    out
+}
+
+/// `ln` of each lane.
+#[inline(always)]
+pub fn ln_each(a: Lane) -> Lane {
+    let mut out = [0.0; LANES];
+    for k in 0..LANES {
+        out[k] = ln(a[k]);
     }
     out
 }
@@ -184,11 +201,21 @@ pub fn signed_pow_in_place(z: &mut [f64], power: f64) {
     let (chunks, tail) = z.as_chunks_mut::<LANES>();
     for chunk in chunks {
         // `pow` in two loops: as one, the compiler would not vectorise it.
-        let exponent = map(*chunk, |value| power * ln(value.abs()));
-        *chunk = zip(exponent, *chunk, |exponent, value| {
-            let raised = if power == 0.0 { 1.0 } else { exp(exponent) };
-            raised.copysign(value)
-        });
+        let exponent = map(
+            *chunk,
+            #[inline(always)]
+            |value| power * ln(value.abs()),
+        );
+        *chunk = zip(
+            exponent,
+            *chunk,
+            #[inline(always)]
+            |exponent, value| {
+                let raised = if power == 0.0 { 1.0 } else { exp(exponent) };
+                raised.copysign(value)
+            },
+        );
+        end_lane();
     }
     for value in tail {
         *value = pow(value.abs(), power).copysign(*value);

@@ -177,14 +177,7 @@ fn blend(score: &mut [f64], trend: &[f64], share: f64) {
 
 #[inline(always)]
 fn any_score(z: &[f64]) -> bool {
-    let (chunks, _) = z.as_chunks::<LANES>();
-    let mut any = [false; LANES];
-    for chunk in chunks {
-        for l in 0..LANES {
-            any[l] |= chunk[l].abs() > 0.0;
-        }
-    }
-    any.contains(&true)
+    z.iter().fold(false, |any, value| any | (value.abs() > 0.0))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use crate::book::Side;
 use crate::decide::Scene;
 use crate::lanes;
 use crate::reason::Reason;
-use crate::universe::Roll;
+use crate::universe::{Roll, at_least};
 
 pub(crate) mod correlation;
 pub(crate) mod router;
@@ -60,7 +60,6 @@ fn breadth_too_small(scene: Scene<'_>, roll: &Roll, side: Side) -> bool {
 /// Rules of the name's own trend; an unknown feature bars.
 pub(crate) fn own_trend(scene: Scene<'_>, i: usize, side: Side) -> Option<Reason> {
     let (p, row) = (scene.params, scene.row);
-    let at_least = |value: f64, least: f64| value >= least;
     if p.regime_enabled && !at_least(side.sign() * row.slope_bps_day[i], p.regime_slope_min_bps_day)
     {
         return Some(Reason::Regime);

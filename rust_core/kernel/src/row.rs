@@ -12,7 +12,7 @@ pub struct FeatureRow<'a> {
     pub close: &'a [f64],
     /// Weighted mean of the moves.
     pub score: &'a [f64],
-    /// Moves of each look-back, look-back by look-back; only for `signal_combine = rank`.
+    /// Moves of each look-back, look-back by look-back; only for `signal_combine = rank` and the meta-labeller.
     pub moves: &'a [f64],
     /// Weighted mean of the vol-scaled moves clipped at 3; only for the router.
     pub trend: &'a [f64],

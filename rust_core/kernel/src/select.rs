@@ -16,6 +16,9 @@ mod ladder;
 use entry::Gate;
 use ladder::Ladder;
 
+/// A score nearer to 0 than this is 0 but for rounding, and has no sign.
+const SIGN_MIN: f64 = 1e-12;
+
 /// Names a side for `n` eligible ones: a share of them, scaled by dispersion, never more than half.
 pub fn names_a_side(n: usize, dispersion_ratio: f64, params: &Params) -> usize {
     let (least, most) = (f64::from(params.k_min), f64::from(params.k_max));
@@ -42,6 +45,7 @@ pub(crate) struct Field<'a> {
     /// Is there a weight in any tranche that is not renewed?
     pub(crate) in_other_tranche: &'a dyn Fn(usize) -> bool,
     pub(crate) awaiting: &'a [[bool; 2]],
+    pub(crate) any_awaiting: bool,
 }
 
 impl Field<'_> {
@@ -56,7 +60,7 @@ impl Field<'_> {
     /// Does the name's score stand on this side?
     #[inline(always)]
     fn sign_right(&self, i: usize, side: Side) -> bool {
-        !self.signed() || side.sign() * self.cross.key()[i] > 0.0
+        !self.signed() || side.sign() * self.cross.key()[i] > SIGN_MIN
     }
 
     #[inline(always)]
@@ -102,10 +106,7 @@ impl Picks {
     #[inline(always)]
     pub(crate) fn choose(&mut self, field: &Field<'_>, reason: &mut [Reason]) {
         let key = field.cross.key();
-        for ladder in &mut self.ladders {
-            ladder.clear();
-            ladder.climb(key, field.k);
-        }
+        Ladder::climb_both(&mut self.ladders, key, field.k);
         let gate = Gate::new(field);
         if !(self.shortcut && self.take_first(field, &gate, reason)) {
             self.walk_down(field, &gate, reason);
@@ -168,7 +169,8 @@ impl Picks {
         for side in Side::BOTH {
             let s = side as usize;
             self.chosen[s].clear();
-            let ranked = self.ladders[s].known().iter().zip(&self.slots[s]);
+            // More ranks than a half may be known; slots behind the half are another bar's.
+            let ranked = self.ladders[s].known().iter().zip(&self.slots[s][..field.half()]);
             let taken = ranked.filter(|(_, slot)| **slot == Slot::Taken).map(|(name, _)| *name);
             self.chosen[s].extend(taken);
         }
@@ -228,7 +230,13 @@ impl Picks {
                 }
                 return true;
             };
-            reason[i] = bar;
+            // Ties can bring a name past the walks of both sides: a slot on one says more, and so does
+            // what its own side said.
+            let spoken = matches!(reason[i], Reason::Selected | Reason::Kept)
+                || (bar == Reason::WrongSign && reason[i] != Reason::NotSelected);
+            if !spoken {
+                reason[i] = bar;
+            }
         }
         false
     }
@@ -259,15 +267,8 @@ impl Picks {
     }
 
     /// Lower the flag of every stopped name that is now seen outside the first `k` of its side.
-    #[inline(always)]
-    pub(crate) fn clear_reentry(&self, awaiting: &mut [[bool; 2]], roll: &Roll, k: usize) {
-        if awaiting.iter().fold(false, |any, [long, short]| any | long | short) {
-            self.clear_reentry_slowly(awaiting, roll, k);
-        }
-    }
-
     #[inline(never)]
-    fn clear_reentry_slowly(&self, awaiting: &mut [[bool; 2]], roll: &Roll, k: usize) {
+    pub(crate) fn clear_reentry(&self, awaiting: &mut [[bool; 2]], roll: &Roll, k: usize) {
         for (i, flags) in awaiting.iter_mut().enumerate() {
             for side in Side::BOTH {
                 let first = &self.ladders[side as usize].known()[..k];

@@ -24,6 +24,7 @@ pub(crate) struct Legs {
     /// Takes no excess of others: it was reduced for moving with them.
     pub(crate) closed: Vec<bool>,
     longs: usize,
+    /// Cap of each place; before the caps are known, room for its volatility.
     cap: Vec<f64>,
     capped: Vec<bool>,
 }
@@ -100,6 +101,7 @@ pub(crate) fn weigh(
     chosen: &[Vec<u32>; 2],
     cross: &Cross,
     scene: Scene<'_>,
+    mixing: bool,
 ) -> [f64; 2] {
     let p = scene.params;
     legs.seat(chosen);
@@ -111,9 +113,11 @@ pub(crate) fn weigh(
     power::raise(&mut legs.weight[..whole_lanes], cross.power_left());
     power::raise(&mut legs.weight[..whole_lanes], p.size_power);
     let floor = scene.facts.sigma_floor();
-    for (weight, name) in legs.weight.iter_mut().zip(&legs.name) {
-        let sigma = scene.row.sigma[*name as usize];
-        *weight /= if sigma > floor { sigma } else { floor };
+    for (sigma, name) in legs.cap.iter_mut().zip(&legs.name) {
+        *sigma = scene.row.sigma[*name as usize];
+    }
+    for (weight, sigma) in legs.weight[..whole_lanes].iter_mut().zip(&legs.cap) {
+        *weight /= if *sigma > floor { *sigma } else { floor };
     }
     if p.meta_enabled {
         for place in 0..legs.len() {
@@ -121,7 +125,7 @@ pub(crate) fn weigh(
             legs.weight[place] *= scene.book.meta_scale[legs.name[place] as usize][side];
         }
     }
-    let share = leg_shares(legs, scene);
+    let share = if mixing { [0.5, 0.5] } else { leg_shares(legs, scene) };
     for side in Side::BOTH {
         let total = legs.total(side);
         let factor = if total > 0.0 { share[side as usize] * p.gross_x / total } else { 0.0 };

@@ -4,7 +4,7 @@
 //! the reason. Both read the same inequalities. See docs/explanation/decision.md §2.
 
 use crate::book::{BookRow, Side};
-use crate::lanes::{self, LANES, Lane};
+use crate::lanes::{LANES, Lane};
 use crate::params::{Params, SignalCombine};
 use crate::reason::Reason;
 use crate::row::FeatureRow;
@@ -62,17 +62,21 @@ pub fn eligibility(
     reason: &mut [Reason],
 ) {
     roll.calendar.turn_to(facts, row.close_ms);
-    mark(&mut roll.score, &roll.calendar.gate, row);
-    narrow(&mut roll.score, row, params);
+    roll.eligible = mark(&mut roll.score, &roll.calendar.gate, row);
+    let mut narrowed = narrow(&mut roll.score, row, params);
     if book.hold.iter().fold(false, |any, hold| any | hold) {
         keep_where(&mut roll.score, |i| !book.hold[i]);
+        narrowed = true;
     }
     if params.universe_top_n > 0 {
         let failure = |i| before_top_n(facts, row, book, params, i);
         members::update(member, &mut roll.ranking, row.dollar_volume_usdt, params, failure);
         keep_where(&mut roll.score, |i| member[i]);
+        narrowed = true;
     }
-    roll.eligible = count(&roll.score);
+    if narrowed {
+        roll.eligible = count(&roll.score);
+    }
     drop_too_small(roll, row, book, params);
     reason.fill(Reason::NotSelected);
     roll.frozen.clear();
@@ -81,29 +85,19 @@ pub fn eligibility(
     }
 }
 
-/// The pass that every decision pays: listed, present, scored, moving.
+/// The pass that every decision pays: listed, present, scored, moving. Returns how many are.
+///
+/// A plain loop, because eight explicit lanes without a floating-point sum in them tempt the
+/// compiler to vectorise across the eights, with a shuffle for every load.
 #[inline(always)]
-fn mark(score: &mut [f64], gate: &[f64], row: &FeatureRow<'_>) {
-    // Adding 0 changes no score; adding NaN (not listed, or no bar) masks it.
-    let open = |raw: f64, gate: f64, close: f64, sigma: f64| {
+fn mark(score: &mut [f64], gate: &[f64], row: &FeatureRow<'_>) -> usize {
+    let facts = gate.iter().zip(row.score).zip(row.close).zip(row.sigma);
+    for (out, (((gate, raw), close), sigma)) in score.iter_mut().zip(facts) {
+        // Adding 0 changes no score; adding NaN (not listed, or no bar) masks it.
         let known = raw + gate + 0.0 * close;
-        if sigma > SIGMA_MIN { known } else { f64::NAN }
-    };
-    let (out, out_tail) = score[..row.score.len()].as_chunks_mut::<LANES>();
-    let (gates, gate_tail) = gate[..row.score.len()].as_chunks::<LANES>();
-    let (raws, raw_tail) = row.score.as_chunks::<LANES>();
-    let (closes, close_tail) = row.close.as_chunks::<LANES>();
-    let (sigmas, sigma_tail) = row.sigma.as_chunks::<LANES>();
-    for ((((out, gate), raw), close), sigma) in
-        out.iter_mut().zip(gates).zip(raws).zip(closes).zip(sigmas)
-    {
-        for l in 0..LANES {
-            out[l] = open(raw[l], gate[l], close[l], sigma[l]);
-        }
+        *out = if *sigma > SIGMA_MIN { known } else { f64::NAN };
     }
-    for l in 0..out_tail.len() {
-        out_tail[l] = open(raw_tail[l], gate_tail[l], close_tail[l], sigma_tail[l]);
-    }
+    count(score)
 }
 
 /// Eight values from `at` on; NaN beyond the end.
@@ -122,7 +116,8 @@ fn load_tail(values: &[f64]) -> Lane {
     lane
 }
 
-fn narrow(score: &mut [f64], row: &FeatureRow<'_>, params: &Params) {
+/// Rules that are seldom on; true if one was asked.
+fn narrow(score: &mut [f64], row: &FeatureRow<'_>, params: &Params) -> bool {
     if params.price_min_usdt > 0.0 {
         keep_where(score, |i| row.close[i] >= params.price_min_usdt);
     }
@@ -132,6 +127,9 @@ fn narrow(score: &mut [f64], row: &FeatureRow<'_>, params: &Params) {
     if wants_more_features(params) {
         keep_where(score, |i| has_features(row, params, i));
     }
+    params.price_min_usdt > 0.0
+        || params.dollar_volume_min_usdt > 0.0
+        || wants_more_features(params)
 }
 
 fn wants_more_features(params: &Params) -> bool {
@@ -159,7 +157,7 @@ fn keep_where(score: &mut [f64], keep: impl Fn(usize) -> bool) {
 
 #[inline(always)]
 fn count(score: &[f64]) -> usize {
-    lanes::sum_present(score).1 as usize
+    score.iter().fold(0_u64, |count, value| count + u64::from(!value.is_nan())) as usize
 }
 
 /// Equity used for sizing, USDT.
@@ -174,8 +172,11 @@ pub(crate) fn sizing_equity_usdt(book: &BookRow<'_>, params: &Params) -> f64 {
 /// A position must be worth at least twice the smallest order, or it could not be trimmed.
 #[inline(always)]
 fn drop_too_small(roll: &mut Roll, row: &FeatureRow<'_>, book: &BookRow<'_>, params: &Params) {
-    // `!(x <= 0)` also catches NaN: an unknown minimum is not "no minimum".
-    let given = book.order_usdt_min.iter().fold(false, |any, least| any | !(*least <= 0.0));
+    // NaN differs from 0 as well: an unknown minimum is not "no minimum".
+    let mut given = false;
+    for usdt in book.order_usdt_min {
+        given |= *usdt != 0.0;
+    }
     if !given {
         return;
     }
@@ -240,12 +241,18 @@ fn before_top_n(
     } else if params.price_min_usdt > 0.0 && row.close[i] < params.price_min_usdt {
         Some(Reason::PriceTooLow)
     } else if params.dollar_volume_min_usdt > 0.0
-        && !(row.dollar_volume_usdt[i] >= params.dollar_volume_min_usdt)
+        && !at_least(row.dollar_volume_usdt[i], params.dollar_volume_min_usdt)
     {
         Some(Reason::VolumeTooLow)
     } else {
         None
     }
+}
+
+/// Is the value known and not below the limit?
+#[inline(always)]
+pub(crate) fn at_least(value: f64, limit: f64) -> bool {
+    value >= limit
 }
 
 /// The first rule from `OutsideTopN` on that a name fails which is known not to be eligible.

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from xsmom.cli.data import _Progress
 from xsmom.cli.main import main
+from xsmom.cli.progress import ProgressBar
 from xsmom.lake.panel import Panel
 from xsmom.lake.sample import SampleMarket
 
@@ -112,11 +112,11 @@ def test_info_on_something_else(tmp_path: Path, capsys: pytest.CaptureFixture[st
 def test_a_progress_bar_appears_when_work_takes_long(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with _Progress("making bars") as tell:
+    with ProgressBar("making bars") as tell:
         tell(1, 10)
     assert capsys.readouterr().err == ""
-    monkeypatch.setattr("xsmom.cli.data.PROGRESS_AFTER_S", -1.0)
-    with _Progress("making bars") as tell:
+    monkeypatch.setattr("xsmom.cli.progress.PROGRESS_AFTER_S", -1.0)
+    with ProgressBar("making bars") as tell:
         tell(1, 10)
         tell(10, 10)
     told = capsys.readouterr()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xsmom.domain.stamps import format_ms, refuse_seconds
+from xsmom.domain.stamps import format_ms, parse_ms, refuse_seconds
 from xsmom.domain.timeframe import format_timeframe, parse_timeframe
 from xsmom.errors import DataError
 
@@ -67,3 +67,28 @@ def test_lengths_without_a_unit_stay_numbers() -> None:
 def test_unknown_timeframes_are_refused(text: str) -> None:
     with pytest.raises(DataError, match="is not known: write a number and s, m, h, d or w"):
         parse_timeframe(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "at_ms"),
+    [
+        ("1970-01-02", 86_400_000),
+        ("1970-01-01T00:00:01.5Z", 1_500),
+        (" 1970-01-01 02:00+02:00 ", 0),
+        ("1970-01-01T00:00-01:00", 3_600_000),
+    ],
+)
+def test_a_time_is_read_with_its_zone(text: str, at_ms: int) -> None:
+    assert parse_ms(text) == at_ms
+
+
+@pytest.mark.parametrize("text", ["1970-01-01T00:00", "1970-01-01 12:00:00"])
+def test_a_time_without_a_zone_is_refused(text: str) -> None:
+    with pytest.raises(DataError, match="has no zone: write"):
+        parse_ms(text)
+
+
+@pytest.mark.parametrize("text", ["", "noon", "1970-13-01", "01/02/1970"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(DataError, match="is no time: write 2024-03-01"):
+        parse_ms(text)

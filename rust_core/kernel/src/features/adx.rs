@@ -73,6 +73,7 @@ impl Adx {
             let down = lanes::zip(lane_of(low_before, j), lane_of(low, j), |old, now| old - now);
             plus[j] = directional(up, down, returns[j]);
             minus[j] = directional(down, up, returns[j]);
+            lanes::end_lane();
         }
     }
 

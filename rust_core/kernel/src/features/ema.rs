@@ -47,6 +47,7 @@ impl Slope {
                         *out = lanes::zip(now[j], before[j], |now, before| {
                             (now / before - 1.0) * scale
                         });
+                        lanes::end_lane();
                     }
                 }
             },

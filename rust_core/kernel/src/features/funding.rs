@@ -43,6 +43,7 @@ impl Funding {
         let row = feed.row(feed.panel.funding_frac, bar);
         for (j, rate) in self.rates.row_mut(bar).iter_mut().enumerate() {
             *rate = known_or_zero(lane_of(row, j));
+            lanes::end_lane();
         }
         let (rates, bars) = (&self.rates, self.bars);
         let out = self.out.row_mut(bar);

@@ -294,6 +294,7 @@ impl Router {
         let (now, before) = (prices.inverse.row(bar), prices.inverse.row(bar - self.bars));
         for (j, moved) in self.past_moves.iter_mut().enumerate() {
             *moved = change(close[j], now[j], before[j]);
+            lanes::end_lane();
         }
         deviation_across(self.past_moves.as_flattened())
     }

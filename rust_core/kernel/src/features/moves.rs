@@ -5,7 +5,7 @@ use super::prices::{Prices, change};
 use super::ring::{BLOCK, Ring};
 use super::window::enough;
 use crate::lanes::{self, LANES, Lane};
-use crate::params::{Params, SignalCombine, SignalKind};
+use crate::params::{Params, SignalKind};
 
 /// Volatility is not taken below this, so that a flat price does not divide by nothing.
 const SIGMA_LEAST: f64 = 1e-7;
@@ -21,7 +21,7 @@ pub(super) struct Moves {
     cols: usize,
     pub(super) score: Ring,
     trend: Option<Ring>,
-    /// Rows of the block, each look-back by look-back; only for `signal_combine = rank`.
+    /// Rows of the block, each look-back by look-back; only where `Needs::moves` asks.
     each: Option<Vec<f64>>,
 }
 
@@ -60,7 +60,7 @@ impl Moves {
             cols,
             score: Ring::new(0, lanes),
             trend: needs.trend.then(|| Ring::new(0, lanes)),
-            each: (params.signal_combine == SignalCombine::Rank).then(|| vec![f64::NAN; cells]),
+            each: needs.moves.then(|| vec![f64::NAN; cells]),
             lookbacks,
         }
     }
@@ -77,6 +77,7 @@ impl Moves {
         self.trend.as_ref().map_or(&[], |ring| ring.values(bar, self.cols))
     }
 
+    #[expect(clippy::redundant_closure, reason = "a function given by name is not inlined")]
     pub(super) fn run(&mut self, prices: &Prices, sigma: &Ring, bars: std::ops::Range<i64>) {
         // Between two present ends nothing can be missing unless a symbol came back there.
         let longest = self.lookbacks.iter().map(|back| back.bars).max().unwrap_or(0);
@@ -86,8 +87,22 @@ impl Moves {
             || {
                 for bar in bars {
                     match self.kind {
-                        SignalKind::Raw => self.score_bar(prices, sigma, bar, holes, raw_move),
-                        SignalKind::Log => self.score_bar(prices, sigma, bar, holes, log_move),
+                        SignalKind::Raw => self.score_bar(
+                            prices,
+                            sigma,
+                            bar,
+                            holes,
+                            #[inline(always)]
+                            |place, j| raw_move(place, j),
+                        ),
+                        SignalKind::Log => self.score_bar(
+                            prices,
+                            sigma,
+                            bar,
+                            holes,
+                            #[inline(always)]
+                            |place, j| log_move(place, j),
+                        ),
                         SignalKind::VolScaled => {
                             let clip = self.clip;
                             self.score_bar(
@@ -118,12 +133,12 @@ impl Moves {
         let cells = self.lookbacks.len() * self.cols;
         let at = bar.rem_euclid(BLOCK) as usize * cells;
         let row = self.score.row_mut(bar);
-        for (number, back) in self.lookbacks.iter().enumerate() {
-            let place = place(prices, sigma, bar, self.skip, *back, holes);
-            accumulate(&place, kind, number == 0, row);
-            if let Some(each) = &mut self.each {
+        let find = |back: &Lookback| place(prices, sigma, bar, self.skip, *back, holes);
+        accumulate_all(&self.lookbacks, find, kind, row);
+        if let Some(each) = &mut self.each {
+            for (number, back) in self.lookbacks.iter().enumerate() {
                 let at = at + number * self.cols;
-                spread(&place, kind, &mut each[at..at + self.cols]);
+                spread(&find(back), kind, &mut each[at..at + self.cols]);
             }
         }
     }
@@ -132,16 +147,14 @@ impl Moves {
     fn trend_bar(&mut self, prices: &Prices, sigma: &Ring, bar: i64, holes: bool) {
         let Some(trend) = &mut self.trend else { return };
         let row = trend.row_mut(bar);
-        for (number, back) in self.lookbacks.iter().enumerate() {
-            let place = place(prices, sigma, bar, self.skip, *back, holes);
-            accumulate(
-                &place,
-                #[inline(always)]
-                |place, j| scaled_move(place, j, TREND_CLIP),
-                number == 0,
-                row,
-            );
-        }
+        let find = |back: &Lookback| place(prices, sigma, bar, self.skip, *back, holes);
+        accumulate_all(
+            &self.lookbacks,
+            find,
+            #[inline(always)]
+            |place, j| scaled_move(place, j, TREND_CLIP),
+            row,
+        );
     }
 }
 
@@ -165,18 +178,39 @@ fn place<'a>(
     }
 }
 
-/// Add the weighted moves of one look-back to `row`, or begin it with them.
+/// The weighted mean of the moves of all look-backs, in their order, into `row`.
 #[inline(always)]
-fn accumulate(place: &Place, kind: impl Fn(&Place, usize) -> Lane, first: bool, row: &mut [Lane]) {
-    let weight = place.back.weight;
-    for (j, out) in row.iter_mut().enumerate() {
-        let moved = checked(place, j, kind(place, j));
-        *out = if first {
-            lanes::map(moved, |m| weight * m)
-        } else {
-            lanes::zip(*out, moved, |sum, m| sum + weight * m)
-        };
+fn accumulate_all<'a>(
+    lookbacks: &[Lookback],
+    find: impl Fn(&Lookback) -> Place<'a>,
+    kind: impl Fn(&Place, usize) -> Lane + Copy,
+    row: &mut [Lane],
+) {
+    row.fill([0.0; LANES]);
+    // Two at a time: fewer passes over the row, the same order of addition.
+    let (pairs, last) = lookbacks.as_chunks::<2>();
+    for [first, second] in pairs {
+        let (first, second) = (find(first), find(second));
+        for (j, out) in row.iter_mut().enumerate() {
+            *out = add_move(*out, &first, j, kind);
+            *out = add_move(*out, &second, j, kind);
+            lanes::end_lane();
+        }
     }
+    for one in last {
+        let one = find(one);
+        for (j, out) in row.iter_mut().enumerate() {
+            *out = add_move(*out, &one, j, kind);
+            lanes::end_lane();
+        }
+    }
+}
+
+#[inline(always)]
+fn add_move(total: Lane, place: &Place, j: usize, kind: impl Fn(&Place, usize) -> Lane) -> Lane {
+    let weight = place.back.weight;
+    let moved = checked(place, j, kind(place, j));
+    lanes::zip(total, moved, |total, moved| total + weight * moved)
 }
 
 /// Write the moves of one look-back without padding.
@@ -185,6 +219,7 @@ fn spread(place: &Place, kind: impl Fn(&Place, usize) -> Lane, row: &mut [f64]) 
     for (j, out) in row.chunks_mut(LANES).enumerate() {
         let moved = checked(place, j, kind(place, j));
         out.copy_from_slice(&moved[..out.len()]);
+        lanes::end_lane();
     }
 }
 
@@ -210,7 +245,7 @@ fn log_move(place: &Place, j: usize) -> Lane {
     for k in 0..LANES {
         exact[k] = if now[k] == before[k] { 1.0 } else { ratio[k] };
     }
-    lanes::map(exact, lanes::ln)
+    lanes::ln_each(exact)
 }
 
 #[inline(always)]

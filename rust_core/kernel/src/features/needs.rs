@@ -2,18 +2,16 @@
 
 use super::ring::BLOCK;
 use crate::error::{KernelError, Result};
+use crate::guards::CVAR_ROWS_MAX;
 use crate::params::{Params, SignalCombine, SignalKind, TrailKind, WARMUP_BARS_MAX};
 
 /// Bars of a window at an absolute place: its sums may have been taken afresh up to 63 bars ago.
-/// Newest returns that the expected-shortfall guard reads.
-const CVAR_ROWS: usize = 240;
-
 const REBASE: u32 = BLOCK as u32 - 1;
 
 /// What a configuration needs of the features; all else is left empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Needs {
-    /// Moves of each look-back (`signal_combine = rank`).
+    /// Moves of each look-back (`signal_combine = rank`, meta-labeller).
     pub moves: bool,
     /// The router's vol-scaled moves.
     pub trend: bool,
@@ -55,7 +53,7 @@ impl Needs {
         let p = params;
         let stops = p.stop_atr_x > 0.0 || p.catastrophic_atr_x > 0.0 || p.trailing_enabled;
         let mut needs = Self {
-            moves: p.signal_combine == SignalCombine::Rank,
+            moves: p.signal_combine == SignalCombine::Rank || p.meta_enabled,
             trend: p.router_enabled,
             atr: stops || p.atr_regime_enabled || p.risk_per_trade_frac > 0.0,
             trail_ma: p.trailing_enabled && p.trail_kind == TrailKind::MaAtr,
@@ -63,12 +61,12 @@ impl Needs {
             adx: p.adx_enabled,
             breakout: p.breakout_enabled,
             beta: p.beta_neutral,
-            funding: p.funding_tilt_x > 0.0,
-            dollar_volume: p.universe_top_n > 0 || p.dollar_volume_min_usdt > 0.0,
+            funding: p.funding_tilt_x > 0.0 || p.meta_enabled,
+            dollar_volume: p.universe_top_n > 0 || p.dollar_volume_min_usdt > 0.0 || p.meta_enabled,
             adv: p.adv_share_max_frac > 0.0,
-            vol_ratio: p.vol_regime_enabled,
+            vol_ratio: p.vol_regime_enabled || p.meta_enabled,
             dispersion: p.k_dispersion_bars > 0,
-            router: p.router_enabled,
+            router: p.router_enabled || p.meta_enabled,
             ret_rows: 0,
             close_bars: 0,
             move_bars: 0,
@@ -77,7 +75,7 @@ impl Needs {
         let rows = |on: bool, bars: u32| if on { bars as usize } else { 0 };
         needs.ret_rows = rows(p.vol_target_enabled, p.vol_target_bars)
             .max(rows(p.correlation_enabled, p.correlation_bars))
-            .max(if p.cvar_max_frac > 0.0 { CVAR_ROWS } else { 0 });
+            .max(rows(p.cvar_max_frac > 0.0, CVAR_ROWS_MAX as u32));
         let longest = p.lookback_bars.iter().copied().max().unwrap_or(0);
         needs.close_bars = (p.skip_bars as usize)
             .max(1)
@@ -112,6 +110,7 @@ fn reaches(p: &Params) -> Vec<(&'static str, u32)> {
         ("vol_bars", returns(p.vol_bars)),
         ("vol_target_bars", if p.vol_target_enabled { p.vol_target_bars + 1 } else { 0 }),
         ("correlation_bars", if p.correlation_enabled { p.correlation_bars + 1 } else { 0 }),
+        ("cvar_max_frac", if p.cvar_max_frac > 0.0 { CVAR_ROWS_MAX as u32 + 1 } else { 0 }),
     ];
     let mut add = |on: bool, name: &'static str, bars: u32| {
         if on {

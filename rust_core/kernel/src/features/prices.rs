@@ -4,7 +4,7 @@
 //! division; equal closes give exactly 0, so that names which did not move tie exactly.
 
 use super::needs::Needs;
-use super::ring::{BLOCK, Feed, Ring, lane_of};
+use super::ring::{BLOCK, Feed, Ring};
 use crate::lanes::{self, LANES, Lane};
 
 #[derive(Debug)]
@@ -53,11 +53,16 @@ impl Prices {
 
     pub(super) fn run(&mut self, feed: &Feed, bars: std::ops::Range<i64>) {
         let (first, end) = (bars.start, bars.end);
+        // All rows at once: a bare copy keeps many loads in flight, arithmetic in between would not.
+        for bar in first..end {
+            let row = feed.row(feed.panel.close, bar);
+            self.close.row_mut(bar).as_flattened_mut()[..row.len()].copy_from_slice(row);
+        }
         lanes::dispatch(
             #[inline(always)]
             || {
                 for bar in bars {
-                    if self.append(feed, bar) {
+                    if self.append(bar) {
                         self.last_return = bar;
                     }
                 }
@@ -72,17 +77,15 @@ impl Prices {
 
     /// Take in one bar; true when a symbol came back after an absence.
     #[inline(always)]
-    fn append(&mut self, feed: &Feed, bar: i64) -> bool {
-        let row = feed.row(feed.panel.close, bar);
-        let close = self.close.row_mut(bar);
+    fn append(&mut self, bar: i64) -> bool {
+        let close = self.close.row(bar);
         let (inverse_before, inverse) = self.inverse.step(bar);
         let (seen_before, seen) = self.seen.step(bar);
         let returns = self.returns.row_mut(bar);
         let mut back = [0.0; LANES];
         for j in 0..close.len() {
-            let (price, before, count) = (lane_of(row, j), inverse_before[j], seen_before[j]);
+            let (price, before, count) = (close[j], inverse_before[j], seen_before[j]);
             let now = lanes::map(price, |p| 1.0 / p);
-            close[j] = price;
             inverse[j] = now;
             returns[j] = change(price, now, before);
             let mut counted = count;
@@ -94,6 +97,7 @@ impl Prices {
                 back[k] += here * old * (1.0 - known);
             }
             seen[j] = counted;
+            lanes::end_lane();
         }
         lanes::fold(back) > 0.0
     }

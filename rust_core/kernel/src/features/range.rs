@@ -147,6 +147,7 @@ impl Breakout {
             *out = lanes::zip(*out, base[j], |fast, base| {
                 if base > RANGE_LEAST_FRAC { fast / base } else { f64::NAN }
             });
+            lanes::end_lane();
         }
     }
 }
@@ -164,6 +165,7 @@ fn write_range(
     for (j, out) in out.iter_mut().enumerate() {
         let range = true_range(lane_of(high, j), lane_of(low, j), before[j]);
         *out = form(range, close[j]);
+        lanes::end_lane();
     }
 }
 

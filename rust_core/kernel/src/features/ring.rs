@@ -16,14 +16,14 @@ pub(super) fn block_start(bar: i64) -> i64 {
 #[derive(Debug)]
 pub(super) struct Ring {
     lanes: usize,
-    mask: usize,
+    rows: u32,
     data: Vec<Lane>,
 }
 
 impl Ring {
     pub(super) fn new(keep: usize, lanes: usize) -> Self {
-        let rows = (keep + BLOCK as usize).next_power_of_two();
-        Self { lanes, mask: rows - 1, data: vec![[f64::NAN; LANES]; rows * lanes] }
+        let rows = keep + BLOCK as usize;
+        Self { lanes, rows: rows as u32, data: vec![[f64::NAN; LANES]; rows * lanes] }
     }
 
     pub(super) fn clear(&mut self, value: f64) {
@@ -33,7 +33,9 @@ impl Ring {
     /// Place of the row's first lane in `data`.
     #[inline(always)]
     fn at(&self, bar: i64) -> usize {
-        (bar as usize & self.mask) * self.lanes
+        // Moved up by 2^31, so that bars before the epoch have a place too.
+        let bar = (bar as u32).wrapping_add(1 << 31);
+        (bar % self.rows) as usize * self.lanes
     }
 
     #[inline(always)]

@@ -20,6 +20,9 @@ use crate::panel::Panel;
 use crate::params::Params;
 use crate::row::FeatureRow;
 
+/// Bars that pass through all features together: few enough to stay in the first cache.
+const STRIDE: i64 = 16;
+
 /// Buffers of one run over one panel (or over windows of it that move forward), and the features of
 /// the newest block.
 #[derive(Debug)]
@@ -174,6 +177,16 @@ impl Scratch {
     }
 
     fn run(&mut self, panel: &Panel, bars: Range<i64>) {
+        let mut bar = bars.start;
+        while bar < bars.end {
+            let end = (bar + STRIDE).min(bars.end);
+            self.run_stride(panel, bar..end);
+            bar = end;
+        }
+        self.bars = bars;
+    }
+
+    fn run_stride(&mut self, panel: &Panel, bars: Range<i64>) {
         let feed = Feed { panel, absent: &self.absent };
         self.prices.run(&feed, bars.clone());
         self.market.run_mean(&self.prices, bars.clone());
@@ -198,8 +211,7 @@ impl Scratch {
         if let Some(volume) = &mut self.volume {
             volume.run(&feed, bars.clone());
         }
-        self.market.run_ratios(&self.prices, &self.moves.score, bars.clone());
-        self.bars = bars;
+        self.market.run_ratios(&self.prices, &self.moves.score, bars);
     }
 
     /// Features of a bar of the newest block, by absolute bar number.

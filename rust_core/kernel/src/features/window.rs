@@ -7,7 +7,7 @@
 //! value is made of nothing but the window's bars, grouped at absolute places.
 
 use super::ring::{BLOCK, Ring, block_start};
-use crate::lanes::{LANES, Lane};
+use crate::lanes::{self, LANES, Lane};
 
 /// `C` sums over one window, lanes across symbols. With `DECAYED = false` every decay is 1.
 #[derive(Debug)]
@@ -71,6 +71,7 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
             self.restart(bar, &rows, &terms);
             for (j, sums) in self.sums.iter().enumerate() {
                 finish(j, sums);
+                lanes::end_lane();
             }
             return;
         }
@@ -87,6 +88,7 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
                 );
             }
             finish(j, sums);
+            lanes::end_lane();
         }
     }
 
@@ -106,9 +108,7 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
         let slot = (bar / BLOCK - 1).rem_euclid(blocks) as usize;
         let part = &mut self.parts[slot * lanes..(slot + 1) * lanes];
         part.fill([[0.0; LANES]; C]);
-        for past in bar - BLOCK..bar {
-            append::<C, DECAYED, R>(part, &self.decay, rows(past), terms);
-        }
+        append_all::<C, DECAYED, R>(part, &self.decay, bar - BLOCK..bar, rows, terms);
     }
 
     #[inline(always)]
@@ -121,9 +121,8 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
         let lanes = self.sums.len();
         let blocks = (self.parts.len() / lanes) as i64;
         self.sums.fill([[0.0; LANES]; C]);
-        for past in bar - self.bars + 1..bar - blocks * BLOCK {
-            append::<C, DECAYED, R>(&mut self.sums, &self.decay, rows(past), terms);
-        }
+        let oldest = bar - self.bars + 1..bar - blocks * BLOCK;
+        append_all::<C, DECAYED, R>(&mut self.sums, &self.decay, oldest, rows, terms);
         for back in (1..=blocks).rev() {
             let slot = (bar / BLOCK - back).rem_euclid(blocks) as usize;
             let part = &self.parts[slot * lanes..(slot + 1) * lanes];
@@ -131,24 +130,50 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
                 for c in 0..C {
                     sums[c] = decayed::<DECAYED>(sums[c], block[c], self.decay_block[c]);
                 }
+                lanes::end_lane();
             }
         }
-        append::<C, DECAYED, R>(&mut self.sums, &self.decay, rows(bar), terms);
+        append::<C, DECAYED, R, 1>(&mut self.sums, &self.decay, [rows(bar)], terms);
+    }
+}
+
+/// Append the rows of `bars` to the sums, oldest first, four in a pass.
+#[inline(always)]
+fn append_all<const C: usize, const DECAYED: bool, R: Copy>(
+    sums: &mut [[Lane; C]],
+    decay: &[f64; C],
+    bars: std::ops::Range<i64>,
+    rows: &impl Fn(i64) -> R,
+    terms: &impl Fn(R, usize) -> [Lane; C],
+) {
+    let mut bar = bars.start;
+    while bar + 4 <= bars.end {
+        let four = [rows(bar), rows(bar + 1), rows(bar + 2), rows(bar + 3)];
+        append::<C, DECAYED, R, 4>(sums, decay, four, terms);
+        bar += 4;
+    }
+    for bar in bar..bars.end {
+        append::<C, DECAYED, R, 1>(sums, decay, [rows(bar)], terms);
     }
 }
 
 #[inline(always)]
-fn append<const C: usize, const DECAYED: bool, R: Copy>(
+fn append<const C: usize, const DECAYED: bool, R: Copy, const ROWS: usize>(
     sums: &mut [[Lane; C]],
     decay: &[f64; C],
-    row: R,
+    rows: [R; ROWS],
     terms: &impl Fn(R, usize) -> [Lane; C],
 ) {
     for (j, sums) in sums.iter_mut().enumerate() {
-        let enter = terms(row, j);
-        for c in 0..C {
-            sums[c] = decayed::<DECAYED>(sums[c], enter[c], decay[c]);
+        let mut now = *sums;
+        for row in rows {
+            let enter = terms(row, j);
+            for c in 0..C {
+                now[c] = decayed::<DECAYED>(now[c], enter[c], decay[c]);
+            }
         }
+        *sums = now;
+        lanes::end_lane();
     }
 }
 

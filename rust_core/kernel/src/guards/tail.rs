@@ -6,13 +6,22 @@ use crate::metrics::expected_shortfall;
 /// Fewest rows from which a tail is read: three of them are the worst 5 %.
 pub const CVAR_ROWS_MIN: usize = 60;
 
+/// Newest rows that are read, however many there are: twelve of them are the worst 5 %.
+pub const CVAR_ROWS_MAX: usize = 240;
+
 /// Share of the worst days.
 const TAIL_FRAC: f64 = 0.05;
 
 /// Expected loss of the worst 5 % of days, share of equity; NaN when it cannot be known.
 pub fn expected_shortfall_day(moment: &Moment, bar_ms: i64, scratch: &mut Vec<f64>) -> f64 {
-    let (rows, exposure) = (moment.ret_rows, moment.exposure_frac);
-    if rows < CVAR_ROWS_MIN {
+    let exposure = moment.exposure_frac;
+    let names = exposure.len();
+    let rows = moment.ret_rows.min(CVAR_ROWS_MAX);
+    let window = &moment.ret_window[(moment.ret_rows - rows) * names..];
+    // Rows before the first bar are rows of NaN.
+    let known = |row: &&[f64]| row.iter().any(|ret| !ret.is_nan());
+    let filled = if names == 0 { 0 } else { window.chunks_exact(names).filter(known).count() };
+    if rows < CVAR_ROWS_MIN || filled * 100 < rows * 95 {
         return f64::NAN;
     }
     scratch.clear();
@@ -20,7 +29,7 @@ pub fn expected_shortfall_day(moment: &Moment, bar_ms: i64, scratch: &mut Vec<f6
     for (i, share) in exposure.iter().enumerate().filter(|(_, share)| **share != 0.0) {
         let mut present = 0;
         for (t, sum) in scratch.iter_mut().enumerate() {
-            let ret = moment.ret_window[t * exposure.len() + i];
+            let ret = window[t * names + i];
             if !ret.is_nan() {
                 present += 1;
                 *sum += share * ret;

@@ -46,7 +46,9 @@ impl Columns {
                 *value = if row[i].is_nan() { 0.0 } else { row[i] };
             }
             let mean = lanes::sum(column) / column.len() as f64;
-            column.iter_mut().for_each(|value| *value -= mean);
+            for value in column.iter_mut() {
+                *value -= mean;
+            }
             self.norm[place] = lanes::sum_sq(column).sqrt();
         }
     }

@@ -53,7 +53,7 @@ pub(crate) fn newest_returns<'a>(row: &FeatureRow<'a>, rows: usize) -> &'a [f64]
     &row.ret_window[(row.ret_rows - there) * row.close.len()..]
 }
 
-/// `clip(target/σ_p)`, σ_p from a covariance of which the off-diagonal part is shrunk.
+/// `clip(target/σ)`, σ from a covariance of which the off-diagonal part is shrunk.
 #[inline(never)]
 fn vol_target(scene: Scene<'_>, legs: &Legs, variance: &mut Variance) -> f64 {
     let p = scene.params;

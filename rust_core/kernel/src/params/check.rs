@@ -154,7 +154,16 @@ fn overlays(p: &Params) -> Result<()> {
         p.router_dispersion_exit_bps,
     )?;
     within("router_step_frac", p.router_step_frac, 0.0, 1.0)?;
-    within("meta_scale_min", p.meta_scale_min, 0.0, p.meta_scale_max)
+    meta(p)
+}
+
+fn meta(p: &Params) -> Result<()> {
+    within("meta_rate", p.meta_rate, 0.0, 1.0)?;
+    within("meta_intercept_rate", p.meta_intercept_rate, 0.0, 1.0)?;
+    within("meta_l2", p.meta_l2, 0.0, 1.0)?;
+    within("meta_horizon_bars", p.meta_horizon_bars.into(), 1.0, f64::from(WARMUP_BARS_MAX))?;
+    within("meta_scale_min", p.meta_scale_min, 0.0, p.meta_scale_max)?;
+    within("meta_scale_max", p.meta_scale_max, 0.0, 10.0)
 }
 
 fn stops(p: &Params) -> Result<()> {

@@ -15,18 +15,15 @@ pub(super) struct Gate<'a> {
     book_wide: Option<Reason>,
     /// Bars one side, after the rules of the name's own past.
     side_wide: [Option<Reason>; 2],
-    any_awaiting: bool,
 }
 
 impl<'a> Gate<'a> {
     #[inline(always)]
     pub(super) fn new(field: &'a Field<'a>) -> Self {
-        let flags = field.awaiting.iter();
         Self {
             field,
             book_wide: book_wide(field),
             side_wide: overlay::side_wide(field.scene, field.roll),
-            any_awaiting: flags.fold(false, |any, [long, short]| any | long | short),
         }
     }
 
@@ -36,7 +33,7 @@ impl<'a> Gate<'a> {
         let p = self.field.scene.params;
         let no_rule = self.book_wide.is_none()
             && self.side_wide == [None, None]
-            && !self.any_awaiting
+            && !self.field.any_awaiting
             && !(p.regime_enabled || p.adx_enabled || p.breakout_enabled);
         let one_threshold = p.hold_zscore_min == p.entry_zscore_min && !p.atr_regime_enabled;
         let no_limit =

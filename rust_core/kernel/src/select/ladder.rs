@@ -11,7 +11,7 @@ const CROWD: usize = 256;
 /// Halvings before a threshold search gives up (ties may make every threshold a bad one).
 const HALVINGS: usize = 24;
 /// How far below the last wanted key the next guess lies, as a share of the wanted keys' range.
-const MARGIN: f64 = 0.125;
+const MARGIN: f64 = 0.17;
 
 /// Exact ranks of one side. Larger is better; a short's keys are negated on reading.
 #[derive(Debug, Clone)]
@@ -38,12 +38,6 @@ impl Ladder {
         }
     }
 
-    /// Forget the last bar's ranks (the guess stays).
-    #[inline(always)]
-    pub(crate) fn clear(&mut self) {
-        self.known = 0;
-    }
-
     /// Names from rank 1 on that are known so far.
     #[inline(always)]
     pub(crate) fn known(&self) -> &[u32] {
@@ -57,9 +51,37 @@ impl Ladder {
         if want <= self.known {
             return;
         }
-        let mut count = self.collect(key, self.guess);
+        let count = self.collect(key, self.guess);
+        self.rank(key, want, count);
+    }
+
+    /// The first climb of a bar, both sides in one pass over the names: their first `want` ranks.
+    #[inline(always)]
+    pub(crate) fn climb_both(ladders: &mut [Self; 2], key: &[f64], want: usize) {
+        let [up, down] = ladders;
+        (up.known, down.known) = (0, 0);
+        let (mut above, mut below) = (0, 0);
+        let (found_up, found_down) = (&mut up.found[..], &mut down.found[..]);
+        let (floor, ceiling) = (up.guess, -down.guess);
+        for (i, value) in key.iter().enumerate() {
+            found_up[above] = i as u32;
+            found_down[below] = i as u32;
+            above += usize::from(*value >= floor);
+            below += usize::from(*value <= ceiling);
+        }
+        up.rank(key, want, above);
+        down.rank(key, want, below);
+    }
+
+    /// Rank the `count` names found, unless they are too few or far too many.
+    #[inline(always)]
+    fn rank(&mut self, key: &[f64], want: usize, count: usize) {
+        let mut count = count;
         if count < want || count > 4 * want + 16 {
             count = self.collect(key, self.search(key, want));
+        }
+        for (slot, name) in self.found_key.iter_mut().zip(&self.found[..count]) {
+            *slot = self.sign * key[*name as usize];
         }
         if count > CROWD || !self.rank_by_counting(count) {
             self.rank_by_sorting(count);
@@ -78,14 +100,10 @@ impl Ladder {
     /// Write the names at or above the threshold, in the order of symbols, without a branch.
     #[inline(always)]
     fn collect(&mut self, key: &[f64], threshold: f64) -> usize {
-        let (found, found_key) = (&mut self.found[..], &mut self.found_key[..]);
         let mut count = 0;
         for (i, value) in key.iter().enumerate() {
-            let value = self.sign * *value;
-            // `count` never passes `i`, and both arrays are longer than `key`.
-            found[count] = i as u32;
-            found_key[count] = value;
-            count += usize::from(value >= threshold);
+            self.found[count] = i as u32;
+            count += usize::from(self.sign * *value >= threshold);
         }
         count
     }
@@ -184,7 +202,7 @@ mod tests {
             coarse in any::<bool>(),
             values in prop::collection::vec(prop::option::weighted(0.9, -3.0..3.0), 1..300),
             guess in -4.0..4.0,
-            share in 0.0..1.0,
+            share in 0.0_f64..1.0,
         ) {
             let key: Vec<f64> = values.iter().map(|v| v.map_or(f64::NAN, |v: f64| {
                 if coarse { (v * 2.0).round() / 2.0 } else { v }

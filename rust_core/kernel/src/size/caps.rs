@@ -70,17 +70,18 @@ pub(crate) fn apply(legs: &mut Legs, scene: Scene<'_>, reason: &mut [Reason]) {
 #[inline(always)]
 fn fits(legs: &Legs, scene: Scene<'_>) -> bool {
     let p = scene.params;
-    let mut fits = true;
+    let mut over = false;
     for (side, most) in
         [(Side::Long, p.weight_long_max_frac), (Side::Short, p.weight_short_max_frac)]
     {
         for place in legs.places(side) {
             let weight = legs.weight[place];
             let rung = scene.book.rung_cap_frac[legs.name[place] as usize];
-            fits &= !(weight > most) & !(weight > rung);
+            over |= weight > most;
+            over |= weight > rung;
         }
     }
-    fits
+    !over
 }
 
 #[inline(never)]

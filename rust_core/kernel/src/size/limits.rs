@@ -63,16 +63,20 @@ impl<'a> Limiter<'a> {
     /// Scale a leg by `factor`, and say why where it is more than rounding.
     #[inline(always)]
     fn reduce(&mut self, side: Side, factor: f64, rule: Reason) {
-        if !(factor < 1.0) {
+        // Only ever downward.
+        if factor >= 1.0 {
             return;
+        }
+        if factor < 1.0 - REDUCED_MIN_FRAC {
+            for place in self.legs.places(side) {
+                // A name that an earlier rule left nothing keeps that rule's reason.
+                if self.legs.weight[place] != 0.0 {
+                    self.reason[self.legs.name[place] as usize] = rule;
+                }
+            }
         }
         self.legs.scale(side, factor);
         self.own[side as usize] = self.legs.total(side);
-        if factor < 1.0 - REDUCED_MIN_FRAC {
-            for name in &self.legs.name[self.legs.places(side)] {
-                self.reason[*name as usize] = rule;
-            }
-        }
     }
 
     /// A leg leaves room for its frozen names; `target` is what each leg may weigh with them.
@@ -113,7 +117,7 @@ impl<'a> Limiter<'a> {
         let own_beta = Side::BOTH.map(|side| beta_sum(self.legs, side, scene));
         for side in Side::BOTH {
             let beta = own_beta[side as usize] + self.frozen.beta[side as usize];
-            if self.with_frozen(side) > 0.0 && !(beta > 0.0) {
+            if self.with_frozen(side) > 0.0 && beta <= 0.0 {
                 return false;
             }
         }

@@ -225,10 +225,14 @@ fn a_guard_that_cannot_evaluate_blocks_entries() {
         assert_eq!(reading(&found, guard).standing, Standing::Unknown);
     }
     let params = Params { cvar_max_frac: 0.5, ..off() };
-    let blind: [fn(&mut Now); 3] = [
+    let blind: [fn(&mut Now); 4] = [
         |now| now.ret_window.truncate(2 * 59),
         |now| (0..6).for_each(|t| now.ret_window[2 * t] = f64::NAN),
         |now| now.exposure_frac[0] = f64::NAN,
+        |now| {
+            now.exposure_frac[0] = 0.0;
+            now.ret_window[..2 * 6].fill(f64::NAN);
+        },
     ];
     for change in blind {
         let now = Now::new(HOUR, 1.0).with(|now| now.exposure_frac[0] = 0.1).with(change);

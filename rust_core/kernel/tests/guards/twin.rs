@@ -84,7 +84,7 @@ fn compare(found: &Verdict, guards: &Guards, expected: &Value, what: &str) {
 
 #[test]
 fn the_twin_tells_the_same_story() {
-    let text = include_str!("../../../../tests/oracle/cases/guards.json");
+    let text = include_str!("../../../../tests/vectors/guards_twin.json");
     let lives: Vec<Value> = serde_json::from_str(text).expect("cases are JSON");
     for (number, life) in lives.iter().enumerate() {
         let params = params(&life["params"]);

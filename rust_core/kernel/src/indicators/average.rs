@@ -1,0 +1,98 @@
+//! Averages that recur: `A[t] = A[t−1] + g·(x[t] − A[t−1])`, seeded with the plain mean of the
+//! first `p` values. EMA has `g = 2/(p+1)`, Wilder's average `g = 1/p`.
+
+use super::{check_period, check_same, lane_of, put_lane, rows_of};
+use crate::error::Result;
+use crate::lanes::{self, LANES, Lane};
+
+/// Recursive average of one lane of columns.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Average {
+    /// Sum of the values so far, then the average.
+    state: Lane,
+    /// Present values in a row.
+    run: Lane,
+}
+
+/// What all columns share.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rate {
+    pub(super) period: f64,
+    pub(super) share: f64,
+    pub(super) gain: f64,
+}
+
+impl Rate {
+    pub(super) fn ema(period: usize) -> Self {
+        let p = period as f64;
+        Self { period: p, share: 1.0 / p, gain: 2.0 / (p + 1.0) }
+    }
+
+    pub(super) fn wilder(period: usize) -> Self {
+        let p = period as f64;
+        Self { period: p, share: 1.0 / p, gain: 1.0 / p }
+    }
+}
+
+impl Average {
+    pub(super) const NEW: Self = Self { state: [0.0; LANES], run: [0.0; LANES] };
+
+    /// Take in one value a column and give the averages; NaN while seeding.
+    #[inline(always)]
+    pub(super) fn step(&mut self, x: Lane, rate: Rate) -> Lane {
+        let mut out = [0.0; LANES];
+        for k in 0..LANES {
+            let (x, state) = (x[k], self.state[k]);
+            let run = if x.is_nan() { 0.0 } else { self.run[k] + 1.0 };
+            let sum = if run == 1.0 { x } else { state + x };
+            let moved = state + rate.gain * (x - state);
+            let seeded = if run == rate.period { sum * rate.share } else { sum };
+            let state = if run > rate.period { moved } else { seeded };
+            self.state[k] = state;
+            self.run[k] = run;
+            out[k] = if run >= rate.period { state } else { f64::NAN };
+        }
+        out
+    }
+}
+
+/// Average every column of `x` into `out`.
+fn average_into(x: &[f64], cols: usize, rate: Rate, out: &mut [f64]) {
+    let mut columns = vec![Average::NEW; cols.div_ceil(LANES)];
+    lanes::dispatch(
+        #[inline(always)]
+        || {
+            for (row, out) in x.chunks_exact(cols).zip(out.chunks_exact_mut(cols)) {
+                for (j, column) in columns.iter_mut().enumerate() {
+                    put_lane(out, j, column.step(lane_of(row, j), rate));
+                    lanes::end_lane();
+                }
+            }
+        },
+    );
+}
+
+/// Exponential moving average, into `out`.
+pub fn ema_into(x: &[f64], cols: usize, period: usize, out: &mut [f64]) -> Result<()> {
+    check_period(period, 1)?;
+    rows_of("x", x.len(), cols)?;
+    check_same("out", out.len(), x.len())?;
+    average_into(x, cols, Rate::ema(period), out);
+    Ok(())
+}
+
+/// Exponential moving average: first value at the `period`-th, the plain mean so far.
+pub fn ema(x: &[f64], cols: usize, period: usize) -> Result<Vec<f64>> {
+    let mut out = vec![f64::NAN; x.len()];
+    ema_into(x, cols, period, &mut out)?;
+    Ok(out)
+}
+
+/// Wilder's average: `(A[t−1]·(p−1) + x[t])/p`, seeded like [`ema`].
+pub fn wilder(x: &[f64], cols: usize, period: usize) -> Result<Vec<f64>> {
+    check_period(period, 1)?;
+    rows_of("x", x.len(), cols)?;
+    let mut out = vec![f64::NAN; x.len()];
+    average_into(x, cols, Rate::wilder(period), &mut out);
+    Ok(out)
+}

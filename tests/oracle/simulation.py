@@ -26,7 +26,6 @@ Dict = dict[str, Any]
 
 STOPS = FIRES_ONCE - {"take_profit"}
 WEEK_MS = 7 * DAY_MS
-CVAR_ROWS = 240
 
 
 @dataclass
@@ -248,7 +247,7 @@ class Simulation:
         if not self.guards_on:
             return
         account, equity = self.account, self.account.equity()
-        rows = max(ret_rows(self.params), CVAR_ROWS)
+        rows = ret_rows(self.params)
         past = self.returns[max(0, t + 1 - rows) : t + 1]
         before = np.full((rows - len(past), self.count), math.nan)
         now = {

@@ -343,7 +343,7 @@ class Simulation:
             "barred_until_ms": until_ms,
             "barred_by": by,
             "rung_cap_frac": np.array(
-                [math.inf if cap is None else cap * lot[i] / sizing for i, cap in enumerate(caps)]
+                [math.inf if cap is None else cap * (1.0 + 1e-12) * lot[i] / sizing for i, cap in enumerate(caps)]
             ),
             "meta_scale": np.ones((count, 2)),
             "order_usdt_min": np.array(least),

@@ -10,9 +10,6 @@ use crate::lanes::{LANES, Lane, dispatch, dot, fold, zip};
 use crate::ledger::CostTotals;
 use crate::panel::Panel;
 
-/// The most that impact takes of a price; also what an unknown volatility or volume costs.
-pub const IMPACT_FRAC_MAX: f64 = 0.10;
-
 /// What a run needs beside the panel.
 #[derive(Debug, Clone, Copy)]
 pub struct Setup<'a> {
@@ -220,9 +217,7 @@ impl Lanes {
             let price = self.price[i];
             let notional = (weight * equity - self.units[i] * price).abs();
             let depth = Depth { sigma_day_frac: sigma[i], adv_usdt: adv[i] };
-            let share = impact_frac(setup.costs.impact_y, notional, depth);
-            // An unknown depth is no depth: it costs as much as the worst that is charged.
-            self.impact[i] = if share <= IMPACT_FRAC_MAX { share } else { IMPACT_FRAC_MAX };
+            self.impact[i] = impact_frac(setup.costs.impact_y, notional, depth);
         }
         true
     }

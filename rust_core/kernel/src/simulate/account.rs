@@ -150,7 +150,7 @@ impl<'a> Account<'a> {
         paid.fee_usdt + paid.spread_usdt + paid.impact_usdt + paid.funding_usdt
     }
 
-    /// Depth as known at this close, for the fills of the next bar.
+    /// Depth as known at this close, for the fills at it and in the next bar.
     pub(super) fn note_depth(&mut self, row: &FeatureRow<'_>, root_bars_day: f64) {
         if self.costs.impact_y > 0.0 {
             for (symbol, depth) in self.depth.iter_mut().enumerate() {
@@ -189,7 +189,7 @@ impl<'a> Account<'a> {
     fn book(&mut self, order: &Order, bar: usize, params: &Params, exit: Option<ExitReason>) {
         let i = order.symbol;
         let units = order.lots as f64 * order.step;
-        let done = fill(units, order.price, self.costs, self.known_depth(i));
+        let done = fill(units, order.price, self.costs, self.depth[i]);
         let was_flat = self.positions[i].lots == 0;
         self.ledger.apply_fill(i, units, order.price, &done);
         let folded =
@@ -242,14 +242,6 @@ impl<'a> Account<'a> {
         }
     }
 
-    /// An unknown depth must cost: without volatility or volume the impact is the most that is charged.
-    fn known_depth(&self, symbol: usize) -> Depth {
-        const WORST: Depth = Depth { sigma_day_frac: 1.0, adv_usdt: 1.0 };
-        let depth = self.depth[symbol];
-        let known = depth.sigma_day_frac >= 0.0 && depth.adv_usdt > 0.0;
-        if known { depth } else { WORST }
-    }
-
     /// Carry out an exit inside a bar; whether it was a stop.
     pub(super) fn exit(
         &mut self,
@@ -281,7 +273,8 @@ impl<'a> Account<'a> {
         stopped
     }
 
-    /// Funding of the bar on the units held.
+    /// Funding of the bar on the units held. It comes before the exits inside the bar: a position that
+    /// leaves there is charged, and its round trip must know.
     pub(super) fn settle(&mut self, close: &[f64], rate_frac: &[f64]) {
         if self.open == 0 {
             return;

@@ -7,6 +7,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from tests.oracle.exit_params import DEFAULTS
 from tests.oracle.exits import FLAT, bar_close_ms, fold_fill
 from tests.oracle.params import Params
@@ -40,6 +42,16 @@ class Order:
 def exit_params(params: Params) -> Dict:
     """The parameters that exits and records read."""
     return {name: params[name] for name in DEFAULTS}
+
+
+def fine_steps(panel: Dict, cash: float) -> list[float]:
+    """Lots that round nothing: a power of two of units, worth about 1e-10 of the cash at the first price."""
+    steps = []
+    for column in panel["close"].T:
+        known = column[~np.isnan(column)]
+        units = cash * 1e-10 / (known[0] if len(known) else 1.0)
+        steps.append(2.0 ** (math.frexp(units)[1] - 1))
+    return steps
 
 
 def impact_frac(costs: Dict, notional: float, sigma_day: float, adv: float) -> float:
@@ -129,7 +141,8 @@ class Account:
         spread = costs["half_spread_frac"] * taker
         impact = impact_frac(costs, notional, *self.depth[i])
         price = order.price * (1.0 + math.copysign(spread + impact, units))
-        fee = abs(units) * price * (costs["maker_share_frac"] * costs["maker_fee_frac"] + taker * costs["taker_fee_frac"])
+        fee_frac = costs["maker_share_frac"] * costs["maker_fee_frac"] + taker * costs["taker_fee_frac"]
+        fee = abs(units) * price * fee_frac
         flow = -units * price - fee
         self.cash += flow
         self.flow[i] += flow
@@ -139,8 +152,10 @@ class Account:
         for kind, paid in (("fee", fee), ("spread", notional * spread), ("impact", notional * impact)):
             self.totals[f"{kind}_usdt"] += paid
         self.totals["traded_usdt"] += notional
-        self.fills.append({"bar": bar, "at_ms": order.at_ms, "symbol": i, "units": units, "price": price}
-                          | {"reference_price": order.price, "fee_usdt": fee, "exit": order.exit or "plan"})
+        self.fills.append(
+            {"bar": bar, "at_ms": order.at_ms, "symbol": i, "units": units, "price": price}
+            | {"reference_price": order.price, "fee_usdt": fee, "exit": order.exit or "plan"}
+        )
         folded = fold_fill(self.positions[i], order.lots, price, order.atr, order.at_ms, exit_params(self.params))
         self.positions[i] = folded["position"]
         if folded["round_trip"]:
@@ -151,18 +166,20 @@ class Account:
         at_ms = bar_close_ms(order.at_ms, self.params["bar_ms"])
         net = self.trip_flow[i]
         self.facts.append({"kind": "trip", "symbol": i, "net_usdt": net, "at_ms": at_ms})
-        self.trips.append({
-            "symbol": i,
-            "side": trip["side"],
-            "opened_ms": trip["opened_ms"],
-            "closed_ms": trip["closed_ms"],
-            "units_max": trip["lots_max"] * self.steps[i],
-            "entry_price": trip["entry_price"],
-            "exit_price": trip["exit_price"],
-            "net_usdt": net,
-            "funding_usdt": self.trip_funding[i],
-            "exit": order.exit or trip["exit"] or "plan",
-        })
+        self.trips.append(
+            {
+                "symbol": i,
+                "side": trip["side"],
+                "opened_ms": trip["opened_ms"],
+                "closed_ms": trip["closed_ms"],
+                "units_max": trip["lots_max"] * self.steps[i],
+                "entry_price": trip["entry_price"],
+                "exit_price": trip["exit_price"],
+                "net_usdt": net,
+                "funding_usdt": self.trip_funding[i],
+                "exit": order.exit or trip["exit"] or "plan",
+            }
+        )
 
     def settle(self, close: list[float], rates: list[float]) -> None:
         """Funding on the units held: a long pays a positive rate."""

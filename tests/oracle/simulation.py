@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tests.oracle import guards
-from tests.oracle.account import FREE, Account, Order, exit_params
+from tests.oracle.account import FREE, Account, Order, exit_params, fine_steps
 from tests.oracle.decision import decide
 from tests.oracle.exits import FIRES_ONCE, bar_close_ms, close_bar, rung_cap_lots, touch_bar
 from tests.oracle.features import feature_row, features, needed, ret_rows, returns
@@ -49,16 +49,6 @@ class Leg:
     lots: int
     reduce_only: bool
     atr: float
-
-
-def fine_steps(panel: Dict, cash: float) -> list[float]:
-    """Lots that round nothing: a power of two of units, worth about 1e-10 of the cash at the first price."""
-    steps = []
-    for column in panel["close"].T:
-        known = column[~np.isnan(column)]
-        units = cash * 1e-10 / (known[0] if len(known) else 1.0)
-        steps.append(2.0 ** (math.frexp(units)[1] - 1))
-    return steps
 
 
 def dense_features(panel: Dict, params: Params, setup: Setup) -> dict[str, Any]:
@@ -398,9 +388,8 @@ class Simulation:
     def note_bar(self) -> None:
         """What the run tells of each close."""
         account = self.account
-        told = {"equity_usdt": account.equity(), "gross_usdt": account.gross(), "net_usdt": account.net()}
+        told: Dict = {"equity_usdt": account.equity(), "gross_usdt": account.gross(), "net_usdt": account.net()}
         told |= account.totals | {"units": [account.units(i) for i in range(self.count)]}
-        told |= {"cash_usdt": account.cash, "mark": list(account.mark)}
         for name, value in told.items():
             self.rows.setdefault(name, []).append(value)
 

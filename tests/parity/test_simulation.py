@@ -5,7 +5,17 @@ import pytest
 
 from tests.oracle import core, markets
 from tests.oracle.simulation import Setup, simulate
-from tests.oracle.simulation_cases import COSTS, QUIET, SCENARIOS, STOPS, contracts_of, random_run, random_setup, scenario
+from tests.oracle.simulation_cases import (
+    COSTS,
+    QUIET,
+    SCENARIOS,
+    STOPS,
+    contracts_of,
+    random_run,
+    random_setup,
+    rough_market,
+    scenario,
+)
 from tests.oracle.simulation_compare import check_run
 
 GUARDS = (
@@ -32,7 +42,7 @@ def check(panel, params, setup):
 
 def scenario_run(name, seed, **fixed):
     rng = np.random.default_rng([5, seed])
-    panel = markets.random_panel(rng, ROWS.get(name, 150), 10, rough=seed % 3 > 0)
+    panel = rough_market(rng, ROWS.get(name, 150), 10, rough=seed % 3 > 0)
     return check(panel, scenario(name), random_setup(rng, panel, **fixed))
 
 
@@ -89,7 +99,7 @@ def test_the_markets_meet_every_exit_and_bar():
 def test_lots_too_fine_to_round():
     for seed in range(4):
         rng = np.random.default_rng([6, seed])
-        panel = markets.random_panel(rng, 150, 10)
+        panel = rough_market(rng, 150, 10)
         params, setup = scenario("classic"), Setup(costs=COSTS["mixed"])
         found, wanted = core.simulate(panel, params, setup), simulate(panel, params, setup)
         np.testing.assert_allclose(found["equity_usdt"], wanted["equity_usdt"], rtol=1e-9)
@@ -99,11 +109,11 @@ def test_lots_too_fine_to_round():
 
 
 def wild_run(seed, maintenance_frac):
-    """Seven times levered into jumps."""
+    """Levered into jumps."""
     rng = np.random.default_rng([8, seed])
-    panel = markets.random_panel(rng, 150, 10)
-    levered = {"gross_x": 7.0, "gross_hard_cap_x": 9.0, "net_cap_frac": 3.0}
-    levered |= {"weight_long_max_frac": 3.0, "weight_short_max_frac": 3.0, "catastrophic_atr_x": 0.0}
+    panel = rough_market(rng, 150, 10)
+    levered = {"gross_x": 16.0, "gross_hard_cap_x": 20.0, "net_cap_frac": 9.0}
+    levered |= {"weight_long_max_frac": 8.0, "weight_short_max_frac": 8.0, "catastrophic_atr_x": 0.0}
     setup = Setup(COSTS["mixed"], contracts=contracts_of(panel, 2.0, 5.0), maintenance_frac=maintenance_frac)
     return check(panel, markets.make_params(**QUIET, **levered), setup)
 
@@ -111,7 +121,7 @@ def wild_run(seed, maintenance_frac):
 def test_liquidation_and_bankruptcy_end_the_run():
     ends = {"liquidated_at": 0, "bankrupt_at": 0}
     for seed in range(8):
-        for maintenance_frac in (0.0, 0.1):
+        for maintenance_frac in (0.0, 0.04):
             run = wild_run(seed, maintenance_frac)
             for name in ends:
                 at = run[name]
@@ -124,7 +134,7 @@ def test_liquidation_and_bankruptcy_end_the_run():
 
 def test_impact_has_a_ceiling():
     rng = np.random.default_rng(9)
-    panel = markets.random_panel(rng, 120, 8, rough=False)
+    panel = rough_market(rng, 120, 8, rough=False)
     panel["volume_usdt"] = panel["volume_usdt"] * 1e-6
     costs = COSTS["free"] | {"impact_y": 1.0}
     run = check(panel, scenario("classic"), Setup(costs, contracts=contracts_of(panel, 2.0, 5.0)))
@@ -134,7 +144,7 @@ def test_impact_has_a_ceiling():
 
 def test_an_exit_does_not_escape_the_funding_of_its_bar():
     rng = np.random.default_rng(10)
-    panel = markets.random_panel(rng, 150, 10, rough=False)
+    panel = rough_market(rng, 150, 10, rough=False)
     panel["funding_frac"] = np.full_like(panel["close"], 1e-3)
     setup = Setup(COSTS["free"] | {"funding": True}, contracts=contracts_of(panel, 2.0, 5.0))
     params = markets.make_params(**QUIET | STOPS | {"ladder": []})
@@ -152,7 +162,7 @@ def test_an_exit_does_not_escape_the_funding_of_its_bar():
 
 def test_a_late_fill_at_the_close_is_valued_before_survival_is_judged():
     rng = np.random.default_rng(11)
-    panel = markets.random_panel(rng, 120, 10, rough=False)
+    panel = rough_market(rng, 120, 10, rough=False)
     setup = Setup(fill_at="close", delay_bars=1, contracts=contracts_of(panel, 2.0, 5.0))
     # All long at once: the fill takes more than all cash, which is no loss.
     long = {"market_neutral": False, "net_cap_frac": 4.0, "gross_x": 3.0, "gross_hard_cap_x": 4.0}
@@ -166,7 +176,7 @@ def test_a_vwap_fill_does_not_see_the_open_of_its_bar():
     seen = 0
     for seed in range(6):
         rng = np.random.default_rng([12, seed])
-        panel = markets.random_panel(rng, 150, 10, rough=False)
+        panel = rough_market(rng, 150, 10, rough=False)
         params = markets.make_params(**QUIET, stop_atr_x=0.3, ladder=[(0.05, 0.5)], cooldown_bars=1)
         setup = Setup(fill_at="vwap", contracts=contracts_of(panel, 2.0, 5.0))
         check(panel, params, setup)
@@ -183,7 +193,7 @@ def test_a_vwap_fill_does_not_see_the_open_of_its_bar():
 def test_the_cost_budget_looks_back_seven_days():
     """Costs of the first day count until they are a week old, not until midnight."""
     rng = np.random.default_rng(13)
-    panel = markets.random_panel(rng, 420, 10, rough=False)
+    panel = rough_market(rng, 420, 10, rough=False)
     params = markets.make_params(**QUIET, annual_cost_max_frac=1.0, catastrophic_atr_x=0.0)
     setup = Setup(COSTS["mixed"], contracts=contracts_of(panel, 2.0, 5.0))
     run = check(panel, params, setup)

@@ -7,7 +7,17 @@ from tests.oracle import core, markets
 from tests.oracle.account import FREE
 from tests.oracle.core import PANEL_FIELDS
 from tests.oracle.simulation import Setup
-from tests.oracle.simulation_cases import COSTS, QUIET, SCENARIOS, STOPS, contracts_of, random_run, random_setup, scenario
+from tests.oracle.simulation_cases import (
+    COSTS,
+    QUIET,
+    SCENARIOS,
+    STOPS,
+    contracts_of,
+    random_run,
+    random_setup,
+    rough_market,
+    scenario,
+)
 from xsmom.lake.sample import SampleMarket
 
 TIMINGS = [("open", 0), ("open", 2), ("close", 0), ("close", 1), ("vwap", 0), ("vwap", 1)]
@@ -29,7 +39,7 @@ def marks_of(panel):
 @pytest.mark.parametrize(("fill_at", "delay_bars"), TIMINGS)
 def test_every_dollar_is_in_the_fills(name, fill_at, delay_bars):
     rng = np.random.default_rng(21)
-    panel = markets.random_panel(rng, 400, 14)
+    panel = rough_market(rng, 400, 14)
     setup = Setup(COSTS["mixed"], fill_at, delay_bars, 10_000.0, contracts_of(panel, 0.4, 5.0), 0.0)
     run = core.simulate(panel, scenario(name), setup)
     fills, marks = run["fills"], marks_of(panel)
@@ -52,7 +62,7 @@ def test_every_dollar_is_in_the_fills(name, fill_at, delay_bars):
 
 def test_funding_is_paid_on_what_is_held_after_the_open():
     rng = np.random.default_rng(22)
-    panel = markets.random_panel(rng, 300, 12, rough=False)
+    panel = rough_market(rng, 300, 12, rough=False)
     setup = Setup(FREE | {"funding": True}, contracts=contracts_of(panel, 0.4, 5.0))
     run = core.simulate(panel, scenario("classic") | {"catastrophic_atr_x": 0.0}, setup)
     # Without exits inside the bar, what is held at the close was held when it settled.
@@ -63,7 +73,7 @@ def test_funding_is_paid_on_what_is_held_after_the_open():
 
 def test_round_trips_add_up_to_the_account():
     rng = np.random.default_rng(23)
-    panel = markets.random_panel(rng, 400, 12, rough=False)
+    panel = rough_market(rng, 400, 12, rough=False)
     flat_at_end = scenario("stops") | {"blackout_hours": []}
     panel["delisted_ms"] = np.full(12, panel["close_ms"][-3])  # everything is sold by then
     run = core.simulate(panel, flat_at_end, Setup(COSTS["mixed"], contracts=contracts_of(panel, 0.4, 0.0)))
@@ -75,7 +85,7 @@ def test_round_trips_add_up_to_the_account():
 
 def test_doubled_fees_double_the_fee_line():
     rng = np.random.default_rng(24)
-    panel = markets.random_panel(rng, 300, 12)
+    panel = rough_market(rng, 300, 12)
     # The sizing equity is bound, and no rule looks at results: fees change no decision.
     params = scenario("stops") | {"capital_usdt_max": 5_000.0}
     runs = []
@@ -115,7 +125,7 @@ def spoil(panel, rows, rng):
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_no_scenario_knows_the_future(name):
     rng = np.random.default_rng(31)
-    panel = markets.random_panel(rng, 300, 12)
+    panel = rough_market(rng, 300, 12)
     for timing in TIMINGS:
         contracts = None if timing[1] else contracts_of(panel, 0.4, 5.0)
         setup = random_setup(rng, panel, fill_at=timing[0], delay_bars=timing[1], contracts=contracts)
@@ -142,7 +152,7 @@ def test_no_mixture_knows_the_future(proof):
 def test_a_name_that_may_not_be_traded_changes_nothing(name):
     for seed in range(6):
         rng = np.random.default_rng([41, seed])
-        panel = markets.random_panel(rng, 250, 11, rough=seed % 2 > 0)
+        panel = rough_market(rng, 250, 11, rough=seed % 2 > 0)
         more = markets.take(panel, [*range(11), 10])
         for field in markets.FIELDS:  # a market of its own
             more[field][:, 11] = more[field][::-1, 3]
@@ -168,13 +178,18 @@ def sample_panel(seed, momentum, symbols=14, bars=900):
 def shuffled(panel, rng):
     """Each bar's moves dealt out to other names: what was foretold of one now happens to another."""
     rows, cols = panel["close"].shape
-    before = np.vstack([panel["open"][:1], panel["close"][:-1]])
+    before = np.vstack([panel["open"][:1], marks_of(panel)[:-1]])
     dealt = np.array([rng.permutation(cols) for _ in range(rows)])
-    bar = {name: np.take_along_axis(panel[name] / before, dealt, axis=1) for name in ("open", "high", "low", "close")}
+    bar = {}
+    for name in ("open", "high", "low", "close"):  # in an absent bar nothing moves
+        bar[name] = np.take_along_axis(np.nan_to_num(panel[name] / before, nan=1.0), dealt, axis=1)
     close = 100.0 * bar["close"].cumprod(axis=0)
     start = np.vstack([np.full(cols, 100.0), close[:-1]])
-    out = dict(panel) | {name: bar[name] * start for name in ("open", "high", "low")}
-    return out | {"close": close}
+    opened = bar["open"] * start
+    high = np.maximum(bar["high"] * start, np.maximum(opened, close))
+    low = np.minimum(bar["low"] * start, np.minimum(opened, close))
+    still = {name: np.nan_to_num(panel[name]) for name in ("volume_usdt", "funding_frac")}
+    return dict(panel) | still | {"open": opened, "high": high, "low": low, "close": close}
 
 
 def net_returns(panels, params, costs):

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.oracle.params import Params
-from xsmom import kernel
+from tests.oracle.simulation import Setup
+from xsmom import _core, kernel
 from xsmom.domain.panel import Panel
 
 Array = NDArray[np.float64]
@@ -70,3 +71,19 @@ def decide(
 def warmup_bars(params: Params) -> int:
     """Bars, the decided one included, that can change it."""
     return kernel.warmup_bars(to_params(params))
+
+
+def simulate(panel: dict[str, Any], params: Params, setup: Setup) -> dict[str, Any]:
+    """The fast loop, with its fills and units."""
+    return _core.simulate(
+        to_panel(panel, params["bar_ms"]),
+        to_params(params),
+        SimpleNamespace(**setup.costs),
+        fill_at=setup.fill_at,
+        delay_bars=setup.delay_bars,
+        cash_usdt=setup.cash_usdt,
+        contracts=setup.contracts,
+        maintenance_frac=setup.maintenance_frac,
+        keep_fills=True,
+        keep_units=True,
+    )

@@ -72,6 +72,9 @@ def aim(case: dict[str, Any], i: int, blocked: str | None) -> Name:
     if not case["rebalance"]:
         return Name(own, unit, least, held, held, 0, False)
     target = target_lots(weight, equity, price, step)
+    same_side = weight * held > 0.0 and abs(held) == abs(target) + 1
+    if same_side and abs(weight) * equity >= abs(held) * unit * (1.0 - 1e-9):
+        target = held
     most = case["lots_max"][i] if case["lots_max"] else LOTS_MAX
     target = sign(target) * min(abs(target), most)
     if abs(target) < least:

@@ -3,7 +3,8 @@
 //! For a trade of signed quantity q at a reference price P, side s = sign(q):
 //!
 //! ```text
-//! impact  = 2/3 · Y · sigma_day · sqrt(|q|·P / ADV)        (share of price, average over the trade)
+//! impact  = 2/3 · Y · sigma_day · sqrt(|q|·P / ADV)        (share of price, average over the trade;
+//!                                                           at most 10 %, also where it is unknown)
 //! price   = P · (1 + s · (half_spread + impact))
 //! fee     = |q| · price · (maker_share · maker_fee + (1 − maker_share) · taker_fee)
 //! ```
@@ -104,7 +105,10 @@ pub fn impact_frac(impact_y: f64, notional_usdt: f64, depth: Depth) -> f64 {
     if impact_y == 0.0 || notional_usdt == 0.0 {
         return 0.0;
     }
-    2.0 / 3.0 * impact_y * depth.sigma_day_frac * (notional_usdt / depth.adv_usdt).sqrt()
+    let share =
+        2.0 / 3.0 * impact_y * depth.sigma_day_frac * (notional_usdt / depth.adv_usdt).sqrt();
+    // Asked this way round, so that NaN costs the most.
+    if share <= IMPACT_FRAC_MAX { share } else { IMPACT_FRAC_MAX }
 }
 
 /// Execute a signed quantity at a reference price. `depth` is read only when impact is on.
@@ -139,6 +143,21 @@ mod tests {
         assert!((buy.fee_usdt - 2.0 * 100.1 * 0.0005).abs() < 1e-12);
         assert!((sell.fee_usdt - 2.0 * 99.9 * 0.0005).abs() < 1e-12);
         assert_eq!(buy.spread_usdt, sell.spread_usdt);
+    }
+
+    #[test]
+    fn impact_has_a_ceiling_and_an_unknown_depth_costs_it() {
+        let share = |sigma_day_frac, adv_usdt| {
+            impact_frac(1.0, 10_000.0, Depth { sigma_day_frac, adv_usdt })
+        };
+        assert!((share(0.03, 1e6) - 2.0 / 3.0 * 0.03 * 0.1).abs() < 1e-15);
+        for (sigma, adv) in
+            [(0.05, 1.0), (f64::NAN, 1e9), (0.05, f64::NAN), (0.05, 0.0), (0.0, 0.0)]
+        {
+            assert_eq!(share(sigma, adv), IMPACT_FRAC_MAX);
+        }
+        let costs = Costs { impact_y: 1.0, ..Costs::FREE };
+        assert_eq!(fill(-1_000.0, 100.0, &costs, NO_DEPTH).price, 90.0);
     }
 
     #[test]

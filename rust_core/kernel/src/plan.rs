@@ -202,6 +202,7 @@ impl Name {
         let weight = input.targets.weight_frac[i];
         let wanted =
             target_lots(weight, input.sizing_usdt, input.price[i], input.contracts.qty_step[i]);
+        let wanted = self.or_held(wanted, weight, input.sizing_usdt);
         let most = input.contracts.lots_max.get(i).map_or(LOTS_MAX, |most| (*most).max(0));
         self.target = wanted.clamp(-most, most);
         if self.target.abs() < self.least {
@@ -212,6 +213,16 @@ impl Name {
             Some(reason) if self.step_back() => reason,
             _ => own,
         }
+    }
+
+    /// A target that *is* what is held (entries blocked, a taken rung) has been through divisions: a
+    /// hair short of the last lot must not sell it.
+    fn or_held(&self, wanted: i64, weight: f64, sizing_usdt: f64) -> i64 {
+        let held = self.held.abs();
+        let one_short = held == wanted.abs() + 1 && self.held as f64 * weight > 0.0;
+        let value_usdt = held as f64 * self.unit_usdt;
+        let near = weight.abs() * sizing_usdt >= value_usdt * (1.0 - 1e-9);
+        if one_short && near { self.held } else { wanted }
     }
 
     /// Move the target between 0 and what is held; whether that changed it.

@@ -150,7 +150,7 @@ impl<'a> Account<'a> {
         paid.fee_usdt + paid.spread_usdt + paid.impact_usdt + paid.funding_usdt
     }
 
-    /// Depth as known at this close, for the fills of the next bar.
+    /// Depth as known at this close, for the fills at it and in the next bar.
     pub(super) fn note_depth(&mut self, row: &FeatureRow<'_>, root_bars_day: f64) {
         if self.costs.impact_y > 0.0 {
             for (symbol, depth) in self.depth.iter_mut().enumerate() {
@@ -277,7 +277,8 @@ impl<'a> Account<'a> {
         stopped
     }
 
-    /// Funding of the bar on the units held.
+    /// Funding of the bar on the units held. It comes before the exits inside the bar: a position that
+    /// leaves there is charged, and its round trip must know.
     pub(super) fn settle(&mut self, close: &[f64], rate_frac: &[f64]) {
         if self.open == 0 {
             return;

@@ -6,6 +6,9 @@ use crate::book::Bar;
 use crate::params::Params;
 use crate::stops::rung_cap_lots;
 
+/// A cap of whole lots that has been through divisions must still give those lots back.
+const CAP_HAIR: f64 = 1.0 + 1e-12;
+
 pub(super) struct Rows {
     pub(super) weight_now_frac: Vec<f64>,
     pub(super) stale_bars: Vec<u32>,
@@ -58,7 +61,7 @@ impl Rows {
             if ladder {
                 let lots = rung_cap_lots(position, params);
                 self.rung_cap_frac[i] = lots.map_or(f64::INFINITY, |lots| {
-                    lots as f64 * contracts.qty_step[i] * mark * share
+                    lots as f64 * contracts.qty_step[i] * mark * share * CAP_HAIR
                 });
             }
         }

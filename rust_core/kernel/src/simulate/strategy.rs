@@ -12,7 +12,7 @@ use crate::guards::{Guards, Moment};
 use crate::ledger::CostTotals;
 use crate::panel::Panel;
 use crate::params::Params;
-use crate::plan::{Lots, Plan, PlanInput, plan};
+use crate::plan::{Leg, Lots, Plan, PlanInput, plan};
 use crate::reason::Reason;
 use crate::row::FeatureRow;
 use crate::stops::{Advance, BarRow, advance_stops};
@@ -138,23 +138,24 @@ struct Book<'a> {
     plan: Plan,
     contracts: Contracts,
     rows: Rows,
-    /// Plans that wait for their bar, oldest first: `(bar of the fill, legs, ATR at the decision)`.
+    /// Plans that wait for their bar, oldest first.
     waiting: std::collections::VecDeque<Waiting>,
     spare: Vec<Waiting>,
     guarded: bool,
     /// √(bars a day): turns a bar's volatility into a day's.
     root_bars_day: f64,
     cost_week: std::collections::VecDeque<f64>,
+    week_bars: usize,
     reason_counts: [u64; 256],
     scratch: Vec<f64>,
     run: Run,
 }
 
-/// Orders between their decision and their fill.
+/// Orders between their decision and their fill, each with the ATR at the decision.
 #[derive(Debug, Default)]
 struct Waiting {
     bar: usize,
-    legs: Vec<(usize, i64, f64)>,
+    legs: Vec<(Leg, f64)>,
 }
 
 impl<'a> Book<'a> {
@@ -179,6 +180,7 @@ impl<'a> Book<'a> {
             guarded: any_guard(params),
             root_bars_day: (crate::guards::DAY_MS as f64 / params.bar_ms as f64).sqrt(),
             cost_week: std::collections::VecDeque::new(),
+            week_bars: (7 * crate::guards::DAY_MS / params.bar_ms) as usize,
             reason_counts: [0; 256],
             scratch: Vec::new(),
             run: Run::default(),
@@ -193,21 +195,24 @@ impl<'a> Book<'a> {
         let close_ms = panel.close_ms(t);
         let at_close = self.setup.timing.fill_at == FillAt::Close;
         if !at_close {
-            self.fill_waiting(panel, t, close_ms - self.params.bar_ms);
+            // The VWAP is spread over the bar: it lies inside, and what it opens did not see the open.
+            let inside = self.setup.timing.fill_at == FillAt::Vwap;
+            self.fill_waiting(panel, t, close_ms - if inside { 1 } else { self.params.bar_ms });
         }
         let bars = bar_row(panel, t, close_ms, row);
-        self.exit_inside(&bars, t);
         let close = panel.row(panel.close, t);
         if self.setup.costs.funding {
             self.account.settle(close, panel.row(panel.funding_frac, t));
         }
+        self.exit_inside(&bars, t);
         self.account.mark(close);
-        if at_close {
+        self.account.note_depth(row, self.root_bars_day);
+        if at_close && !self.waiting.is_empty() {
             self.fill_waiting(panel, t, close_ms);
+            self.account.revalue();
         }
         self.survive(t);
         if !self.over() {
-            self.account.note_depth(row, self.root_bars_day);
             self.exit_at_close(&bars);
             self.guard(close_ms, row);
             self.decide(panel, t, row)?;
@@ -220,10 +225,12 @@ impl<'a> Book<'a> {
     fn fill_waiting(&mut self, panel: &Panel<'_>, t: usize, at_ms: i64) {
         while self.waiting.front().is_some_and(|waiting| waiting.bar <= t) {
             let Some(mut due) = self.waiting.pop_front() else { return };
-            for &(symbol, lots, atr) in &due.legs {
+            for &(leg, atr) in &due.legs {
+                let symbol = leg.symbol;
                 let price = fill_price(panel, self.setup.timing.fill_at, t, symbol);
+                let lots = reachable_lots(leg, self.account.positions[symbol].lots);
                 // An absent bar fills nothing; the next plan sees what is still missing.
-                if !price.is_nan() {
+                if lots != 0 && !price.is_nan() {
                     let step = self.contracts.qty_step[symbol];
                     let fill = super::account::Order { symbol, lots, price, atr, at_ms, step };
                     self.account.fill(&fill, t, self.params, None);
@@ -249,7 +256,7 @@ impl<'a> Book<'a> {
             }
             // What was ordered for a position that has changed since is no longer meant.
             for waiting in &mut self.waiting {
-                waiting.legs.retain(|leg| leg.0 != found.symbol);
+                waiting.legs.retain(|(leg, _)| leg.symbol != found.symbol);
             }
         }
         self.account.exits = exits;
@@ -304,7 +311,7 @@ impl<'a> Book<'a> {
         let equity = self.account.equity_usdt();
         let sizing = sizing_usdt(equity, self.params);
         self.rows.count_stale(row.close);
-        self.note_week(close_ms);
+        self.note_week();
         let rebalance = is_rebalance(close_ms, self.params);
         if rebalance {
             self.rows.load(
@@ -336,9 +343,8 @@ impl<'a> Book<'a> {
                 self.reason_counts[*reason as usize] += 1;
             }
         }
-        if rebalance
-            || (!self.account.flat() && self.account.restless(self.action != GuardAction::None))
-        {
+        let busy = !self.account.flat() || !self.waiting.is_empty();
+        if rebalance || (busy && self.account.restless(self.action != GuardAction::None)) {
             self.plan(t, row, sizing, rebalance);
         }
         Ok(())
@@ -346,8 +352,8 @@ impl<'a> Book<'a> {
 
     fn plan(&mut self, t: usize, row: &FeatureRow<'_>, sizing: f64, rebalance: bool) {
         self.account.write_lots();
-        for &(symbol, lots, _) in self.waiting.iter().flat_map(|waiting| &waiting.legs) {
-            self.account.lots[symbol] += lots;
+        for (leg, _) in self.waiting.iter().flat_map(|waiting| &waiting.legs) {
+            self.account.lots[leg.symbol] += leg.lots;
         }
         let input = PlanInput {
             targets: &self.targets,
@@ -373,12 +379,12 @@ impl<'a> Book<'a> {
         waiting.bar = t + self.setup.timing.lag_bars();
         let atr = |symbol: usize| row.atr.get(symbol).copied().unwrap_or(f64::NAN);
         let legs = self.plan.legs.iter();
-        waiting.legs.extend(legs.map(|leg| (leg.symbol, leg.lots, atr(leg.symbol))));
+        waiting.legs.extend(legs.map(|leg| (*leg, atr(leg.symbol))));
         if self.setup.timing.lag_bars() > 0 {
             self.waiting.push_back(waiting);
             return;
         }
-        for &(symbol, lots, atr) in &waiting.legs {
+        for &(Leg { symbol, lots, .. }, atr) in &waiting.legs {
             let step = self.contracts.qty_step[symbol];
             let (price, at_ms) = (row.close[symbol], row.close_ms);
             let order = super::account::Order { symbol, lots, price, atr, at_ms, step };
@@ -389,19 +395,20 @@ impl<'a> Book<'a> {
         self.account.revalue();
     }
 
-    /// Cumulative cost at the close of each of the newest seven days.
-    fn note_week(&mut self, close_ms: i64) {
-        if close_ms % crate::guards::DAY_MS == 0 {
-            self.cost_week.push_back(self.account.paid_usdt());
-            if self.cost_week.len() > 8 {
+    /// Cumulative cost at each close of the newest seven days, and at the one seven days ago.
+    fn note_week(&mut self) {
+        if self.params.annual_cost_max_frac > 0.0 {
+            if self.cost_week.len() > self.week_bars {
                 self.cost_week.pop_front();
             }
+            self.cost_week.push_back(self.account.paid_usdt());
         }
     }
 
     /// Cost of the newest seven days as a share of equity; before a week has passed, of what there is.
     fn cost_week_frac(&self) -> f64 {
-        let before = self.cost_week.front().copied().unwrap_or(0.0);
+        let whole = self.cost_week.len() > self.week_bars;
+        let before = if whole { self.cost_week[0] } else { 0.0 };
         (self.account.paid_usdt() - before) / self.account.equity_usdt()
     }
 
@@ -429,6 +436,18 @@ impl<'a> Book<'a> {
 fn sizing_usdt(equity: f64, params: &Params) -> f64 {
     let capital = equity * params.capital_frac;
     if params.capital_usdt_max > 0.0 { capital.min(params.capital_usdt_max) } else { capital }
+}
+
+/// What of a leg may fill on what is held: an earlier order may have met an absent bar, and a
+/// reduce-only leg never crosses 0.
+fn reachable_lots(leg: Leg, held: i64) -> i64 {
+    if !leg.reduce_only {
+        leg.lots
+    } else if held > 0 {
+        leg.lots.clamp(-held, 0)
+    } else {
+        leg.lots.clamp(0, -held)
+    }
 }
 
 fn any_guard(p: &Params) -> bool {

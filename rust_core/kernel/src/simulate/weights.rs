@@ -217,9 +217,7 @@ impl Lanes {
             let price = self.price[i];
             let notional = (weight * equity - self.units[i] * price).abs();
             let depth = Depth { sigma_day_frac: sigma[i], adv_usdt: adv[i] };
-            let share = impact_frac(setup.costs.impact_y, notional, depth);
-            // An unknown depth is no depth: it costs as much as the worst that is charged.
-            self.impact[i] = if share <= IMPACT_FRAC_MAX { share } else { IMPACT_FRAC_MAX };
+            self.impact[i] = impact_frac(setup.costs.impact_y, notional, depth);
         }
         true
     }

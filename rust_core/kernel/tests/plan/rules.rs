@@ -25,6 +25,25 @@ fn openings_closes_and_flips_are_traded_in_full() {
 }
 
 #[test]
+fn what_is_held_as_a_weight_is_held_as_lots() {
+    for held in 1..400_i64 {
+        for side in [1, -1] {
+            let mut case = Case::new(&[0.0], &[held * side]).with(|c| {
+                c.price = vec![0.3 + held as f64 / 7.0];
+                c.qty_step = vec![0.7];
+                c.sizing_usdt = 9_876.543 + held as f64 / 3.0;
+                c.guard = GuardAction::BlockEntries;
+            });
+            let value = (held * side) as f64 * case.qty_step[0] * case.price[0];
+            case.targets.weight_frac = vec![value * (1.0 / case.sizing_usdt)];
+            assert_eq!(goals(&case), [held * side]);
+            case.targets.weight_frac[0] *= 1.0 - 1e-8;
+            assert_eq!(goals(&case), [(held - 1) * side], "less is less");
+        }
+    }
+}
+
+#[test]
 fn the_band_trades_to_its_edge_and_not_inside() {
     for (held, goal, reason) in [
         (75, 75, Reason::InsideBand),

@@ -9,7 +9,9 @@ use crate::ledger::Ledger;
 use crate::params::Params;
 use crate::records::Records;
 use crate::row::FeatureRow;
-use crate::stops::{ExitReason, SymbolExit, bar_close_ms, fold_fill};
+use crate::stops::{ExitReason, SymbolExit, bar_close_ms, fold_into};
+
+use super::names::NameSet;
 
 /// One simulated fill.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -73,10 +75,14 @@ pub(super) struct Account<'a> {
     pub(super) ledger: Ledger,
     pub(super) positions: Vec<Position>,
     pub(super) records: Records,
-    /// Some side of some name is, or was, barred.
-    pub(super) any_barred: bool,
+    /// Names of which some side is, or was, barred.
+    pub(super) barred: NameSet,
+    /// Names with a position.
+    pub(super) held: NameSet,
+    /// Lots of each position, side by side for the plan.
     pub(super) lots: Vec<i64>,
     pub(super) closing: Vec<bool>,
+    any_closing: bool,
     pub(super) exits: Vec<SymbolExit>,
     pub(super) fills: Vec<FillRow>,
     pub(super) trips: Vec<TripRow>,
@@ -104,9 +110,11 @@ impl<'a> Account<'a> {
             ledger: Ledger::new(cols, cash_usdt),
             positions: vec![Position::FLAT; cols],
             records: Records::new(cols),
-            any_barred: false,
+            barred: NameSet::new(cols),
+            held: NameSet::new(cols),
             lots: vec![0; cols],
             closing: vec![false; cols],
+            any_closing: false,
             exits: Vec::with_capacity(cols),
             fills: Vec::new(),
             trips: Vec::new(),
@@ -164,7 +172,7 @@ impl<'a> Account<'a> {
         guarded
             || self.exited
             || self.any_asked
-            || self.positions.iter().any(|position| position.closing.is_some())
+            || self.held.iter().any(|i| self.positions[i].closing.is_some())
     }
 
     /// Book an order; one that crosses 0 is a close and an opening.
@@ -175,7 +183,7 @@ impl<'a> Account<'a> {
         params: &Params,
         exit: Option<ExitReason>,
     ) {
-        let held = self.positions[order.symbol].lots;
+        let held = self.lots[order.symbol];
         let crosses =
             held != 0 && held.signum() != (held + order.lots).signum() && held != -order.lots;
         if crosses && held.signum() != order.lots.signum() {
@@ -190,13 +198,13 @@ impl<'a> Account<'a> {
         let i = order.symbol;
         let units = order.lots as f64 * order.step;
         let done = fill(units, order.price, self.costs, self.known_depth(i));
-        let was_flat = self.positions[i].lots == 0;
+        let was_flat = self.lots[i] == 0;
         self.ledger.apply_fill(i, units, order.price, &done);
-        let folded =
-            fold_fill(&self.positions[i], order.lots, done.price, order.atr, order.at_ms, params);
-        self.positions[i] = folded.position;
+        let (position, atr, at_ms) = (&mut self.positions[i], order.atr, order.at_ms);
+        let ended = fold_into(position, order.lots, done.price, atr, at_ms, params);
+        self.lots[i] = position.lots;
         // From the lots, so that a closed position leaves no dust of rounding behind.
-        self.ledger.units[i] = folded.position.lots as f64 * order.step;
+        self.ledger.units[i] = position.lots as f64 * order.step;
         if self.ledger.mark[i].is_nan() {
             self.ledger.mark[i] = order.price;
         }
@@ -204,11 +212,12 @@ impl<'a> Account<'a> {
         self.flow_usdt[i] += flow;
         if was_flat {
             self.open += 1;
+            self.held.put(i, true);
             self.trip_flow_usdt[i] = 0.0;
         }
         self.trip_flow_usdt[i] += flow;
         if self.keep_fills {
-            let (price, fee_usdt, at_ms) = (done.price, done.fee_usdt, order.at_ms);
+            let (price, fee_usdt) = (done.price, done.fee_usdt);
             let reference_price = order.price;
             self.fills.push(FillRow {
                 bar,
@@ -221,12 +230,13 @@ impl<'a> Account<'a> {
                 exit,
             });
         }
-        if let Some(trip) = folded.closed {
+        if let Some(trip) = ended.closed {
             self.open -= 1;
+            self.held.put(i, false);
             let net_usdt = self.trip_flow_usdt[i];
             let closes_ms = bar_close_ms(order.at_ms, params.bar_ms);
             self.records.note_round_trip(i, net_usdt, closes_ms, params);
-            self.any_barred = true;
+            self.barred.put(i, true);
             self.trips.push(TripRow {
                 symbol: i,
                 side: trip.side,
@@ -275,7 +285,7 @@ impl<'a> Account<'a> {
         self.exited = true;
         let stopped = exit.reason.is_stop();
         if let (true, Some(side)) = (stopped, side) {
-            self.any_barred = true;
+            self.barred.put(found.symbol, true);
             self.records.note_stop(found.symbol, side, exit.bar_close_ms, params, awaiting_reentry);
         }
         stopped
@@ -286,8 +296,8 @@ impl<'a> Account<'a> {
         if self.open == 0 {
             return;
         }
-        for i in 0..self.positions.len() {
-            if self.positions[i].lots == 0 || rate_frac[i] == 0.0 || rate_frac[i].is_nan() {
+        for i in self.held.iter() {
+            if rate_frac[i] == 0.0 || rate_frac[i].is_nan() {
                 continue;
             }
             let mark = if close[i].is_nan() { self.ledger.mark[i] } else { close[i] };
@@ -302,31 +312,41 @@ impl<'a> Account<'a> {
 
     /// Take over the closes and value the book.
     pub(super) fn mark(&mut self, close: &[f64]) {
-        self.ledger.mark_to(close);
-        self.revalue();
+        let (units, mark) = (&self.ledger.units, &mut self.ledger.mark);
+        (self.value_usdt, self.gross_usdt) = dispatch(
+            #[inline(always)]
+            || {
+                mark_to(mark, close);
+                value_and_gross(units, mark)
+            },
+        );
         self.peak_usdt = self.peak_usdt.max(self.equity_usdt());
     }
 
     /// Value and gross at the marks.
     pub(super) fn revalue(&mut self) {
-        (self.value_usdt, self.gross_usdt) = if self.open == 0 {
-            (0.0, 0.0)
-        } else {
-            dispatch(|| value_and_gross(&self.ledger.units, &self.ledger.mark))
-        };
+        (self.value_usdt, self.gross_usdt) = dispatch(
+            #[inline(always)]
+            || value_and_gross(&self.ledger.units, &self.ledger.mark),
+        );
     }
 
-    pub(super) fn write_lots(&mut self) {
-        for (i, position) in self.positions.iter().enumerate() {
-            self.lots[i] = position.lots;
-            self.closing[i] = position.closing.is_some() || self.close_asked[i];
-        }
+    /// Write down which positions are to be closed.
+    pub(super) fn write_closing(&mut self) {
         self.exited = false;
+        if std::mem::take(&mut self.any_closing) {
+            self.closing.fill(false);
+        }
+        for i in self.held.iter() {
+            let closing = self.positions[i].closing.is_some() || self.close_asked[i];
+            self.closing[i] = closing;
+            self.any_closing |= closing;
+        }
     }
 
     pub(super) fn write_results(&mut self, equity: f64) {
-        for i in 0..self.positions.len() {
-            let held = self.positions[i].lots != 0;
+        for i in 0..self.lots.len() {
+            let held = self.lots[i] != 0;
             let value = if held { self.ledger.units[i] * self.ledger.mark[i] } else { 0.0 };
             self.symbol_result_usdt[i] = self.flow_usdt[i] + value;
             self.trade_result_usdt[i] = if held { self.trip_flow_usdt[i] + value } else { 0.0 };
@@ -338,10 +358,10 @@ impl<'a> Account<'a> {
     pub(super) fn obey(&mut self, guards: &Guards, close_ms: i64) {
         self.any_asked = false;
         for (i, day) in guards.symbols.iter().enumerate() {
-            self.close_asked[i] = day.close && self.positions[i].lots != 0;
+            self.close_asked[i] = day.close && self.lots[i] != 0;
             self.any_asked |= self.close_asked[i];
             if day.paused_until_ms > close_ms {
-                self.any_barred = true;
+                self.barred.put(i, true);
                 for side in Side::BOTH {
                     self.records.bar_side(i, side, Bar::SymbolLoss, day.paused_until_ms);
                 }
@@ -364,6 +384,14 @@ impl<'a> Account<'a> {
         self.ledger.costs.traded_usdt += self.gross_usdt;
         self.ledger.units.fill(0.0);
         (self.value_usdt, self.gross_usdt) = (0.0, 0.0);
+    }
+}
+
+/// Take over the prices that are known; an absent one leaves the last mark standing.
+#[inline(always)]
+fn mark_to(mark: &mut [f64], close: &[f64]) {
+    for (mark, price) in mark.iter_mut().zip(close) {
+        *mark = if price.is_nan() { *mark } else { *price };
     }
 }
 

@@ -83,6 +83,8 @@ pub struct Plan {
     concerned: Vec<u32>,
     /// Working rows of these.
     names: Vec<Name>,
+    /// Orders that open or increase.
+    growing: Vec<Leg>,
     /// Names of the heavier leg, in the order in which they are cut.
     cuts: Vec<(f64, f64, usize)>,
 }
@@ -239,6 +241,7 @@ impl Plan {
             legs: Vec::with_capacity(2 * symbols),
             concerned: Vec::with_capacity(symbols),
             names: Vec::with_capacity(symbols),
+            growing: Vec::with_capacity(symbols),
             cuts: Vec::with_capacity(symbols),
         }
     }
@@ -265,27 +268,30 @@ impl Plan {
         self.concerned.truncate(count);
     }
 
+    /// The goals and their orders. Whether a name has one order, two or none is a coin that nobody
+    /// predicts, so each is written always and counted where meant.
     fn write(&mut self) {
-        self.legs.clear();
+        let names = self.names.len();
+        let blank = Leg { symbol: 0, lots: 0, reduce_only: true };
+        for legs in [&mut self.legs, &mut self.growing] {
+            legs.clear();
+            legs.resize(names, blank);
+        }
+        let (mut reducing, mut growing) = (0, 0);
         for name in &self.names {
             let symbol = name.symbol;
             self.goal_lots[symbol] = name.goal;
             self.order_lots[symbol] = name.goal - name.held;
-            let kept = if name.goal.signum() == name.held.signum() {
-                name.held.signum() * name.goal.abs().min(name.held.abs())
-            } else {
-                0
-            };
-            if kept != name.held {
-                self.legs.push(Leg { symbol, lots: kept - name.held, reduce_only: true });
-            }
+            let same_side = i64::from((name.goal ^ name.held) >= 0);
+            let side = 1 | (name.held >> 63);
+            let kept = same_side * side * name.goal.abs().min(name.held.abs());
+            self.legs[reducing] = Leg { symbol, lots: kept - name.held, reduce_only: true };
+            reducing += usize::from(kept != name.held);
+            self.growing[growing] = Leg { symbol, lots: name.goal - kept, reduce_only: false };
+            growing += usize::from(kept != name.goal);
         }
-        for name in &self.names {
-            let kept = if name.goal.signum() == name.held.signum() { name.held } else { 0 };
-            if name.goal.abs() > kept.abs() {
-                let lots = name.goal - kept;
-                self.legs.push(Leg { symbol: name.symbol, lots, reduce_only: false });
-            }
-        }
+        self.legs.truncate(reducing);
+        self.growing.truncate(growing);
+        self.legs.extend_from_slice(&self.growing);
     }
 }

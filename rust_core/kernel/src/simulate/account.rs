@@ -293,7 +293,11 @@ impl<'a> Account<'a> {
 
     /// Funding of the bar on the units held.
     pub(super) fn settle(&mut self, close: &[f64], rate_frac: &[f64]) {
-        if self.open == 0 {
+        let settled = dispatch(
+            #[inline(always)]
+            || rate_frac.iter().fold(false, |settled, rate| settled | (*rate != 0.0)),
+        );
+        if self.open == 0 || !settled {
             return;
         }
         for i in self.held.iter() {
@@ -395,6 +399,15 @@ fn mark_to(mark: &mut [f64], close: &[f64]) {
     }
 }
 
+/// Value of a position. The product is taken first and dropped where nothing is held: a choice
+/// between two numbers, not between two ways to go.
+#[inline(always)]
+pub(super) fn worth(units: f64, mark: f64) -> f64 {
+    let product = units * mark;
+    let held = u64::from(units != 0.0).wrapping_neg();
+    f64::from_bits(product.to_bits() & held)
+}
+
 /// Sums over eight fixed lanes; a name without a mark holds nothing.
 #[inline(always)]
 fn value_and_gross(units: &[f64], mark: &[f64]) -> (f64, f64) {
@@ -403,13 +416,13 @@ fn value_and_gross(units: &[f64], mark: &[f64]) -> (f64, f64) {
     let (mark_chunks, mark_tail) = mark.as_chunks::<LANES>();
     for (units, mark) in unit_chunks.iter().zip(mark_chunks) {
         for k in 0..LANES {
-            let worth = if units[k] == 0.0 { 0.0 } else { units[k] * mark[k] };
+            let worth = worth(units[k], mark[k]);
             value[k] += worth;
             gross[k] += worth.abs();
         }
     }
     for (k, (units, mark)) in unit_tail.iter().zip(mark_tail).enumerate() {
-        let worth = if *units == 0.0 { 0.0 } else { units * mark };
+        let worth = worth(*units, *mark);
         value[k] += worth;
         gross[k] += worth.abs();
     }

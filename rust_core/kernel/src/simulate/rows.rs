@@ -1,6 +1,6 @@
 //! The arrays of a `BookRow`, kept between bars so that a decision allocates nothing.
 
-use super::account::Account;
+use super::account::{Account, worth};
 use super::strategy::Contracts;
 use crate::book::Bar;
 use crate::params::Params;
@@ -62,7 +62,7 @@ impl Rows {
         let ledger = &account.ledger;
         let held = ledger.units.iter().zip(&ledger.mark);
         for (weight, (units, mark)) in self.weight_now_frac.iter_mut().zip(held) {
-            *weight = if *units == 0.0 { 0.0 } else { units * mark * share };
+            *weight = worth(*units, *mark) * share;
         }
         if !params.ladder.is_empty() {
             self.rung_cap_frac.fill(f64::INFINITY);

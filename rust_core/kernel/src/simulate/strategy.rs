@@ -140,6 +140,10 @@ fn check(panel: &Panel<'_>, params: &Params, setup: &Setup) -> Result<()> {
     Ok(())
 }
 
+/// Nearly all names have the same reason, and a counter that is raised twice in a row waits for
+/// itself: neighbours count in different tables.
+const WAYS: usize = 4;
+
 /// Everything that changes from bar to bar.
 struct Book<'a> {
     params: &'a Params,
@@ -165,7 +169,8 @@ struct Book<'a> {
     /// √(bars a day): turns a bar's volatility into a day's.
     root_bars_day: f64,
     cost_week: std::collections::VecDeque<f64>,
-    reason_counts: [u64; 256],
+    /// How often each reason stood, in [`WAYS`] tables that are added up at the end.
+    reason_counts: [[u64; 256]; WAYS],
     scratch: Vec<f64>,
     run: Run,
 }
@@ -204,7 +209,7 @@ impl<'a> Book<'a> {
             planned_lots: vec![0; cols],
             root_bars_day: (crate::guards::DAY_MS as f64 / params.bar_ms as f64).sqrt(),
             cost_week: std::collections::VecDeque::new(),
-            reason_counts: [0; 256],
+            reason_counts: [[0; 256]; WAYS],
             scratch: Vec::new(),
             run: Run::with_room(panel, setup),
         })
@@ -221,8 +226,7 @@ impl<'a> Book<'a> {
             self.fill_waiting(panel, t, close_ms - self.params.bar_ms);
         }
         let bars = bar_row(panel, t, close_ms, row);
-        let exits = self.may_exit && !self.account.flat();
-        if exits {
+        if self.may_exit && !self.account.flat() {
             self.exit_inside(&bars, t);
         }
         let close = panel.row(panel.close, t);
@@ -362,7 +366,9 @@ impl<'a> Book<'a> {
             };
             self.decider.decide(row, &book, &mut self.state, self.params, &mut self.targets)?;
             self.run.decisions += 1;
-            count_reasons(&self.targets.reason, &mut self.reason_counts);
+            for (at, reason) in self.targets.reason.iter().enumerate() {
+                self.reason_counts[at % WAYS][*reason as usize] += 1;
+            }
         }
         if rebalance
             || (!self.account.flat() && self.account.restless(self.action != GuardAction::None))
@@ -449,30 +455,11 @@ impl<'a> Book<'a> {
     fn finish(mut self) -> Run {
         self.run.fills = self.account.fills;
         self.run.trips = self.account.trips;
-        let counts =
-            Reason::ALL.iter().map(|reason| (*reason, self.reason_counts[*reason as usize]));
+        let ways = &self.reason_counts;
+        let count = |reason: Reason| ways.iter().map(|way| way[reason as usize]).sum::<u64>();
+        let counts = Reason::ALL.iter().map(|reason| (*reason, count(*reason)));
         self.run.reason_counts = counts.filter(|(_, count)| *count > 0).collect();
         self.run
-    }
-}
-
-/// Add the reasons of one decision to `counts`. Nearly all names have one of a few reasons: these
-/// are counted by comparing whole rows, because a counter that is raised a hundred times in a row
-/// waits for itself each time.
-fn count_reasons(reasons: &[Reason], counts: &mut [u64; 256]) {
-    const COMMON: [Reason; 2] = [Reason::NotSelected, Reason::Selected];
-    for row in reasons.chunks(255) {
-        let mut counted = 0;
-        for common in COMMON {
-            let count = row.iter().fold(0_u8, |count, reason| count + u8::from(*reason == common));
-            counts[common as usize] += u64::from(count);
-            counted += usize::from(count);
-        }
-        if counted < row.len() {
-            for reason in row.iter().filter(|reason| !COMMON.contains(reason)) {
-                counts[*reason as usize] += 1;
-            }
-        }
     }
 }
 

@@ -102,6 +102,7 @@ fn main() -> Result<()> {
             contracts: None,
             maintenance_frac: 0.0,
             keep_fills: false,
+            keep_trips: false,
             keep_units: false,
         };
         let last = || {
@@ -113,8 +114,15 @@ fn main() -> Result<()> {
         };
         println!("{:>8.2}  {name}", time(&panel, rounds, last)?);
     }
+    let mut given = vec![0.0; bars * names];
+    if "model book".contains(&wanted) {
+        let walk = || {
+            xsmom_kernel::model_book::weights_into(&panel, &classic(), 1e5, &mut given)?;
+            Ok(0.0)
+        };
+        println!("{:>8.2}  model book: features and decisions", time(&panel, rounds, walk)?);
+    }
     if "weights alone".contains(&wanted) {
-        let mut given = vec![0.0; bars * names];
         xsmom_kernel::model_book::weights_into(&panel, &classic(), 1e5, &mut given)?;
         let (weights, cash_usdt) = (&given[..], 1e5);
         let setup = weights::Setup { weights, costs: COSTS, timing, cash_usdt, depth: None };

@@ -131,9 +131,7 @@ pub fn plan(input: &PlanInput, params: &Params, plan: &mut Plan) {
         let mut name = Name::of(input, i);
         if !name.still {
             plan.reason[i] = name.aim(input, i, blocked);
-        } else if input.price[i].is_nan()
-            && plan.reason[i] != Reason::Stale
-        {
+        } else if input.price[i].is_nan() && plan.reason[i] != Reason::Stale {
             plan.reason[i] = Reason::NoData;
         }
         plan.names.push(name);

@@ -103,6 +103,7 @@ fn setup() -> Setup {
         contracts: None,
         maintenance_frac: 0.005,
         keep_fills: true,
+        keep_trips: true,
         keep_units: true,
     }
 }

@@ -22,9 +22,13 @@ pub(super) fn within_band(name: &Name, band_frac: f64) -> (i64, Option<Reason>) 
     if name.still || name.target == 0 || !name.same_side() {
         return (name.target, None);
     }
-    let (lower, upper) = band(name.target, band_frac);
     let held = name.held.abs();
-    let edge = held.clamp(lower, upper);
+    let edge = if band_frac == 0.0 {
+        name.target.abs()
+    } else {
+        let (lower, upper) = band(name.target, band_frac);
+        held.max(lower).min(upper)
+    };
     if edge == held {
         let reason = (name.held != name.target).then_some(Reason::InsideBand);
         return (name.held, reason);

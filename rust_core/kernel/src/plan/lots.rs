@@ -20,7 +20,7 @@ pub fn target_lots(weight: f64, equity_usdt: f64, price: f64, step: f64) -> i64 
     if weight == 0.0 || weight.is_nan() || equity_usdt.is_nan() || equity_usdt <= 0.0 {
         return 0;
     }
-    let sign = if weight < 0.0 { -1 } else { 1 };
+    let sign = 1 - 2 * i64::from(weight < 0.0);
     let rough = (weight.abs() * equity_usdt) / (price * step);
     // Three roundings stay below 1e-15 of the quotient; further than that from a whole number the
     // quick answer is the exact one.

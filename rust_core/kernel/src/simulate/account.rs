@@ -1,6 +1,6 @@
 //! Ledger, positions and records together: the only place where a simulated fill is booked.
 
-use super::strategy::depth_of;
+use super::strategy::{Setup, depth_of};
 use crate::book::{Bar, Position, Side};
 use crate::fill::{Costs, Depth, fill};
 use crate::guards::Guards;
@@ -92,6 +92,7 @@ pub(super) struct Account<'a> {
     pub(super) exposure_frac: Vec<f64>,
     costs: &'a Costs,
     keep_fills: bool,
+    keep_trips: bool,
     value_usdt: f64,
     gross_usdt: f64,
     open: usize,
@@ -105,7 +106,8 @@ pub(super) struct Account<'a> {
 }
 
 impl<'a> Account<'a> {
-    pub(super) fn new(cols: usize, costs: &'a Costs, cash_usdt: f64, keep_fills: bool) -> Self {
+    pub(super) fn new(cols: usize, setup: &'a Setup) -> Self {
+        let cash_usdt = setup.cash_usdt;
         Self {
             ledger: Ledger::new(cols, cash_usdt),
             positions: vec![Position::FLAT; cols],
@@ -122,8 +124,9 @@ impl<'a> Account<'a> {
             symbol_result_usdt: vec![0.0; cols],
             trade_result_usdt: vec![0.0; cols],
             exposure_frac: vec![0.0; cols],
-            costs,
-            keep_fills,
+            costs: &setup.costs,
+            keep_fills: setup.keep_fills,
+            keep_trips: setup.keep_trips,
             value_usdt: 0.0,
             gross_usdt: 0.0,
             open: 0,
@@ -237,6 +240,9 @@ impl<'a> Account<'a> {
             let closes_ms = bar_close_ms(order.at_ms, params.bar_ms);
             self.records.note_round_trip(i, net_usdt, closes_ms, params);
             self.barred.put(i, true);
+            if !self.keep_trips {
+                return;
+            }
             self.trips.push(TripRow {
                 symbol: i,
                 side: trip.side,

@@ -43,6 +43,8 @@ pub struct Setup {
     pub maintenance_frac: f64,
     /// Keep every fill.
     pub keep_fills: bool,
+    /// Keep every round trip.
+    pub keep_trips: bool,
     /// Keep units at every bar.
     pub keep_units: bool,
 }
@@ -62,7 +64,7 @@ pub struct Run {
     pub units: Vec<f64>,
     /// Every fill; empty unless asked for.
     pub fills: Vec<FillRow>,
-    /// Every round trip.
+    /// Every round trip; empty unless asked for.
     pub trips: Vec<TripRow>,
     /// How often each reason stood behind a name at a decision.
     pub reason_counts: Vec<(Reason, u64)>,
@@ -190,7 +192,7 @@ impl<'a> Book<'a> {
         Ok(Self {
             params,
             setup,
-            account: Account::new(cols, &setup.costs, setup.cash_usdt, setup.keep_fills),
+            account: Account::new(cols, setup),
             decider: Decider::new(panel.symbols, panel.listed_ms, panel.delisted_ms, params)?,
             state: DecisionState::new(cols, params.tranches as usize),
             targets: Targets::new(cols),

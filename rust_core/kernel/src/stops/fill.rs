@@ -108,14 +108,7 @@ pub fn fold_into(
     ended
 }
 
-fn open(
-    position: &mut Position,
-    lots: i64,
-    price: f64,
-    atr: f64,
-    at_ms: i64,
-    params: &Params,
-) {
+fn open(position: &mut Position, lots: i64, price: f64, atr: f64, at_ms: i64, params: &Params) {
     let d = lots.signum() as f64;
     *position = Position {
         lots,

@@ -143,15 +143,16 @@ pub fn plan(input: &PlanInput, params: &Params, plan: &mut Plan) {
         limit = balance::limit_balanced(input, plan, cap);
         balance::balance_targets(plan, limit);
     }
+    let band_frac = params.band_frac;
     for name in &mut plan.names {
-        let (goal, reason) = goal::within_band(name, params.band_frac);
+        let (goal, reason) = goal::within_band(name, band_frac);
         name.goal = goal;
         if let Some(reason) = reason {
             plan.reason[name.symbol] = reason;
         }
     }
     if balanced {
-        balance::cut_goals(plan, limit, Some(params.band_frac), Reason::LegRounding);
+        balance::cut_goals(plan, limit, Some(band_frac), Reason::LegRounding);
     } else if !free {
         balance::cut_blocked(input, plan, cap);
     }
@@ -166,7 +167,9 @@ fn net_cap_frac(params: &Params) -> f64 {
     }
 }
 
+// Inlined, so that a name is put together in registers and written once.
 impl Name {
+    #[inline(always)]
     fn of(input: &PlanInput, i: usize) -> Self {
         let exit = input.closing[i] || input.guard == GuardAction::Flatten;
         let reason = input.targets.reason[i];
@@ -187,6 +190,7 @@ impl Name {
     }
 
     /// Set the target lots; give the reason.
+    #[inline(always)]
     fn aim(&mut self, input: &PlanInput, i: usize, blocked: Option<Reason>) -> Reason {
         let own = input.targets.reason[i];
         self.target = 0;

@@ -15,8 +15,11 @@ fn net_usdt(names: &[Name], lots: impl Fn(&Name) -> i64) -> f64 {
 }
 
 fn smallest_lot_usdt(names: &[Name], lots: impl Fn(&Name) -> i64) -> f64 {
-    let moving = names.iter().filter(|name| !name.still && lots(name) != 0);
-    moving.map(|name| name.unit_usdt).fold(f64::INFINITY, f64::min)
+    let unit_usdt = |name: &Name| {
+        let moves = !name.still & (lots(name) != 0);
+        if moves { name.unit_usdt } else { f64::INFINITY }
+    };
+    names.iter().map(unit_usdt).fold(f64::INFINITY, f64::min)
 }
 
 /// Net allowed while entries are free: what the decision wanted, between 2 % and the net cap.

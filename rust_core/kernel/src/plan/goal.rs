@@ -18,6 +18,7 @@ fn round_up(x: f64) -> i64 {
 }
 
 /// Lots to hold, and the reason when the band or the smallest order made it.
+#[inline(always)]
 pub(super) fn within_band(name: &Name, band_frac: f64) -> (i64, Option<Reason>) {
     if name.still || name.target == 0 || !name.same_side() {
         return (name.target, None);

@@ -4,6 +4,7 @@
 pub const LOTS_MAX: i64 = 1 << 53;
 
 /// Smallest order in lots that is worth `notional_usdt_min` at `unit_usdt` a lot; at least 1.
+#[inline]
 pub fn lots_least(notional_usdt_min: f64, unit_usdt: f64) -> i64 {
     if notional_usdt_min == 0.0 && unit_usdt > 0.0 {
         return 1;
@@ -16,6 +17,7 @@ pub fn lots_least(notional_usdt_min: f64, unit_usdt: f64) -> i64 {
 
 /// `trunc(weight·equity / (price·step))` of the exact quotient; 0 when equity is not above 0, at
 /// most [`LOTS_MAX`]. `price` and `step` are above 0.
+#[inline]
 pub fn target_lots(weight: f64, equity_usdt: f64, price: f64, step: f64) -> i64 {
     if weight == 0.0 || weight.is_nan() || equity_usdt.is_nan() || equity_usdt <= 0.0 {
         return 0;
@@ -30,7 +32,13 @@ pub fn target_lots(weight: f64, equity_usdt: f64, price: f64, step: f64) -> i64 
     if clear && rough < 1e14 && weight.abs() * equity_usdt > 1e-280 && price * step > 1e-280 {
         return sign * whole as i64;
     }
-    sign * quotient(product(weight.abs(), equity_usdt), product(price, step))
+    sign * exact_lots(weight.abs(), equity_usdt, price, step)
+}
+
+#[cold]
+#[inline(never)]
+fn exact_lots(weight: f64, equity_usdt: f64, price: f64, step: f64) -> i64 {
+    quotient(product(weight, equity_usdt), product(price, step))
 }
 
 /// `mantissa·2^exponent`, exact.

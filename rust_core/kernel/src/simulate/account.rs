@@ -179,6 +179,7 @@ impl<'a> Account<'a> {
     }
 
     /// Book an order; one that crosses 0 is a close and an opening.
+    #[inline]
     pub(super) fn fill(
         &mut self,
         order: &Order,
@@ -197,6 +198,7 @@ impl<'a> Account<'a> {
         }
     }
 
+    #[inline]
     fn book(&mut self, order: &Order, bar: usize, params: &Params, exit: Option<ExitReason>) {
         let i = order.symbol;
         let units = order.lots as f64 * order.step;

@@ -3,6 +3,7 @@
 use super::account::{Account, worth};
 use super::strategy::Contracts;
 use crate::book::Bar;
+use crate::lanes::dispatch;
 use crate::params::Params;
 use crate::stops::rung_cap_lots;
 
@@ -61,9 +62,11 @@ impl Rows {
         let share = 1.0 / sizing_usdt;
         let ledger = &account.ledger;
         let held = ledger.units.iter().zip(&ledger.mark);
-        for (weight, (units, mark)) in self.weight_now_frac.iter_mut().zip(held) {
-            *weight = worth(*units, *mark) * share;
-        }
+        let weights = self.weight_now_frac.iter_mut().zip(held);
+        dispatch(
+            #[inline(always)]
+            || weights.for_each(|(weight, (units, mark))| *weight = worth(*units, *mark) * share),
+        );
         if !params.ladder.is_empty() {
             self.rung_cap_frac.fill(f64::INFINITY);
             for i in account.held.iter() {

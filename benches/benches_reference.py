@@ -12,11 +12,16 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 
+from xsmom import _core
+
+BAR_MS = 3_600_000
+BARS, NAMES = 35_040, 100
 LOOKBACKS = (12, 24, 48, 96)
 LOOKBACK_WEIGHTS = (0.4, 0.3, 0.2, 0.1)
 POWER = 1.35
@@ -24,6 +29,7 @@ NAMES_A_SIDE = 10
 VOL_BARS = 96
 CAP = 0.20
 GROSS = 1.5
+FEE, SLIP = 0.000_55, 0.0002
 ANCHOR = Path(__file__).resolve().parents[2] / "shared" / "perf" / "c" / "xsmom.c"
 
 
@@ -56,6 +62,46 @@ def make_market(bars: int, names: int, seed: int = 20261120) -> Market:
     funding = np.zeros((bars, names))
     funding[::8] = 1e-4 * (1 + rng.standard_normal((len(funding[::8]), names)) / 2)
     return Market(open_, high, low, close, volume, funding)
+
+
+def make_panel(market) -> SimpleNamespace:
+    """The arrays as the core takes them."""
+    bars, names = market.close.shape
+    return SimpleNamespace(
+        bar_ms=BAR_MS,
+        close_ms=(np.arange(bars, dtype=np.int64) + 400_000) * BAR_MS,
+        symbols=tuple(f"S{i:03}" for i in range(names)),
+        **market._asdict(),
+        listed_ms=np.zeros(names, dtype=np.int64),
+        delisted_ms=np.full(names, np.iinfo(np.int64).max),
+    )
+
+
+def classic(**changes) -> _core.Params:
+    """The strategy alone, as the C program knows it: everything that can be switched off is."""
+    fields = _core.params_defaults() | {
+        "lookback_bars": list(LOOKBACKS),
+        "lookback_weights": list(LOOKBACK_WEIGHTS),
+        "signal_power": POWER,
+        "vol_bars": VOL_BARS,
+        "vol_floor_ann_frac": 0.0,
+        "zscore_clip": 0.0,
+        "redemean": False,
+        "k_frac": 0.0,
+        "k_min": NAMES_A_SIDE,
+        "k_max": NAMES_A_SIDE,
+        "gross_x": GROSS,
+        "gross_hard_cap_x": GROSS,
+        "weight_long_max_frac": CAP,
+        "weight_short_max_frac": CAP,
+        "catastrophic_atr_x": 0.0,
+        "band_frac": 0.0,
+        "streak_losses": 0,
+        "cooldown_bars": 0,
+        "daily_loss_max_frac": 0.0,
+        **changes,
+    }
+    return _core.Params(**fields)
 
 
 def numpy_weights(close: np.ndarray) -> np.ndarray:
@@ -91,6 +137,30 @@ def numpy_weights(close: np.ndarray) -> np.ndarray:
     return weights
 
 
+def numpy_equity(weights: np.ndarray, market: Market) -> np.ndarray:
+    """Whole-panel arrays once more: weights times returns less costs on the change of weights."""
+    held = weights[:-1]
+    gain = (held * (market.close[1:] / market.close[:-1] - 1 - market.funding_frac[1:])).sum(axis=1)
+    turnover = np.abs(np.diff(weights, axis=0)).sum(axis=1)
+    return np.concatenate([[1.0], np.cumprod(1 + gain - (FEE + SLIP) * turnover)])
+
+
+def numpy_account(weights: np.ndarray, market: Market, cash: float) -> np.ndarray:
+    """The exact account, bar by bar: funding on what is held, then units to their weights at the close."""
+    units = np.zeros(weights.shape[1])
+    equity = np.empty(len(weights))
+    for t, (wanted, price, rate) in enumerate(zip(weights, market.close, market.funding_frac, strict=True)):
+        value = units * price
+        cash -= float(value @ rate)
+        target = wanted * (cash + value.sum()) / price
+        step = target - units
+        executed = price * (1 + SLIP * np.sign(step))
+        cash -= float(step @ executed + FEE * (np.abs(step) @ executed))
+        units = target
+        equity[t] = cash + units @ price
+    return equity
+
+
 class Anchor:
     """The C program behind one function; `stage` 5 decides and accounts, 6 adds trailing stops."""
 
@@ -118,7 +188,7 @@ class Anchor:
             ctypes.c_double(POWER),
             ctypes.c_int(NAMES_A_SIDE),
             ctypes.c_int(VOL_BARS),
-            *(ctypes.c_double(x) for x in (CAP, GROSS, 0.00055, 0.0002, 2.5)),
+            *(ctypes.c_double(x) for x in (CAP, GROSS, FEE, SLIP, 2.5)),
             ctypes.c_int(24),
             ctypes.c_int(stage),
             ctypes.c_int(0),

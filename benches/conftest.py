@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+
+# The benches share a module of references that lies beside them.
+sys.path.insert(0, str(Path(__file__).parent))
 
 BUDGETS = Path(__file__).with_name("budgets.toml")
 

@@ -3,63 +3,12 @@
 from __future__ import annotations
 
 import time
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from benches_reference import (
-    CAP,
-    GROSS,
-    LOOKBACK_WEIGHTS,
-    LOOKBACKS,
-    NAMES_A_SIDE,
-    POWER,
-    VOL_BARS,
-    Anchor,
-    cpu_medians,
-    make_market,
-    numpy_weights,
-)
+from benches_reference import BARS, NAMES, Anchor, classic, cpu_medians, make_market, make_panel, numpy_weights
 
 from xsmom import _core
-
-BAR_MS = 3_600_000
-BARS, NAMES = 35_040, 100
-
-
-def make_panel(market) -> SimpleNamespace:
-    bars, names = market.close.shape
-    return SimpleNamespace(
-        bar_ms=BAR_MS,
-        close_ms=(np.arange(bars, dtype=np.int64) + 400_000) * BAR_MS,
-        symbols=tuple(f"S{i:03}" for i in range(names)),
-        **market._asdict(),
-        listed_ms=np.zeros(names, dtype=np.int64),
-        delisted_ms=np.full(names, np.iinfo(np.int64).max),
-    )
-
-
-def classic(**changes) -> _core.Params:
-    fields = _core.params_defaults() | {
-        "lookback_bars": list(LOOKBACKS),
-        "lookback_weights": list(LOOKBACK_WEIGHTS),
-        "signal_power": POWER,
-        "vol_bars": VOL_BARS,
-        "vol_floor_ann_frac": 0.0,
-        "zscore_clip": 0.0,
-        "redemean": False,
-        "k_frac": 0.0,
-        "k_min": NAMES_A_SIDE,
-        "k_max": NAMES_A_SIDE,
-        "gross_x": GROSS,
-        "gross_hard_cap_x": GROSS,
-        "weight_long_max_frac": CAP,
-        "weight_short_max_frac": CAP,
-        "catastrophic_atr_x": 0.0,
-        **changes,
-    }
-    return _core.Params(**fields)
-
 
 @pytest.fixture(scope="module")
 def market():

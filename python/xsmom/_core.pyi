@@ -135,6 +135,7 @@ def simulate(
     contracts: tuple[list[float], list[float]] | None = None,
     maintenance_frac: float = 0.01,
     keep_fills: bool = False,
+    keep_trips: bool = True,
     keep_units: bool = False,
 ) -> dict[str, Any]: ...
 def ema(x: NDArray[np.float64], period: int) -> NDArray[np.float64]: ...

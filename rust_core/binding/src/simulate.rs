@@ -85,7 +85,7 @@ pub(crate) fn run_weights<'py>(
 /// Run the strategy over a panel: the fast loop.
 #[pyfunction]
 #[pyo3(signature = (panel, params, costs, *, fill_at, delay_bars, cash_usdt, contracts=None,
-                    maintenance_frac=0.01, keep_fills=false, keep_units=false))]
+                    maintenance_frac=0.01, keep_fills=false, keep_trips=true, keep_units=false))]
 pub(crate) fn simulate<'py>(
     py: Python<'py>,
     panel: PanelArrays<'py>,
@@ -97,6 +97,7 @@ pub(crate) fn simulate<'py>(
     contracts: Option<(Vec<f64>, Vec<f64>)>,
     maintenance_frac: f64,
     keep_fills: bool,
+    keep_trips: bool,
     keep_units: bool,
 ) -> PyResult<Bound<'py, PyDict>> {
     let view = panel.view()?;
@@ -108,6 +109,7 @@ pub(crate) fn simulate<'py>(
             .map(|(qty_step, notional_usdt_min)| Contracts { qty_step, notional_usdt_min }),
         maintenance_frac,
         keep_fills,
+        keep_trips,
         keep_units,
     };
     let done = enter(py, || strategy::run(&view, &params.inner, &setup))?;

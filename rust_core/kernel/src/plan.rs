@@ -79,8 +79,12 @@ pub struct Plan {
     pub reason: Vec<Reason>,
     /// The orders, reduce-only first.
     pub legs: Vec<Leg>,
-    /// Working rows.
+    /// Symbols that somebody holds or wants; all others stay at 0, for the reason of their target.
+    concerned: Vec<u32>,
+    /// Working rows of these.
     names: Vec<Name>,
+    /// Orders that open or increase.
+    growing: Vec<Leg>,
     /// Names of the heavier leg, in the order in which they are cut.
     cuts: Vec<(f64, f64, usize)>,
 }
@@ -88,6 +92,8 @@ pub struct Plan {
 /// Working figures of one name.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 struct Name {
+    /// Index of the symbol.
+    symbol: usize,
     /// Value of a lot; of a still name at its mark.
     unit_usdt: f64,
     /// Smallest order, lots.
@@ -120,17 +126,12 @@ fn entries_blocked(input: &PlanInput, params: &Params) -> Option<Reason> {
 pub fn plan(input: &PlanInput, params: &Params, plan: &mut Plan) {
     let blocked = entries_blocked(input, params);
     let free = blocked.is_none() && input.rebalance;
-    plan.reason.clear();
-    plan.reason.extend_from_slice(&input.targets.reason);
-    plan.names.clear();
-    for i in 0..input.lots.len() {
+    plan.begin(input);
+    for i in plan.concerned.iter().map(|symbol| *symbol as usize) {
         let mut name = Name::of(input, i);
         if !name.still {
             plan.reason[i] = name.aim(input, i, blocked);
-        } else if input.price[i].is_nan()
-            && plan.reason[i] != Reason::Stale
-            && name.concerned(input, i)
-        {
+        } else if input.price[i].is_nan() && plan.reason[i] != Reason::Stale {
             plan.reason[i] = Reason::NoData;
         }
         plan.names.push(name);
@@ -142,15 +143,16 @@ pub fn plan(input: &PlanInput, params: &Params, plan: &mut Plan) {
         limit = balance::limit_balanced(input, plan, cap);
         balance::balance_targets(plan, limit);
     }
-    for i in 0..plan.names.len() {
-        let (goal, reason) = goal::within_band(&plan.names[i], params.band_frac);
-        plan.names[i].goal = goal;
+    let band_frac = params.band_frac;
+    for name in &mut plan.names {
+        let (goal, reason) = goal::within_band(name, band_frac);
+        name.goal = goal;
         if let Some(reason) = reason {
-            plan.reason[i] = reason;
+            plan.reason[name.symbol] = reason;
         }
     }
     if balanced {
-        balance::cut_goals(plan, limit, Some(params.band_frac), Reason::LegRounding);
+        balance::cut_goals(plan, limit, Some(band_frac), Reason::LegRounding);
     } else if !free {
         balance::cut_blocked(input, plan, cap);
     }
@@ -165,7 +167,9 @@ fn net_cap_frac(params: &Params) -> f64 {
     }
 }
 
+// Inlined, so that a name is put together in registers and written once.
 impl Name {
+    #[inline(always)]
     fn of(input: &PlanInput, i: usize) -> Self {
         let exit = input.closing[i] || input.guard == GuardAction::Flatten;
         let reason = input.targets.reason[i];
@@ -178,14 +182,15 @@ impl Name {
         if still {
             let mark = input.mark[i];
             let unit_usdt = if mark.is_nan() { 0.0 } else { mark * step };
-            return Self { unit_usdt, least: 1, held, target: held, goal: held, still };
+            return Self { symbol: i, unit_usdt, least: 1, held, target: held, goal: held, still };
         }
         let unit_usdt = price * step;
         let least = lots_least(input.contracts.notional_usdt_min[i], unit_usdt);
-        Self { unit_usdt, least, held, target: 0, goal: 0, still }
+        Self { symbol: i, unit_usdt, least, held, target: 0, goal: 0, still }
     }
 
     /// Set the target lots; give the reason.
+    #[inline(always)]
     fn aim(&mut self, input: &PlanInput, i: usize, blocked: Option<Reason>) -> Reason {
         let own = input.targets.reason[i];
         self.target = 0;
@@ -234,11 +239,6 @@ impl Name {
         self.target != wanted
     }
 
-    /// Somebody holds or wants it.
-    fn concerned(&self, input: &PlanInput, i: usize) -> bool {
-        self.held != 0 || input.targets.weight_frac[i] != 0.0
-    }
-
     fn same_side(&self) -> bool {
         self.held != 0 && self.held.signum() == self.target.signum()
     }
@@ -252,32 +252,59 @@ impl Plan {
             order_lots: Vec::with_capacity(symbols),
             reason: Vec::with_capacity(symbols),
             legs: Vec::with_capacity(2 * symbols),
+            concerned: Vec::with_capacity(symbols),
             names: Vec::with_capacity(symbols),
+            growing: Vec::with_capacity(symbols),
             cuts: Vec::with_capacity(symbols),
         }
     }
 
+    /// Forget the last plan, and find the names of this one.
+    fn begin(&mut self, input: &PlanInput) {
+        let symbols = input.lots.len();
+        for lots in [&mut self.goal_lots, &mut self.order_lots] {
+            lots.clear();
+            lots.resize(symbols, 0);
+        }
+        self.reason.clear();
+        self.reason.extend_from_slice(&input.targets.reason);
+        self.names.clear();
+        self.concerned.clear();
+        self.concerned.resize(symbols, 0);
+        let mut count = 0;
+        let wanted = input.lots.iter().zip(&input.targets.weight_frac);
+        for (symbol, (lots, weight)) in wanted.enumerate() {
+            // Written always and counted where meant: no branch that nobody can predict.
+            self.concerned[count] = symbol as u32;
+            count += usize::from((*lots != 0) | (*weight != 0.0));
+        }
+        self.concerned.truncate(count);
+    }
+
+    /// The goals and their orders. Whether a name has one order, two or none is a coin that nobody
+    /// predicts, so each is written always and counted where meant.
     fn write(&mut self) {
-        self.goal_lots.clear();
-        self.order_lots.clear();
-        self.legs.clear();
-        for (symbol, name) in self.names.iter().enumerate() {
-            self.goal_lots.push(name.goal);
-            self.order_lots.push(name.goal - name.held);
-            let kept = if name.goal.signum() == name.held.signum() {
-                name.held.signum() * name.goal.abs().min(name.held.abs())
-            } else {
-                0
-            };
-            if kept != name.held {
-                self.legs.push(Leg { symbol, lots: kept - name.held, reduce_only: true });
-            }
+        let names = self.names.len();
+        let blank = Leg { symbol: 0, lots: 0, reduce_only: true };
+        for legs in [&mut self.legs, &mut self.growing] {
+            legs.clear();
+            legs.resize(names, blank);
         }
-        for (symbol, name) in self.names.iter().enumerate() {
-            let kept = if name.goal.signum() == name.held.signum() { name.held } else { 0 };
-            if name.goal.abs() > kept.abs() {
-                self.legs.push(Leg { symbol, lots: name.goal - kept, reduce_only: false });
-            }
+        let (mut reducing, mut growing) = (0, 0);
+        for name in &self.names {
+            let symbol = name.symbol;
+            self.goal_lots[symbol] = name.goal;
+            self.order_lots[symbol] = name.goal - name.held;
+            let same_side = i64::from((name.goal ^ name.held) >= 0);
+            let side = 1 | (name.held >> 63);
+            let kept = same_side * side * name.goal.abs().min(name.held.abs());
+            self.legs[reducing] = Leg { symbol, lots: kept - name.held, reduce_only: true };
+            reducing += usize::from(kept != name.held);
+            self.growing[growing] = Leg { symbol, lots: name.goal - kept, reduce_only: false };
+            growing += usize::from(kept != name.goal);
         }
+        self.legs.truncate(reducing);
+        self.growing.truncate(growing);
+        self.legs.extend_from_slice(&self.growing);
     }
 }

@@ -1,6 +1,7 @@
 //! Simulation of a book over a panel. Order of things inside a bar: docs/explanation/accounting.md.
 
 mod account;
+mod names;
 mod rows;
 pub mod strategy;
 pub mod weights;

@@ -17,10 +17,10 @@
 //! The order in a bar: fills at the open ([`fold_fill`]) → [`Advance::Range`] and its exits folded →
 //! funding, mark → [`Advance::Close`]. Live sends [`Advance::Tick`] in place of the range.
 
-pub use advance::{Advance, BarRow, SymbolExit, Tick, advance_stops};
+pub use advance::{Advance, BarRow, SymbolExit, Tick, advance_held, advance_stops, may_exit};
 pub use close::{CloseFeatures, close_bar, stop_level};
 pub use exit::{Exit, ExitReason, Exits};
-pub use fill::{EMERGENCY_STOP_FRAC, Folded, RoundTrip, fold_fill};
+pub use fill::{EMERGENCY_STOP_FRAC, Ended, Folded, RoundTrip, fold_fill, fold_into};
 pub use touch::{RUNGS_MAX, mark_touched, rung_cap_lots, touch_bar, touch_tick};
 
 mod advance;

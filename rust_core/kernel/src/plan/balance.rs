@@ -15,23 +15,26 @@ fn net_usdt(names: &[Name], lots: impl Fn(&Name) -> i64) -> f64 {
 }
 
 fn smallest_lot_usdt(names: &[Name], lots: impl Fn(&Name) -> i64) -> f64 {
-    let moving = names.iter().filter(|name| !name.still && lots(name) != 0);
-    moving.map(|name| name.unit_usdt).fold(f64::INFINITY, f64::min)
+    let unit_usdt = |name: &Name| {
+        let moves = !name.still & (lots(name) != 0);
+        if moves { name.unit_usdt } else { f64::INFINITY }
+    };
+    names.iter().map(unit_usdt).fold(f64::INFINITY, f64::min)
 }
 
 /// Net allowed while entries are free: what the decision wanted, between 2 % and the net cap.
 pub(super) fn limit_balanced(input: &PlanInput, plan: &Plan, cap_frac: f64) -> f64 {
     let equity = input.sizing_usdt;
-    let wanted = |(i, name): (usize, &Name)| {
+    let wanted = |name: &Name| {
         if name.still {
             name.held as f64 * name.unit_usdt
-        } else if input.closing[i] {
+        } else if input.closing[name.symbol] {
             0.0
         } else {
-            input.targets.weight_frac[i] * equity
+            input.targets.weight_frac[name.symbol] * equity
         }
     };
-    let net: f64 = plan.names.iter().enumerate().map(wanted).sum();
+    let net: f64 = plan.names.iter().map(wanted).sum();
     let allowed = (NET_TOLERANCE_FRAC * equity).max(net.abs()).min(cap_frac * equity);
     allowed_or_lot(equity, allowed, smallest_lot_usdt(&plan.names, |name| name.target))
 }
@@ -78,7 +81,7 @@ fn balance_round(plan: &mut Plan, limit: f64) -> bool {
         let whole = owed.floor() as i64;
         name.target -= side * whole;
         if whole > 0 {
-            (cut_any, reason[i]) = (true, Reason::LegRounding);
+            (cut_any, reason[name.symbol]) = (true, Reason::LegRounding);
         }
         cuts.push((owed - whole as f64, -name.unit_usdt, i));
     }
@@ -89,7 +92,7 @@ fn balance_round(plan: &mut Plan, limit: f64) -> bool {
         if weight > limit && name.target != 0 && name.unit_usdt < 2.0 * weight {
             name.target -= side;
             net -= side as f64 * name.unit_usdt;
-            (cut_any, reason[*i]) = (true, Reason::LegRounding);
+            (cut_any, reason[name.symbol]) = (true, Reason::LegRounding);
         }
     }
     for name in names.iter_mut().filter(|name| !name.still && name.target.abs() < name.least) {
@@ -101,7 +104,7 @@ fn balance_round(plan: &mut Plan, limit: f64) -> bool {
 /// Entries are blocked: cut down to the net cap, again while it helps, because a position that is
 /// gone may have been the smallest lot.
 pub(super) fn cut_blocked(input: &PlanInput, plan: &mut Plan, cap_frac: f64) {
-    for _ in 0..=plan.names.len() {
+    for _ in 0..=input.lots.len() {
         let limit = limit_blocked(input, plan, cap_frac);
         if !cut_goals(plan, limit, None, Reason::NetCap) {
             return;
@@ -142,7 +145,7 @@ pub(super) fn cut_goals(plan: &mut Plan, limit: f64, band_frac: Option<f64>, why
             if cut > 0 {
                 name.goal -= side * cut;
                 weight -= cut as f64 * name.unit_usdt;
-                (cut_any, reason[*i]) = (true, why);
+                (cut_any, reason[name.symbol]) = (true, why);
             }
         }
     }

@@ -4,7 +4,11 @@
 pub const LOTS_MAX: i64 = 1 << 53;
 
 /// Smallest order in lots that is worth `notional_usdt_min` at `unit_usdt` a lot; at least 1.
+#[inline]
 pub fn lots_least(notional_usdt_min: f64, unit_usdt: f64) -> i64 {
+    if notional_usdt_min == 0.0 && unit_usdt > 0.0 {
+        return 1;
+    }
     let lots = (notional_usdt_min / unit_usdt).ceil().clamp(1.0, LOTS_MAX as f64);
     // The division may have rounded down onto a whole number.
     let short = lots * unit_usdt < notional_usdt_min;
@@ -13,20 +17,28 @@ pub fn lots_least(notional_usdt_min: f64, unit_usdt: f64) -> i64 {
 
 /// `trunc(weight·equity / (price·step))` of the exact quotient; 0 when equity is not above 0, at
 /// most [`LOTS_MAX`]. `price` and `step` are above 0.
+#[inline]
 pub fn target_lots(weight: f64, equity_usdt: f64, price: f64, step: f64) -> i64 {
     if weight == 0.0 || weight.is_nan() || equity_usdt.is_nan() || equity_usdt <= 0.0 {
         return 0;
     }
-    let sign = if weight < 0.0 { -1 } else { 1 };
+    let sign = 1 - 2 * i64::from(weight < 0.0);
     let rough = (weight.abs() * equity_usdt) / (price * step);
     // Three roundings stay below 1e-15 of the quotient; further than that from a whole number the
     // quick answer is the exact one.
-    let (whole, margin) = (rough.trunc(), rough * 1e-15);
+    // The cast cuts like `trunc`; a quotient that it cannot hold is too large to be quick anyhow.
+    let (whole, margin) = ((rough as i64) as f64, rough * 1e-15);
     let clear = rough - whole > margin && whole + 1.0 - rough > margin;
     if clear && rough < 1e14 && weight.abs() * equity_usdt > 1e-280 && price * step > 1e-280 {
         return sign * whole as i64;
     }
-    sign * quotient(product(weight.abs(), equity_usdt), product(price, step))
+    sign * exact_lots(weight.abs(), equity_usdt, price, step)
+}
+
+#[cold]
+#[inline(never)]
+fn exact_lots(weight: f64, equity_usdt: f64, price: f64, step: f64) -> i64 {
+    quotient(product(weight, equity_usdt), product(price, step))
 }
 
 /// `mantissa·2^exponent`, exact.

@@ -1,6 +1,6 @@
 //! Ledger, positions and records together: the only place where a simulated fill is booked.
 
-use super::strategy::depth_of;
+use super::strategy::{Setup, depth_of};
 use crate::book::{Bar, Position, Side};
 use crate::fill::{Costs, Depth, fill};
 use crate::guards::Guards;
@@ -9,7 +9,9 @@ use crate::ledger::Ledger;
 use crate::params::Params;
 use crate::records::Records;
 use crate::row::FeatureRow;
-use crate::stops::{ExitReason, SymbolExit, bar_close_ms, fold_fill};
+use crate::stops::{ExitReason, SymbolExit, bar_close_ms, fold_into};
+
+use super::names::NameSet;
 
 /// One simulated fill.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -73,10 +75,14 @@ pub(super) struct Account<'a> {
     pub(super) ledger: Ledger,
     pub(super) positions: Vec<Position>,
     pub(super) records: Records,
-    /// Some side of some name is, or was, barred.
-    pub(super) any_barred: bool,
+    /// Names of which some side is, or was, barred.
+    pub(super) barred: NameSet,
+    /// Names with a position.
+    pub(super) held: NameSet,
+    /// Lots of each position, side by side for the plan.
     pub(super) lots: Vec<i64>,
     pub(super) closing: Vec<bool>,
+    any_closing: bool,
     pub(super) exits: Vec<SymbolExit>,
     pub(super) fills: Vec<FillRow>,
     pub(super) trips: Vec<TripRow>,
@@ -86,6 +92,7 @@ pub(super) struct Account<'a> {
     pub(super) exposure_frac: Vec<f64>,
     costs: &'a Costs,
     keep_fills: bool,
+    keep_trips: bool,
     value_usdt: f64,
     gross_usdt: f64,
     open: usize,
@@ -99,14 +106,17 @@ pub(super) struct Account<'a> {
 }
 
 impl<'a> Account<'a> {
-    pub(super) fn new(cols: usize, costs: &'a Costs, cash_usdt: f64, keep_fills: bool) -> Self {
+    pub(super) fn new(cols: usize, setup: &'a Setup) -> Self {
+        let cash_usdt = setup.cash_usdt;
         Self {
             ledger: Ledger::new(cols, cash_usdt),
             positions: vec![Position::FLAT; cols],
             records: Records::new(cols),
-            any_barred: false,
+            barred: NameSet::new(cols),
+            held: NameSet::new(cols),
             lots: vec![0; cols],
             closing: vec![false; cols],
+            any_closing: false,
             exits: Vec::with_capacity(cols),
             fills: Vec::new(),
             trips: Vec::new(),
@@ -114,8 +124,9 @@ impl<'a> Account<'a> {
             symbol_result_usdt: vec![0.0; cols],
             trade_result_usdt: vec![0.0; cols],
             exposure_frac: vec![0.0; cols],
-            costs,
-            keep_fills,
+            costs: &setup.costs,
+            keep_fills: setup.keep_fills,
+            keep_trips: setup.keep_trips,
             value_usdt: 0.0,
             gross_usdt: 0.0,
             open: 0,
@@ -168,10 +179,11 @@ impl<'a> Account<'a> {
         guarded
             || self.exited
             || self.any_asked
-            || self.positions.iter().any(|position| position.closing.is_some())
+            || self.held.iter().any(|i| self.positions[i].closing.is_some())
     }
 
     /// Book an order; one that crosses 0 is a close and an opening.
+    #[inline]
     pub(super) fn fill(
         &mut self,
         order: &Order,
@@ -179,7 +191,7 @@ impl<'a> Account<'a> {
         params: &Params,
         exit: Option<ExitReason>,
     ) {
-        let held = self.positions[order.symbol].lots;
+        let held = self.lots[order.symbol];
         let crosses =
             held != 0 && held.signum() != (held + order.lots).signum() && held != -order.lots;
         if crosses && held.signum() != order.lots.signum() {
@@ -190,17 +202,18 @@ impl<'a> Account<'a> {
         }
     }
 
+    #[inline]
     fn book(&mut self, order: &Order, bar: usize, params: &Params, exit: Option<ExitReason>) {
         let i = order.symbol;
         let units = order.lots as f64 * order.step;
         let done = fill(units, order.price, self.costs, self.depth[i]);
-        let was_flat = self.positions[i].lots == 0;
+        let was_flat = self.lots[i] == 0;
         self.ledger.apply_fill(i, units, order.price, &done);
-        let folded =
-            fold_fill(&self.positions[i], order.lots, done.price, order.atr, order.at_ms, params);
-        self.positions[i] = folded.position;
+        let (position, atr, at_ms) = (&mut self.positions[i], order.atr, order.at_ms);
+        let ended = fold_into(position, order.lots, done.price, atr, at_ms, params);
+        self.lots[i] = position.lots;
         // From the lots, so that a closed position leaves no dust of rounding behind.
-        self.ledger.units[i] = folded.position.lots as f64 * order.step;
+        self.ledger.units[i] = position.lots as f64 * order.step;
         if self.ledger.mark[i].is_nan() {
             self.ledger.mark[i] = order.price;
         }
@@ -208,11 +221,12 @@ impl<'a> Account<'a> {
         self.flow_usdt[i] += flow;
         if was_flat {
             self.open += 1;
+            self.held.put(i, true);
             self.trip_flow_usdt[i] = 0.0;
         }
         self.trip_flow_usdt[i] += flow;
         if self.keep_fills {
-            let (price, fee_usdt, at_ms) = (done.price, done.fee_usdt, order.at_ms);
+            let (price, fee_usdt) = (done.price, done.fee_usdt);
             let reference_price = order.price;
             self.fills.push(FillRow {
                 bar,
@@ -225,12 +239,16 @@ impl<'a> Account<'a> {
                 exit,
             });
         }
-        if let Some(trip) = folded.closed {
+        if let Some(trip) = ended.closed {
             self.open -= 1;
+            self.held.put(i, false);
             let net_usdt = self.trip_flow_usdt[i];
             let closes_ms = bar_close_ms(order.at_ms, params.bar_ms);
             self.records.note_round_trip(i, net_usdt, closes_ms, params);
-            self.any_barred = true;
+            self.barred.put(i, true);
+            if !self.keep_trips {
+                return;
+            }
             self.trips.push(TripRow {
                 symbol: i,
                 side: trip.side,
@@ -271,7 +289,7 @@ impl<'a> Account<'a> {
         self.exited = true;
         let stopped = exit.reason.is_stop();
         if let (true, Some(side)) = (stopped, side) {
-            self.any_barred = true;
+            self.barred.put(found.symbol, true);
             self.records.note_stop(found.symbol, side, exit.bar_close_ms, params, awaiting_reentry);
         }
         stopped
@@ -280,11 +298,15 @@ impl<'a> Account<'a> {
     /// Funding of the bar on the units held. It comes before the exits inside the bar: a position that
     /// leaves there is charged, and its round trip must know.
     pub(super) fn settle(&mut self, close: &[f64], rate_frac: &[f64]) {
-        if self.open == 0 {
+        let settled = dispatch(
+            #[inline(always)]
+            || rate_frac.iter().fold(false, |settled, rate| settled | (*rate != 0.0)),
+        );
+        if self.open == 0 || !settled {
             return;
         }
-        for i in 0..self.positions.len() {
-            if self.positions[i].lots == 0 || rate_frac[i] == 0.0 || rate_frac[i].is_nan() {
+        for i in self.held.iter() {
+            if rate_frac[i] == 0.0 || rate_frac[i].is_nan() {
                 continue;
             }
             let mark = if close[i].is_nan() { self.ledger.mark[i] } else { close[i] };
@@ -299,31 +321,41 @@ impl<'a> Account<'a> {
 
     /// Take over the closes and value the book.
     pub(super) fn mark(&mut self, close: &[f64]) {
-        self.ledger.mark_to(close);
-        self.revalue();
+        let (units, mark) = (&self.ledger.units, &mut self.ledger.mark);
+        (self.value_usdt, self.gross_usdt) = dispatch(
+            #[inline(always)]
+            || {
+                mark_to(mark, close);
+                value_and_gross(units, mark)
+            },
+        );
         self.peak_usdt = self.peak_usdt.max(self.equity_usdt());
     }
 
     /// Value and gross at the marks.
     pub(super) fn revalue(&mut self) {
-        (self.value_usdt, self.gross_usdt) = if self.open == 0 {
-            (0.0, 0.0)
-        } else {
-            dispatch(|| value_and_gross(&self.ledger.units, &self.ledger.mark))
-        };
+        (self.value_usdt, self.gross_usdt) = dispatch(
+            #[inline(always)]
+            || value_and_gross(&self.ledger.units, &self.ledger.mark),
+        );
     }
 
-    pub(super) fn write_lots(&mut self) {
-        for (i, position) in self.positions.iter().enumerate() {
-            self.lots[i] = position.lots;
-            self.closing[i] = position.closing.is_some() || self.close_asked[i];
-        }
+    /// Write down which positions are to be closed.
+    pub(super) fn write_closing(&mut self) {
         self.exited = false;
+        if std::mem::take(&mut self.any_closing) {
+            self.closing.fill(false);
+        }
+        for i in self.held.iter() {
+            let closing = self.positions[i].closing.is_some() || self.close_asked[i];
+            self.closing[i] = closing;
+            self.any_closing |= closing;
+        }
     }
 
     pub(super) fn write_results(&mut self, equity: f64) {
-        for i in 0..self.positions.len() {
-            let held = self.positions[i].lots != 0;
+        for i in 0..self.lots.len() {
+            let held = self.lots[i] != 0;
             let value = if held { self.ledger.units[i] * self.ledger.mark[i] } else { 0.0 };
             self.symbol_result_usdt[i] = self.flow_usdt[i] + value;
             self.trade_result_usdt[i] = if held { self.trip_flow_usdt[i] + value } else { 0.0 };
@@ -335,10 +367,10 @@ impl<'a> Account<'a> {
     pub(super) fn obey(&mut self, guards: &Guards, close_ms: i64) {
         self.any_asked = false;
         for (i, day) in guards.symbols.iter().enumerate() {
-            self.close_asked[i] = day.close && self.positions[i].lots != 0;
+            self.close_asked[i] = day.close && self.lots[i] != 0;
             self.any_asked |= self.close_asked[i];
             if day.paused_until_ms > close_ms {
-                self.any_barred = true;
+                self.barred.put(i, true);
                 for side in Side::BOTH {
                     self.records.bar_side(i, side, Bar::SymbolLoss, day.paused_until_ms);
                 }
@@ -364,6 +396,23 @@ impl<'a> Account<'a> {
     }
 }
 
+/// Take over the prices that are known; an absent one leaves the last mark standing.
+#[inline(always)]
+fn mark_to(mark: &mut [f64], close: &[f64]) {
+    for (mark, price) in mark.iter_mut().zip(close) {
+        *mark = if price.is_nan() { *mark } else { *price };
+    }
+}
+
+/// Value of a position. The product is taken first and dropped where nothing is held: a choice
+/// between two numbers, not between two ways to go.
+#[inline(always)]
+pub(super) fn worth(units: f64, mark: f64) -> f64 {
+    let product = units * mark;
+    let held = u64::from(units != 0.0).wrapping_neg();
+    f64::from_bits(product.to_bits() & held)
+}
+
 /// Sums over eight fixed lanes; a name without a mark holds nothing.
 #[inline(always)]
 fn value_and_gross(units: &[f64], mark: &[f64]) -> (f64, f64) {
@@ -372,13 +421,13 @@ fn value_and_gross(units: &[f64], mark: &[f64]) -> (f64, f64) {
     let (mark_chunks, mark_tail) = mark.as_chunks::<LANES>();
     for (units, mark) in unit_chunks.iter().zip(mark_chunks) {
         for k in 0..LANES {
-            let worth = if units[k] == 0.0 { 0.0 } else { units[k] * mark[k] };
+            let worth = worth(units[k], mark[k]);
             value[k] += worth;
             gross[k] += worth.abs();
         }
     }
     for (k, (units, mark)) in unit_tail.iter().zip(mark_tail).enumerate() {
-        let worth = if *units == 0.0 { 0.0 } else { units * mark };
+        let worth = worth(*units, *mark);
         value[k] += worth;
         gross[k] += worth.abs();
     }

@@ -1,8 +1,9 @@
 //! The arrays of a `BookRow`, kept between bars so that a decision allocates nothing.
 
-use super::account::Account;
+use super::account::{Account, worth};
 use super::strategy::Contracts;
 use crate::book::Bar;
+use crate::lanes::dispatch;
 use crate::params::Params;
 use crate::stops::rung_cap_lots;
 
@@ -19,6 +20,9 @@ pub(super) struct Rows {
     pub(super) meta_scale: Vec<[f64; 2]>,
     pub(super) order_usdt_min: Vec<f64>,
     has_contracts: bool,
+    any_stale: bool,
+    /// Every name was barred by the streak of the book.
+    book_barred: bool,
 }
 
 impl Rows {
@@ -33,10 +37,17 @@ impl Rows {
             meta_scale: vec![[1.0; 2]; cols],
             order_usdt_min: vec![0.0; cols],
             has_contracts,
+            any_stale: false,
+            book_barred: false,
         }
     }
 
     pub(super) fn count_stale(&mut self, close: &[f64]) {
+        let absent = close.iter().fold(false, |absent, price| absent | price.is_nan());
+        if !absent && !std::mem::replace(&mut self.any_stale, absent) {
+            return;
+        }
+        self.any_stale = absent;
         for (stale, price) in self.stale_bars.iter_mut().zip(close) {
             *stale = if price.is_nan() { stale.saturating_add(1) } else { 0 };
         }
@@ -44,7 +55,7 @@ impl Rows {
 
     pub(super) fn load(
         &mut self,
-        account: &Account<'_>,
+        account: &mut Account<'_>,
         close_ms: i64,
         sizing_usdt: f64,
         contracts: &Contracts,
@@ -52,28 +63,44 @@ impl Rows {
         params: &Params,
     ) {
         let share = 1.0 / sizing_usdt;
-        let ladder = !params.ladder.is_empty();
-        for (i, position) in account.positions.iter().enumerate() {
-            let held = position.lots != 0;
-            let mark = account.ledger.mark[i];
-            self.weight_now_frac[i] =
-                if held { account.ledger.units[i] * mark * share } else { 0.0 };
-            if ladder {
-                let lots = rung_cap_lots(position, params);
-                self.rung_cap_frac[i] = lots.map_or(f64::INFINITY, |lots| {
-                    lots as f64 * contracts.qty_step[i] * mark * share * CAP_HAIR
-                });
+        let ledger = &account.ledger;
+        let held = ledger.units.iter().zip(&ledger.mark);
+        let weights = self.weight_now_frac.iter_mut().zip(held);
+        dispatch(
+            #[inline(always)]
+            || weights.for_each(|(weight, (units, mark))| *weight = worth(*units, *mark) * share),
+        );
+        if !params.ladder.is_empty() {
+            self.rung_cap_frac.fill(f64::INFINITY);
+            for i in account.held.iter() {
+                if let Some(lots) = rung_cap_lots(&account.positions[i], params) {
+                    let lot = contracts.qty_step[i];
+                    self.rung_cap_frac[i] = lots as f64 * lot * ledger.mark[i] * share * CAP_HAIR;
+                }
             }
         }
-        if account.any_barred {
-            let records = &account.records;
-            records.write_barred(close_ms, &mut self.barred_until_ms, &mut self.barred_by);
-        }
+        self.load_barred(account, close_ms);
         if self.has_contracts {
             for (i, least) in self.order_usdt_min.iter_mut().enumerate() {
                 let lot = contracts.qty_step[i] * close[i];
                 *least = contracts.notional_usdt_min[i].max(lot);
             }
         }
+    }
+
+    /// Who is barred at this close. Only names that were barred are looked at, and one whose time is
+    /// over is forgotten; a streak of the book concerns all.
+    fn load_barred(&mut self, account: &mut Account<'_>, close_ms: i64) {
+        let records = &account.records;
+        let book = records.book_until_ms > close_ms;
+        if std::mem::replace(&mut self.book_barred, book) || book {
+            records.write_barred(close_ms, &mut self.barred_until_ms, &mut self.barred_by);
+            return;
+        }
+        let (until_ms, by) = (&mut self.barred_until_ms, &mut self.barred_by);
+        account.barred.retain(|i| {
+            (until_ms[i], by[i]) = records.barred(i, close_ms);
+            until_ms[i] != [0; 2]
+        });
     }
 }

@@ -15,7 +15,7 @@ use crate::params::Params;
 use crate::plan::{Leg, Lots, Plan, PlanInput, plan};
 use crate::reason::Reason;
 use crate::row::FeatureRow;
-use crate::stops::{Advance, BarRow, advance_stops};
+use crate::stops::{Advance, BarRow, advance_held, may_exit};
 
 use super::rows::Rows;
 
@@ -43,6 +43,8 @@ pub struct Setup {
     pub maintenance_frac: f64,
     /// Keep every fill.
     pub keep_fills: bool,
+    /// Keep every round trip.
+    pub keep_trips: bool,
     /// Keep units at every bar.
     pub keep_units: bool,
 }
@@ -62,7 +64,7 @@ pub struct Run {
     pub units: Vec<f64>,
     /// Every fill; empty unless asked for.
     pub fills: Vec<FillRow>,
-    /// Every round trip.
+    /// Every round trip; empty unless asked for.
     pub trips: Vec<TripRow>,
     /// How often each reason stood behind a name at a decision.
     pub reason_counts: Vec<(Reason, u64)>,
@@ -74,6 +76,21 @@ pub struct Run {
     pub bankrupt_at: Option<usize>,
     /// Bar at which maintenance margin reached equity, and the book was closed.
     pub liquidated_at: Option<usize>,
+}
+
+impl Run {
+    /// An empty run with room for what every bar leaves.
+    fn with_room(panel: &Panel<'_>, setup: &Setup) -> Self {
+        let units = if setup.keep_units { panel.rows * panel.cols } else { 0 };
+        Self {
+            equity_usdt: Vec::with_capacity(panel.rows),
+            costs: Vec::with_capacity(panel.rows),
+            gross_usdt: Vec::with_capacity(panel.rows),
+            net_usdt: Vec::with_capacity(panel.rows),
+            units: Vec::with_capacity(units),
+            ..Self::default()
+        }
+    }
 }
 
 /// Run the strategy over the panel.
@@ -125,6 +142,10 @@ fn check(panel: &Panel<'_>, params: &Params, setup: &Setup) -> Result<()> {
     Ok(())
 }
 
+/// Nearly all names have the same reason, and a counter that is raised twice in a row waits for
+/// itself: neighbours count in different tables.
+const WAYS: usize = 4;
+
 /// Everything that changes from bar to bar.
 struct Book<'a> {
     params: &'a Params,
@@ -142,11 +163,17 @@ struct Book<'a> {
     waiting: std::collections::VecDeque<Waiting>,
     spare: Vec<Waiting>,
     guarded: bool,
+    /// Guards look at single names.
+    by_name: bool,
+    may_exit: bool,
+    /// Lots as they will be when what waits is filled; only with a delay.
+    planned_lots: Vec<i64>,
     /// √(bars a day): turns a bar's volatility into a day's.
     root_bars_day: f64,
     cost_week: std::collections::VecDeque<f64>,
     week_bars: usize,
-    reason_counts: [u64; 256],
+    /// How often each reason stood, in [`WAYS`] tables that are added up at the end.
+    reason_counts: [[u64; 256]; WAYS],
     scratch: Vec<f64>,
     run: Run,
 }
@@ -166,7 +193,7 @@ impl<'a> Book<'a> {
         Ok(Self {
             params,
             setup,
-            account: Account::new(cols, &setup.costs, setup.cash_usdt, setup.keep_fills),
+            account: Account::new(cols, setup),
             decider: Decider::new(panel.symbols, panel.listed_ms, panel.delisted_ms, params)?,
             state: DecisionState::new(cols, params.tranches as usize),
             targets: Targets::new(cols),
@@ -178,12 +205,17 @@ impl<'a> Book<'a> {
             waiting: std::collections::VecDeque::new(),
             spare: Vec::new(),
             guarded: any_guard(params),
+            by_name: params.symbol_daily_loss_max_frac > 0.0
+                || params.trade_loss_max_frac > 0.0
+                || params.cvar_max_frac > 0.0,
+            may_exit: may_exit(params),
+            planned_lots: vec![0; cols],
             root_bars_day: (crate::guards::DAY_MS as f64 / params.bar_ms as f64).sqrt(),
             cost_week: std::collections::VecDeque::new(),
             week_bars: (7 * crate::guards::DAY_MS / params.bar_ms) as usize,
-            reason_counts: [0; 256],
+            reason_counts: [[0; 256]; WAYS],
             scratch: Vec::new(),
-            run: Run::default(),
+            run: Run::with_room(panel, setup),
         })
     }
 
@@ -204,7 +236,9 @@ impl<'a> Book<'a> {
         if self.setup.costs.funding {
             self.account.settle(close, panel.row(panel.funding_frac, t));
         }
-        self.exit_inside(&bars, t);
+        if self.may_exit && !self.account.flat() {
+            self.exit_inside(&bars, t);
+        }
         self.account.mark(close);
         self.account.note_depth(row, self.root_bars_day);
         if at_close && !self.waiting.is_empty() {
@@ -213,7 +247,9 @@ impl<'a> Book<'a> {
         }
         self.survive(t);
         if !self.over() {
-            self.exit_at_close(&bars);
+            if self.may_exit && !self.account.flat() {
+                self.exit_at_close(&bars);
+            }
             self.guard(close_ms, row);
             self.decide(panel, t, row)?;
         }
@@ -243,11 +279,10 @@ impl<'a> Book<'a> {
 
     /// Stops and rungs that the bar's range touches, filled where they lie.
     fn exit_inside(&mut self, bars: &BarRow<'_>, t: usize) {
-        if self.account.flat() {
-            return;
-        }
         let mut exits = std::mem::take(&mut self.account.exits);
-        advance_stops(&mut self.account.positions, Advance::Range(bars), self.params, &mut exits);
+        let account = &mut self.account;
+        let (with, held) = (Advance::Range(bars), account.held.iter());
+        advance_held(&mut account.positions, held, with, self.params, &mut exits);
         for found in exits.drain(..) {
             let awaiting = &mut self.state.awaiting_reentry[found.symbol];
             let step = self.contracts.qty_step[found.symbol];
@@ -264,13 +299,10 @@ impl<'a> Book<'a> {
 
     /// Levels move; exits by age and trend are called, and leave at the next fill.
     fn exit_at_close(&mut self, bars: &BarRow<'_>) {
-        if self.account.flat() {
-            return;
-        }
-        let mut exits = std::mem::take(&mut self.account.exits);
-        advance_stops(&mut self.account.positions, Advance::Close(bars), self.params, &mut exits);
-        exits.clear();
-        self.account.exits = exits;
+        let account = &mut self.account;
+        let (with, held) = (Advance::Close(bars), account.held.iter());
+        advance_held(&mut account.positions, held, with, self.params, &mut account.exits);
+        account.exits.clear();
     }
 
     /// Bankruptcy and liquidation end the run.
@@ -290,7 +322,9 @@ impl<'a> Book<'a> {
             return;
         }
         let equity = self.account.equity_usdt();
-        self.account.write_results(equity);
+        if self.by_name {
+            self.account.write_results(equity);
+        }
         let moment = Moment {
             at_ms: close_ms,
             unit_value: equity / self.setup.cash_usdt,
@@ -303,7 +337,9 @@ impl<'a> Book<'a> {
         };
         self.action = self.guards.evaluate(&moment, self.params, &mut self.scratch).action;
         self.run.guarded_bars += u64::from(self.action != GuardAction::None);
-        self.account.obey(&self.guards, close_ms);
+        if self.by_name {
+            self.account.obey(&self.guards, close_ms);
+        }
     }
 
     fn decide(&mut self, panel: &Panel<'_>, t: usize, row: &FeatureRow<'_>) -> Result<()> {
@@ -315,7 +351,7 @@ impl<'a> Book<'a> {
         let rebalance = is_rebalance(close_ms, self.params);
         if rebalance {
             self.rows.load(
-                &self.account,
+                &mut self.account,
                 close_ms,
                 sizing,
                 &self.contracts,
@@ -339,8 +375,8 @@ impl<'a> Book<'a> {
             };
             self.decider.decide(row, &book, &mut self.state, self.params, &mut self.targets)?;
             self.run.decisions += 1;
-            for reason in &self.targets.reason {
-                self.reason_counts[*reason as usize] += 1;
+            for (at, reason) in self.targets.reason.iter().enumerate() {
+                self.reason_counts[at % WAYS][*reason as usize] += 1;
             }
         }
         let busy = !self.account.flat() || !self.waiting.is_empty();
@@ -351,13 +387,17 @@ impl<'a> Book<'a> {
     }
 
     fn plan(&mut self, t: usize, row: &FeatureRow<'_>, sizing: f64, rebalance: bool) {
-        self.account.write_lots();
-        for (leg, _) in self.waiting.iter().flat_map(|waiting| &waiting.legs) {
-            self.account.lots[leg.symbol] += leg.lots;
+        self.account.write_closing();
+        if !self.waiting.is_empty() {
+            self.planned_lots.copy_from_slice(&self.account.lots);
+            for (leg, _) in self.waiting.iter().flat_map(|waiting| &waiting.legs) {
+                self.planned_lots[leg.symbol] += leg.lots;
+            }
         }
+        let as_held = self.waiting.is_empty();
         let input = PlanInput {
             targets: &self.targets,
-            lots: &self.account.lots,
+            lots: if as_held { &self.account.lots } else { &self.planned_lots },
             price: row.close,
             mark: &self.account.ledger.mark,
             closing: &self.account.closing,
@@ -375,23 +415,22 @@ impl<'a> Book<'a> {
         if self.plan.legs.is_empty() {
             return;
         }
-        let mut waiting = self.spare.pop().unwrap_or_default();
-        waiting.bar = t + self.setup.timing.lag_bars();
+        let lag_bars = self.setup.timing.lag_bars();
         let atr = |symbol: usize| row.atr.get(symbol).copied().unwrap_or(f64::NAN);
-        let legs = self.plan.legs.iter();
-        waiting.legs.extend(legs.map(|leg| (*leg, atr(leg.symbol))));
-        if self.setup.timing.lag_bars() > 0 {
+        if lag_bars > 0 {
+            let mut waiting = self.spare.pop().unwrap_or_default();
+            waiting.bar = t + lag_bars;
+            let legs = self.plan.legs.iter();
+            waiting.legs.extend(legs.map(|leg| (*leg, atr(leg.symbol))));
             self.waiting.push_back(waiting);
             return;
         }
-        for &(Leg { symbol, lots, .. }, atr) in &waiting.legs {
+        for &Leg { symbol, lots, .. } in &self.plan.legs {
             let step = self.contracts.qty_step[symbol];
-            let (price, at_ms) = (row.close[symbol], row.close_ms);
+            let (price, at_ms, atr) = (row.close[symbol], row.close_ms, atr(symbol));
             let order = super::account::Order { symbol, lots, price, atr, at_ms, step };
             self.account.fill(&order, t, self.params, None);
         }
-        waiting.legs.clear();
-        self.spare.push(waiting);
         self.account.revalue();
     }
 
@@ -425,8 +464,9 @@ impl<'a> Book<'a> {
     fn finish(mut self) -> Run {
         self.run.fills = self.account.fills;
         self.run.trips = self.account.trips;
-        let counts =
-            Reason::ALL.iter().map(|reason| (*reason, self.reason_counts[*reason as usize]));
+        let ways = &self.reason_counts;
+        let count = |reason: Reason| ways.iter().map(|way| way[reason as usize]).sum::<u64>();
+        let counts = Reason::ALL.iter().map(|reason| (*reason, count(*reason)));
         self.run.reason_counts = counts.filter(|(_, count)| *count > 0).collect();
         self.run
     }

@@ -3,6 +3,7 @@
 use super::BarRange;
 use super::close::{CloseFeatures, close_bar};
 use super::exit::Exit;
+use super::fill::base_rule;
 use super::touch::{walk_bar, walk_tick};
 use crate::book::Position;
 use crate::params::Params;
@@ -90,6 +91,17 @@ pub fn advance_stops(
     params: &Params,
     exits: &mut Vec<SymbolExit>,
 ) {
+    advance_held(positions, 0..positions.len(), with, params, exits);
+}
+
+/// [`advance_stops`] for a caller that knows, in their order, which symbols may be held.
+pub fn advance_held(
+    positions: &mut [Position],
+    held: impl Iterator<Item = usize>,
+    with: Advance<'_>,
+    params: &Params,
+    exits: &mut Vec<SymbolExit>,
+) {
     match with {
         Advance::Tick(tick) => {
             let position = &mut positions[tick.symbol];
@@ -99,14 +111,22 @@ pub fn advance_stops(
             }
         }
         Advance::Range(row) => {
-            for (symbol, position) in held(positions) {
+            for symbol in held {
+                let position = &mut positions[symbol];
+                if position.lots == 0 {
+                    continue;
+                }
                 let bar = row.range(symbol, params.bar_ms);
                 let tell = |exit| exits.push(SymbolExit { symbol, exit });
                 walk_bar(position, &bar, params, tell).apply(position);
             }
         }
         Advance::Close(row) => {
-            for (symbol, position) in held(positions) {
+            for symbol in held {
+                let position = &mut positions[symbol];
+                if position.lots == 0 {
+                    continue;
+                }
                 let bar = row.range(symbol, params.bar_ms);
                 let decided = close_bar(position, &bar, &row.features(symbol), params);
                 exits.extend(decided.map(|exit| SymbolExit { symbol, exit }));
@@ -115,6 +135,13 @@ pub fn advance_stops(
     }
 }
 
-fn held(positions: &mut [Position]) -> impl Iterator<Item = (usize, &mut Position)> {
-    positions.iter_mut().enumerate().filter(|(_, position)| position.lots != 0)
+/// Whether any rule can end a position or move a level; without one, advancing changes nothing that
+/// a later bar reads.
+pub fn may_exit(params: &Params) -> bool {
+    base_rule(params).0 > 0.0
+        || params.trailing_enabled
+        || !params.ladder.is_empty()
+        || params.hold_bars_max > 0
+        || params.no_progress_bars > 0
+        || params.regime_flip_exit
 }

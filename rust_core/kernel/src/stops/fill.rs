@@ -43,6 +43,21 @@ pub struct Folded {
     pub realised_price_lots: f64,
 }
 
+/// What a fill ended.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ended {
+    /// The round trip, when nothing of the position is left.
+    pub closed: Option<RoundTrip>,
+    /// Lots that the fill closed, without sign.
+    pub closed_lots: i64,
+    /// Their result, price times lots.
+    pub realised_price_lots: f64,
+}
+
+impl Ended {
+    const NOTHING: Self = Self { closed: None, closed_lots: 0, realised_price_lots: 0.0 };
+}
+
 /// Fold a fill of `signed_lots` at `price` into `position`. `atr` is the ATR at the decision; only a
 /// first fill reads it.
 pub fn fold_fill(
@@ -53,42 +68,49 @@ pub fn fold_fill(
     at_ms: i64,
     params: &Params,
 ) -> Folded {
-    let held = position.lots;
-    if signed_lots == 0 {
-        return unchanged(*position);
-    }
-    debug_assert!(price > 0.0, "the ledger checks prices before it folds a fill");
-    if held == 0 {
-        return unchanged(open(position, signed_lots, price, atr, at_ms, params));
-    }
-    if held.signum() == signed_lots.signum() {
-        return unchanged(add(position, signed_lots, price));
-    }
-    if signed_lots.abs() < held.abs() {
-        return reduce(position, signed_lots, price);
-    }
-    let mut folded = close(position, price, at_ms);
-    let rest = held + signed_lots;
-    if rest != 0 {
-        folded.position = open(&folded.position, rest, price, atr, at_ms, params);
-    }
-    folded
+    let mut position = *position;
+    let ended = fold_into(&mut position, signed_lots, price, atr, at_ms, params);
+    let Ended { closed, closed_lots, realised_price_lots } = ended;
+    Folded { position, closed, closed_lots, realised_price_lots }
 }
 
-fn unchanged(position: Position) -> Folded {
-    Folded { position, closed: None, closed_lots: 0, realised_price_lots: 0.0 }
-}
-
-fn open(
-    before: &Position,
-    lots: i64,
+/// [`fold_fill`] in place: most fills change a few figures of a position that has many.
+#[inline]
+pub fn fold_into(
+    position: &mut Position,
+    signed_lots: i64,
     price: f64,
     atr: f64,
     at_ms: i64,
     params: &Params,
-) -> Position {
+) -> Ended {
+    let held = position.lots;
+    if signed_lots == 0 {
+        return Ended::NOTHING;
+    }
+    debug_assert!(price > 0.0, "the ledger checks prices before it folds a fill");
+    if held == 0 {
+        open(position, signed_lots, price, atr, at_ms, params);
+        return Ended::NOTHING;
+    }
+    if held.signum() == signed_lots.signum() {
+        add(position, signed_lots, price);
+        return Ended::NOTHING;
+    }
+    if signed_lots.abs() < held.abs() {
+        return reduce(position, signed_lots, price);
+    }
+    let ended = close(position, price, at_ms);
+    let rest = held + signed_lots;
+    if rest != 0 {
+        open(position, rest, price, atr, at_ms, params);
+    }
+    ended
+}
+
+fn open(position: &mut Position, lots: i64, price: f64, atr: f64, at_ms: i64, params: &Params) {
     let d = lots.signum() as f64;
-    let mut position = Position {
+    *position = Position {
         lots,
         lots_initial: lots,
         entry_price: price,
@@ -97,12 +119,12 @@ fn open(
         entry_atr: atr,
         opened_ms: at_ms,
         // The operator's hold is on the symbol, not on this position.
-        hold: before.hold,
+        hold: position.hold,
         ..Position::FLAT
     };
     let (atr_x, rule) = base_rule(params);
     if atr_x <= 0.0 {
-        return position;
+        return;
     }
     let distance = atr_x * atr;
     // A NaN distance fails this test too.
@@ -111,7 +133,6 @@ fn open(
     position.entry_atr = if usable { atr } else { f64::NAN };
     position.stop_by = Some(if usable { rule } else { ExitReason::EmergencyStop });
     position.stop_price = price - d * position.r_usdt;
-    position
 }
 
 /// The multiple of ATR that sets R, and the name of the stop that it makes.
@@ -123,30 +144,28 @@ pub(super) fn base_rule(params: &Params) -> (f64, ExitReason) {
     }
 }
 
-fn add(before: &Position, lots: i64, price: f64) -> Position {
-    let mut position = *before;
+fn add(position: &mut Position, lots: i64, price: f64) {
     position.lots += lots;
     position.cost_price_lots += lots as f64 * price;
     position.entry_price = position.cost_price_lots / position.lots as f64;
     if position.lots.abs() > position.lots_initial.abs() {
         position.lots_initial = position.lots;
     }
-    position
 }
 
-fn reduce(before: &Position, lots: i64, price: f64) -> Folded {
-    let mut position = *before;
+fn reduce(position: &mut Position, lots: i64, price: f64) -> Ended {
     let closed_lots = lots.abs();
-    let share = closed_lots as f64 / before.lots.abs() as f64;
-    let cost = before.cost_price_lots * share;
+    let share = closed_lots as f64 / position.lots.abs() as f64;
+    let cost = position.cost_price_lots * share;
     let realised = -(lots as f64) * price - cost;
     position.lots += lots;
     position.cost_price_lots -= cost;
     position.realised_price_lots += realised;
-    Folded { position, closed: None, closed_lots, realised_price_lots: realised }
+    Ended { closed: None, closed_lots, realised_price_lots: realised }
 }
 
-fn close(before: &Position, price: f64, at_ms: i64) -> Folded {
+fn close(position: &mut Position, price: f64, at_ms: i64) -> Ended {
+    let before = *position;
     let realised = before.lots as f64 * price - before.cost_price_lots;
     let trip = RoundTrip {
         side: if before.lots > 0 { Side::Long } else { Side::Short },
@@ -159,10 +178,6 @@ fn close(before: &Position, price: f64, at_ms: i64) -> Folded {
         funding_usdt_cum: before.funding_usdt_cum,
         exit: before.closing,
     };
-    Folded {
-        position: Position { hold: before.hold, ..Position::FLAT },
-        closed: Some(trip),
-        closed_lots: before.lots.abs(),
-        realised_price_lots: realised,
-    }
+    *position = Position { hold: before.hold, ..Position::FLAT };
+    Ended { closed: Some(trip), closed_lots: before.lots.abs(), realised_price_lots: realised }
 }

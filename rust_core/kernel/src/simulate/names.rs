@@ -1,0 +1,65 @@
+//! A set of names, walked in their order without looking at those that are not in it.
+
+/// One bit a name.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct NameSet {
+    words: Vec<u64>,
+}
+
+impl NameSet {
+    /// An empty set over `names` names.
+    pub(super) fn new(names: usize) -> Self {
+        Self { words: vec![0; names.div_ceil(64)] }
+    }
+
+    #[inline(always)]
+    pub(super) fn put(&mut self, name: usize, inside: bool) {
+        let (word, bit) = (&mut self.words[name / 64], 1 << (name % 64));
+        *word = if inside { *word | bit } else { *word & !bit };
+    }
+
+    /// Keep those of which `keep` says so.
+    #[inline(always)]
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(usize) -> bool) {
+        for (at, word) in self.words.iter_mut().enumerate() {
+            let mut left = *word;
+            while left != 0 {
+                let bit = left & left.wrapping_neg();
+                if !keep(at * 64 + bit.trailing_zeros() as usize) {
+                    *word &= !bit;
+                }
+                left &= !bit;
+            }
+        }
+    }
+
+    /// The names inside, rising.
+    #[inline(always)]
+    pub(super) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
+        self.words.iter().enumerate().flat_map(|(at, word)| {
+            let mut left = *word;
+            std::iter::from_fn(move || {
+                let name = (left != 0).then(|| at * 64 + left.trailing_zeros() as usize);
+                left &= left.wrapping_sub(1);
+                name
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NameSet;
+
+    #[test]
+    fn names_come_in_their_order_and_leave() {
+        let mut set = NameSet::new(200);
+        for name in [199, 3, 64, 63, 128] {
+            set.put(name, true);
+        }
+        set.put(64, false);
+        assert_eq!(set.iter().collect::<Vec<_>>(), [3, 63, 128, 199]);
+        set.retain(|name| name > 63);
+        assert_eq!(set.iter().collect::<Vec<_>>(), [128, 199]);
+    }
+}

@@ -1,0 +1,238 @@
+//! The bits of whole runs, pinned: what makes a run quicker must not make it different.
+//!
+//! Each configuration switches other rules on, over a market with absent bars, late listings and
+//! vanished names. A change that is meant to change results renews the table: the failure prints it.
+
+use xsmom_kernel::fill::Costs;
+use xsmom_kernel::params::{Params, StreakScope, TrailKind};
+use xsmom_kernel::simulate::strategy::{Contracts, Run, Setup, run};
+use xsmom_kernel::simulate::{FillAt, Timing, weights};
+
+mod random_market;
+use random_market::Market;
+
+const COSTS: Costs = Costs {
+    taker_fee_frac: 0.000_55,
+    maker_fee_frac: 0.0002,
+    maker_share_frac: 0.25,
+    half_spread_frac: 0.0002,
+    impact_y: 0.0,
+    funding: true,
+};
+
+/// FNV-1a over 64-bit words.
+struct Hash(u64);
+
+impl Hash {
+    fn new() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+
+    fn word(&mut self, word: u64) {
+        self.0 = (self.0 ^ word).wrapping_mul(0x0000_0100_0000_01b3);
+        self.0 ^= self.0 >> 29;
+    }
+
+    fn floats(&mut self, values: &[f64]) {
+        // A NaN has many faces and one meaning.
+        values.iter().for_each(|x| self.word(if x.is_nan() { 1 } else { x.to_bits() }));
+    }
+}
+
+fn hash(run: &Run) -> u64 {
+    let mut hash = Hash::new();
+    for rows in [&run.equity_usdt, &run.gross_usdt, &run.net_usdt, &run.units] {
+        hash.floats(rows);
+    }
+    for costs in &run.costs {
+        let paid = [costs.fee_usdt, costs.spread_usdt, costs.impact_usdt];
+        hash.floats(&paid);
+        hash.floats(&[costs.funding_usdt, costs.traded_usdt]);
+    }
+    for fill in &run.fills {
+        for word in [fill.bar as u64, fill.at_ms as u64, fill.symbol as u64] {
+            hash.word(word);
+        }
+        hash.word(fill.exit.map_or(0, |exit| exit as u64));
+        hash.floats(&[fill.units, fill.price, fill.reference_price, fill.fee_usdt]);
+    }
+    for trip in &run.trips {
+        for word in [trip.symbol as u64, trip.opened_ms as u64, trip.closed_ms as u64] {
+            hash.word(word);
+        }
+        hash.word(trip.exit.map_or(0, |exit| exit as u64));
+        hash.floats(&[trip.units_max, trip.entry_price, trip.exit_price]);
+        hash.floats(&[trip.net_usdt, trip.funding_usdt]);
+    }
+    for (reason, count) in &run.reason_counts {
+        hash.word(*reason as u64);
+        hash.word(*count);
+    }
+    for count in [run.guarded_bars, run.decisions] {
+        hash.word(count);
+    }
+    for at in [run.bankrupt_at, run.liquidated_at] {
+        hash.word(at.map_or(u64::MAX, |bar| bar as u64));
+    }
+    hash.0
+}
+
+fn classic() -> Params {
+    Params {
+        signal_power: 1.35,
+        redemean: false,
+        zscore_clip: 0.0,
+        vol_floor_ann_frac: 0.0,
+        k_frac: 0.0,
+        k_min: 6,
+        k_max: 6,
+        catastrophic_atr_x: 0.0,
+        streak_losses: 0,
+        cooldown_bars: 0,
+        daily_loss_max_frac: 0.0,
+        band_frac: 0.0,
+        ..Params::default()
+    }
+}
+
+fn setup() -> Setup {
+    Setup {
+        costs: COSTS,
+        timing: Timing { fill_at: FillAt::Close, delay_bars: 0 },
+        cash_usdt: 1e5,
+        contracts: None,
+        maintenance_frac: 0.005,
+        keep_fills: true,
+        keep_trips: true,
+        keep_units: true,
+    }
+}
+
+fn coarse(cols: usize) -> Contracts {
+    let step = |i: usize| [1.0, 0.1, 10.0, 0.001][i % 4];
+    Contracts {
+        qty_step: (0..cols).map(step).collect(),
+        notional_usdt_min: (0..cols).map(|i| 5.0 * (i % 40) as f64).collect(),
+    }
+}
+
+type Change = fn(&mut Params, &mut Setup);
+
+fn stops(p: &mut Params) {
+    (p.stop_atr_x, p.trailing_enabled, p.trail_atr_x, p.atr_bars) = (2.0, true, 2.0, 14);
+    (p.ladder, p.cooldown_bars, p.breakeven_after_r) = (vec![(1.0, 0.3), (2.0, 0.3)], 24, 1.5);
+    p.profit_locks_r = vec![(2.0, 1.0)];
+}
+
+fn pauses(p: &mut Params) {
+    (p.streak_losses, p.symbol_score_enabled, p.symbol_score_min_trades) = (3, true, 5);
+}
+
+#[rustfmt::skip]
+const CASES: [(&str, Change, u64); 17] = [
+    ("classic", |_, _| {}, 0xba46_cc6c_4991_5b68),
+    ("open", |_, s| s.timing.fill_at = FillAt::Open, 0xcaac_23d7_9c84_d1e4),
+    ("vwap, two bars late", |_, s| s.timing = Timing { fill_at: FillAt::Vwap, delay_bars: 2 }, 0xb8dc_6d30_3221_2b06),
+    ("band and contracts", |p, s| {
+        (p.band_frac, s.contracts) = (0.25, Some(coarse(40)));
+    }, 0x1a12_632a_b292_fc63),
+    ("small account", |p, s| {
+        (p.band_frac, s.contracts, s.cash_usdt) = (0.25, Some(coarse(40)), 3e3);
+        s.timing.fill_at = FillAt::Open;
+    }, 0x5382_7af3_42c6_073f),
+    ("impact", |_, s| s.costs.impact_y = 1.0, 0xa65f_cf4a_60da_19da),
+    ("streaks and bans", |p, _| pauses(p), 0x574b_1289_9a4d_bfc4),
+    ("streak of the book", |p, _| (p.streak_losses, p.streak_scope) = (5, StreakScope::Book), 0x675e_a7ec_058d_34ba),
+    ("stops", |p, _| stops(p), 0x6dcd_0436_e654_d92a),
+    ("stops at the open, ages", |p, s| {
+        stops(p);
+        (p.trail_kind, p.no_progress_bars, p.hold_bars_max) = (TrailKind::MaAtr, 12, 60);
+        s.timing = Timing { fill_at: FillAt::Open, delay_bars: 1 };
+    }, 0xd62d_6131_423a_54f4),
+    ("guards", |p, _| {
+        (p.daily_loss_max_frac, p.emergency_loss_frac, p.drawdown_max_frac) = (0.03, 0.02, 0.2);
+        (p.symbol_daily_loss_max_frac, p.trade_loss_max_frac) = (0.004, 0.006);
+    }, 0xc328_ed4f_e0b3_679b),
+    ("stops and guards", |p, s| {
+        stops(p);
+        pauses(p);
+        (p.stop_cluster_count, p.stop_cluster_pause_ms) = (6, 20_000_000);
+        (p.symbol_daily_loss_max_frac, p.trade_loss_max_frac) = (0.004, 0.006);
+        (p.cvar_max_frac, p.band_frac) = (0.03, 0.25);
+        s.timing.fill_at = FillAt::Open;
+    }, 0xc6f6_997f_db2b_c2e1),
+    ("weekly-like", |p, s| {
+        (p.rebalance_bars, p.tranches, p.rank_buffer, p.universe_top_n) = (24, 7, 3, 25);
+        (p.catastrophic_atr_x, p.band_frac, p.hold_bars_max) = (3.5, 0.25, 200);
+        s.timing.fill_at = FillAt::Open;
+    }, 0xf02b_5321_2843_7ced),
+    ("cost budget", |p, _| (p.annual_cost_max_frac, p.band_frac) = (0.8, 0.25), 0xa403_b4b5_4fa5_15e6),
+    ("one-sided", |p, _| {
+        (p.market_neutral, p.net_cap_frac, p.entry_zscore_min) = (false, 0.3, 0.8);
+    }, 0x5dfc_1eb8_f789_8e91),
+    ("margin call", |p, s| {
+        (p.gross_x, p.gross_hard_cap_x) = (12.0, 12.0);
+        (p.weight_long_max_frac, p.weight_short_max_frac) = (4.0, 4.0);
+        s.maintenance_frac = 0.08;
+    }, 0x509d_a0ae_b4f0_b543),
+    ("ruin", |p, s| {
+        (p.gross_x, p.gross_hard_cap_x, p.capital_usdt_max) = (60.0, 60.0, 9e4);
+        (p.weight_long_max_frac, p.weight_short_max_frac) = (20.0, 20.0);
+        s.maintenance_frac = 0.0;
+    }, 0xb97d_b3b3_d804_5f9e),
+];
+
+#[test]
+fn runs_keep_their_bits() {
+    let market = Market::new(2_600, 40, 11, true);
+    let panel = market.panel();
+    let mut table = String::new();
+    let mut same = true;
+    for (name, change, pinned) in CASES {
+        let (mut params, mut setup) = (classic(), setup());
+        change(&mut params, &mut setup);
+        let done = run(&panel, &params, &setup).unwrap();
+        let found = hash(&done);
+        same &= found == pinned;
+        table += &format!(
+            "{name}: {found:#018x}, {} fills, {} trips, {} guarded bars, end {:?} {:?}\n",
+            done.fills.len(),
+            done.trips.len(),
+            done.guarded_bars,
+            done.bankrupt_at,
+            done.liquidated_at
+        );
+    }
+    assert!(same, "\n{table}");
+}
+
+#[test]
+fn weights_keep_their_bits() {
+    let market = Market::new(1_500, 43, 5, true);
+    let panel = market.panel();
+    let mut given = vec![0.0; market.rows * market.cols];
+    xsmom_kernel::model_book::weights_into(&panel, &classic(), 1e5, &mut given).unwrap();
+    let mut table = String::new();
+    let mut same = true;
+    let pins = [0x82a4_0882_9d82_2545, 0xdb8c_16c5_d799_193e, 0xcf07_f063_9c9c_639c];
+    let prices = [FillAt::Close, FillAt::Open, FillAt::Vwap];
+    for (at, (fill_at, pinned)) in prices.into_iter().zip(pins).enumerate() {
+        let setup = weights::Setup {
+            weights: &given,
+            costs: COSTS,
+            timing: Timing { fill_at, delay_bars: at },
+            cash_usdt: 1e5,
+            depth: None,
+        };
+        let done = weights::run(&panel, &setup, true).unwrap();
+        let mut hash = Hash::new();
+        hash.floats(&done.equity_usdt);
+        hash.floats(&done.units);
+        for costs in &done.costs {
+            hash.floats(&[costs.fee_usdt, costs.spread_usdt, costs.funding_usdt]);
+        }
+        same &= hash.0 == pinned;
+        table += &format!("{fill_at:?}: {:#018x}\n", hash.0);
+    }
+    assert!(same, "\n{table}");
+}

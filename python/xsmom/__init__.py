@@ -11,15 +11,25 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from xsmom._core import __version__ as __version__
     from xsmom._core import build_info as build_info
+    from xsmom.api import backtest as backtest
+    from xsmom.api import load_config as load_config
+    from xsmom.domain.costs import Costs as Costs
     from xsmom.errors import XsmomError as XsmomError
     from xsmom.lake.panel import Panel as Panel
+    from xsmom.research import statistics as stats  # noqa: F401  public under the shorter name
+    from xsmom.research.result import Result as Result
 
 # Public name -> (module, attribute). A name added here is added above too, for type checkers.
 _LAZY: dict[str, tuple[str, str]] = {
+    "Costs": ("xsmom.domain.costs", "Costs"),
     "Panel": ("xsmom.lake.panel", "Panel"),
+    "Result": ("xsmom.research.result", "Result"),
     "XsmomError": ("xsmom.errors", "XsmomError"),
     "__version__": ("xsmom._core", "__version__"),
+    "backtest": ("xsmom.api", "backtest"),
     "build_info": ("xsmom._core", "build_info"),
+    "load_config": ("xsmom.api", "load_config"),
+    "stats": ("xsmom.research", "statistics"),
 }
 
 __all__ = list(_LAZY)

@@ -21,6 +21,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("demo", "xsmom.cli.demo", "app", "Make a sample market, decide, and draw the book."),
     Command("init", "xsmom.cli.init", "app", "Start a project folder: config, .env.example."),
     Command("config", "xsmom.cli.config", "app", "Check, show and explain a configuration."),
+    Command("backtest", "xsmom.cli.backtest", "app", "Simulate a configuration; costs come first."),
     Command("data", "xsmom.cli.data", "app", "Make and look at market data."),
     Command("why", "xsmom.cli.why", "app", "Say why a symbol has the target it has."),
     Command("doctor", "xsmom.cli.doctor", "app", "Look for what would keep xsmom from working."),

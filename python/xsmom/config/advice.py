@@ -126,7 +126,10 @@ _INERT: dict[str, Callable[[Config], str | None]] = {
     "strategy.k_frac": _when(
         lambda c: c.strategy.k_min == c.strategy.k_max, "strategy.k_min equals strategy.k_max"
     ),
-    "strategy.adv_days": _when(lambda c: not c.strategy.adv_cap_frac, "strategy.adv_cap_frac is 0"),
+    "strategy.adv_days": _when(
+        lambda c: not (c.strategy.adv_cap_frac or c.costs.impact_y),
+        "strategy.adv_cap_frac and costs.impact_y are 0",
+    ),
     "strategy.majors": _when(
         lambda c: not (c.strategy.majors_gate.enabled or c.strategy.router.enabled),
         "neither strategy.majors_gate nor strategy.router is enabled",
@@ -139,6 +142,7 @@ _INERT: dict[str, Callable[[Config], str | None]] = {
         lambda c: not (c.universe.max_symbols or c.universe.min_dollar_volume_usdt),
         "neither universe.max_symbols nor universe.min_dollar_volume_usdt is set",
     ),
+    "costs.maker_fee_bps": _when(lambda c: not c.costs.maker_fill_ratio, "costs.maker_fill_ratio is 0"),
     "costs.max_annual_cost_frac": _when(
         lambda c: not c.costs.enforce_annual_cost, "costs.enforce_annual_cost is false"
     ),

@@ -11,10 +11,12 @@ import math
 from collections.abc import Mapping
 from decimal import Decimal
 from types import MappingProxyType
+from typing import Literal, NamedTuple
 
 from xsmom.config.schema import Config
 from xsmom.config.sections.risk import Ladder, ProfitLock
 from xsmom.config.sections.strategy import Strategy
+from xsmom.domain.costs import Costs
 
 HOUR_MS = 3_600_000
 BAR_MS: Mapping[str, int] = MappingProxyType(
@@ -37,6 +39,37 @@ BAR_MS: Mapping[str, int] = MappingProxyType(
 MARGIN_SHARE_MAX = 0.5
 # Weights whose sum is this near to 1 are taken to sum to 1, as in the core.
 SUM_TOLERANCE = 1e-9
+
+
+FillAt = Literal["open", "close", "vwap"]
+_FILLS: Mapping[str, FillAt] = MappingProxyType({"next_open": "open", "close": "close", "vwap": "vwap"})
+
+
+class Timing(NamedTuple):
+    """When and at what price a simulation fills, and what it starts with."""
+
+    fill_at: FillAt
+    delay_bars: int
+    cash_usdt: float
+
+
+def costs(config: Config) -> Costs:
+    """Cost assumptions of a simulation."""
+    given = config.costs
+    return Costs(
+        taker_bps=float(given.taker_fee_bps),
+        maker_bps=float(given.maker_fee_bps),
+        maker_share_frac=float(given.maker_fill_ratio),
+        half_spread_bps=float(given.half_spread_bps),
+        impact_y=float(given.impact_y),
+        funding=given.funding,
+    )
+
+
+def timing(config: Config) -> Timing:
+    """Fill price, delay and starting cash of a simulation."""
+    given = config.costs
+    return Timing(_FILLS[given.fill], given.fill_delay_bars, float(given.initial_equity_usdt))
 
 
 def params(config: Config) -> dict[str, object]:

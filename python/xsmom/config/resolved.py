@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from types import MappingProxyType
 
 from xsmom.config.advice import notes, warnings
-from xsmom.config.meaning import params
+from xsmom.config.meaning import Timing, costs, params, timing
 from xsmom.config.rules import Problem, contradictions, value
 from xsmom.config.schema import Config
 from xsmom.config.sections.desk import Log
 from xsmom.config.tree import tree
 from xsmom.config.wording import refuse
+from xsmom.domain.costs import Costs
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,14 @@ class Resolved:
         """All fields of the kernel's `Params`, by name, in lists and plain values of the caller's own."""
         return {name: list(v) if isinstance(v, tuple) else v for name, v in self.meant.items()}
 
+    def costs(self) -> Costs:
+        """What trading is assumed to cost."""
+        return costs(self.written)
+
+    def timing(self) -> Timing:
+        """When and at what price a simulation fills, and what it starts with."""
+        return timing(self.written)
+
     @property
     def log(self) -> Log:
         """Settings of the log."""
@@ -65,8 +74,12 @@ def resolve(config: Config, origins: Mapping[str, str]) -> Resolved:
     if problems:
         raise refuse(_sentence(problem, origins) for problem in problems)
     meant = {name: _frozen(given) for name, given in params(config).items()}
-    # Everything that changes behaviour is in Params so far; rooms that read more add it here.
-    behaviour: dict[str, object] = {"params": meant}
+    # What changes behaviour: the core's parameters, and what a simulation assumes beside them.
+    behaviour: dict[str, object] = {
+        "params": meant,
+        "costs": asdict(costs(config)),
+        "timing": timing(config)._asdict(),
+    }
     return Resolved(
         written=config,
         origins=MappingProxyType(dict(origins)),

@@ -71,6 +71,17 @@ def _clock(config: Config) -> Problems:
         )
 
 
+def _throttle(config: Config) -> Problems:
+    strategy = config.strategy
+    for name in ("max_new_positions_per_cycle", "max_open_positions"):
+        if strategy.market_neutral and getattr(strategy.entry_throttle, name) == 1:
+            key = f"strategy.entry_throttle.{name}"
+            yield Problem(
+                (key, "strategy.market_neutral"),
+                f"{key} 1 allows a market-neutral book one leg only, so it would stay flat; choose at least 2",
+            )
+
+
 class _Order(NamedTuple):
     """Two settings of which the first must not be above the second."""
 
@@ -339,6 +350,7 @@ def _warmup(config: Config) -> Problems:
 RULES: tuple[Callable[[Config], Problems], ...] = (
     _lookbacks,
     _clock,
+    _throttle,
     _orders,
     _gross,
     _majors,

@@ -9,6 +9,7 @@ mod build;
 mod decide;
 mod enter;
 mod features;
+mod indicators;
 mod model_book;
 mod panel;
 mod params;
@@ -42,5 +43,31 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(model_book::model_book, module)?)?;
     module.add_function(wrap_pyfunction!(model_book::model_weights, module)?)?;
     module.add_function(wrap_pyfunction!(simulate::simulate, module)?)?;
+    add_indicators(module)?;
+    Ok(())
+}
+
+fn add_indicators(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(indicators::ema, module)?)?;
+    module.add_function(wrap_pyfunction!(indicators::wilder, module)?)?;
+    module.add_function(wrap_pyfunction!(indicators::sma, module)?)?;
+    module.add_function(wrap_pyfunction!(indicators::rolling_mean, module)?)?;
+    module.add_function(wrap_pyfunction!(indicators::rolling_median, module)?)?;
+    module.add_function(wrap_pyfunction!(indicators::rolling_mad, module)?)?;
+    module.add_function(wrap_pyfunction!(indicators::rolling_std, module)?)?;
+    module.add_function(wrap_pyfunction!(indicators::rolling_zscore, module)?)?;
+    module.add_function(wrap_pyfunction!(indicators::atr, module)?)?;
+    module.add_function(wrap_pyfunction!(indicators::plus_dm, module)?)?;
+    module.add_function(wrap_pyfunction!(indicators::minus_dm, module)?)?;
+    module.add_function(wrap_pyfunction!(indicators::plus_di, module)?)?;
+    module.add_function(wrap_pyfunction!(indicators::minus_di, module)?)?;
+    module.add_function(wrap_pyfunction!(indicators::dx, module)?)?;
+    module.add_function(wrap_pyfunction!(indicators::adx, module)?)?;
+    module.add_function(wrap_pyfunction!(indicators::true_range, module)?)?;
+    module.add_function(wrap_pyfunction!(indicators::rolling_correlation, module)?)?;
+    module.add_function(wrap_pyfunction!(indicators::rolling_beta, module)?)?;
+    module.add_function(wrap_pyfunction!(indicators::ranks, module)?)?;
+    module.add_function(wrap_pyfunction!(indicators::zscores, module)?)?;
+    module.add_function(wrap_pyfunction!(indicators::robust_zscores, module)?)?;
     Ok(())
 }

@@ -15,7 +15,7 @@ const ROUNDS: usize = 101;
 const HOUR_MS: i64 = 3_600_000;
 const RET_ROWS: usize = 96;
 
-/// A small generator of repeatable numbers (SplitMix64), roughly normal by summing.
+/// A small generator of repeatable numbers (`SplitMix64`), roughly normal by summing.
 struct Noise(u64);
 
 impl Noise {

@@ -10,7 +10,7 @@ use xsmom_kernel::indicators::{
     Bars, adx_into, atr_into, ema_into, rolling_mean_into, rolling_std_into,
 };
 
-const REPEATS: usize = 15;
+const REPEATS: usize = 60;
 
 fn argument(place: usize, default: usize) -> usize {
     std::env::args().nth(place).and_then(|text| text.parse().ok()).unwrap_or(default)

@@ -11,7 +11,9 @@
 //! the arithmetic here.
 
 use crate::error::{KernelError, Result};
-use crate::lanes::{LANES, Lane};
+/// Columns side by side: as many as fill one register of AVX2, which the compiler packs best.
+const LANES: usize = 4;
+type Lane = [f64; LANES];
 
 mod across;
 mod average;
@@ -57,26 +59,31 @@ fn check_period(period: usize, least: usize) -> Result<()> {
     Err(KernelError::Argument { name: "period", what })
 }
 
-/// Lane `j` of a row, padded with NaN.
+/// Column at which lane `j` begins. The last lane reaches back over columns of the one before it
+/// rather than past the end; both compute the same values for them.
+#[inline(always)]
+fn first_column(j: usize, cols: usize) -> usize {
+    (j * LANES).min(cols.saturating_sub(LANES))
+}
+
+/// Lane `j` of a row; padded with NaN when the row is shorter than a lane.
 #[inline(always)]
 fn lane_of(row: &[f64], j: usize) -> Lane {
-    let rest = &row[j * LANES..];
-    if let Some(lane) = rest.first_chunk::<LANES>() {
+    if let Some(lane) = row[first_column(j, row.len())..].first_chunk::<LANES>() {
         return *lane;
     }
     let mut lane = [f64::NAN; LANES];
-    lane[..rest.len()].copy_from_slice(rest);
+    lane[..row.len()].copy_from_slice(row);
     lane
 }
 
 /// Write lane `j` of a row, without its padding.
 #[inline(always)]
 fn put_lane(row: &mut [f64], j: usize, lane: Lane) {
-    let rest = &mut row[j * LANES..];
-    if let Some(place) = rest.first_chunk_mut::<LANES>() {
+    let cols = row.len();
+    if let Some(place) = row[first_column(j, cols)..].first_chunk_mut::<LANES>() {
         *place = lane;
         return;
     }
-    let n = rest.len();
-    rest.copy_from_slice(&lane[..n]);
+    row.copy_from_slice(&lane[..cols]);
 }

@@ -83,8 +83,9 @@ pub fn at_baseline<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
-/// Ends the work on one [`Lane`] in a loop over many. It is no instruction: it only keeps the
-/// compiler from vectorising across lanes, which would shuffle what is already side by side.
+/// Ends the work on one [`Lane`]: at the end of a loop over many, or between the stores of two that
+/// stand side by side in memory. It is no instruction: it only keeps the compiler from vectorising
+/// across lanes, which would shuffle what is already in the right registers.
 #[inline(always)]
 pub fn end_lane() {
     std::sync::atomic::compiler_fence(std::sync::atomic::Ordering::SeqCst);
@@ -92,9 +93,9 @@ pub fn end_lane() {
 
 /// `f` of each lane.
 #[inline(always)]
-pub fn map(a: Lane, f: impl Fn(f64) -> f64) -> Lane {
-    let mut out = [0.0; LANES];
-    for k in 0..LANES {
+pub fn map<const N: usize>(a: [f64; N], f: impl Fn(f64) -> f64) -> [f64; N] {
+    let mut out = [0.0; N];
+    for k in 0..N {
         out[k] = f(a[k]);
     }
     out
@@ -102,10 +103,25 @@ pub fn map(a: Lane, f: impl Fn(f64) -> f64) -> Lane {
 
 /// `f` of each pair of lanes.
 #[inline(always)]
-pub fn zip(a: Lane, b: Lane, f: impl Fn(f64, f64) -> f64) -> Lane {
-    let mut out = [0.0; LANES];
-    for k in 0..LANES {
+pub fn zip<const N: usize>(a: [f64; N], b: [f64; N], f: impl Fn(f64, f64) -> f64) -> [f64; N] {
+    let mut out = [0.0; N];
+    for k in 0..N {
         out[k] = f(a[k], b[k]);
+    }
+    out
+}
+
+/// `f` of each triple of lanes.
+#[inline(always)]
+pub fn zip3<const N: usize>(
+    a: [f64; N],
+    b: [f64; N],
+    c: [f64; N],
+    f: impl Fn(f64, f64, f64) -> f64,
+) -> [f64; N] {
+    let mut out = [0.0; N];
+    for k in 0..N {
+        out[k] = f(a[k], b[k], c[k]);
     }
     out
 }

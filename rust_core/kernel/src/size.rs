@@ -198,7 +198,8 @@ pub(crate) fn store_tranche(legs: &Legs, tranche: &mut [f64]) {
     for side in Side::BOTH {
         let places = legs.places(side);
         for (name, weight) in legs.name[places.clone()].iter().zip(&legs.weight[places]) {
-            tranche[*name as usize] = side.sign() * weight;
+            // 0 + x turns the −0 of a short that was reduced to nothing into 0.
+            tranche[*name as usize] = 0.0 + side.sign() * weight;
         }
     }
 }

@@ -42,6 +42,13 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         {S + "rebalance.every_bars": 4, S + "rebalance.offset_bars": 4},
         "strategy.rebalance.offset_bars 4 must be below every_bars 4",
     ),
+    (
+        {S + "entry_throttle.max_new_positions_per_cycle": 1},
+        (
+            "strategy.entry_throttle.max_new_positions_per_cycle 1 allows a market-neutral book one leg "
+            "only, so it would stay flat; choose at least 2"
+        ),
+    ),
     ({S + "k_min": 5}, "strategy.k_min 5 must not be above strategy.k_max 4"),
     (
         {S + "portfolio_vol_target.min_scale": 2},

@@ -89,22 +89,32 @@ class Universe(Section):
 class Costs(Section):
     """What trading is assumed to cost in research, and how much of it is too much."""
 
-    maker_fee_bps: float = planned(
+    maker_fee_bps: float = setting(
         2.0, "Fee of a resting order; may be negative.", unit="bps", ge=-10, le=100
     )
-    taker_fee_bps: float = planned(5.5, "Fee of a crossing order.", unit="bps", ge=0, le=100)
-    maker_fill_ratio: float = planned(
+    taker_fee_bps: float = setting(5.5, "Fee of a crossing order.", unit="bps", ge=0, le=100)
+    maker_fill_ratio: float = setting(
         0.0, "Share filled by resting orders; the research gate assumes none.", unit="share", ge=0, le=1
     )
-    half_spread_bps: float = planned(2.0, "Half of the spread, paid when crossing.", unit="bps", ge=0)
-    impact_y: float = planned(
+    half_spread_bps: float = setting(
+        1.0, "Half of the spread, paid when crossing.", unit="bps", ge=0, le=1_000
+    )
+    impact_y: float = setting(
         1.0, "Y of the square-root impact Y * daily volatility * sqrt(size / volume).", ge=0, le=10
     )
-    funding: bool = planned(True, "Charge and credit funding at its settlements.")
-    fill: Literal["next_open", "close", "vwap"] = planned("next_open", "Price that orders fill at.")
-    fill_delay_bars: int = planned(1, "Bars between decision and fill.", unit="bars", ge=0)
+    funding: bool = setting(True, "Charge and credit funding at its settlements.")
+    fill: Literal["next_open", "close", "vwap"] = setting(
+        "next_open",
+        "Price that a decision is filled at: the next bar's open, its own close, or the mean of the "
+        "next bar's open, high, low and close.",
+    )
+    fill_delay_bars: Whole = setting(
+        0, "Bars of delay beyond the first bar that can fill.", unit="bars", ge=0, le=2000
+    )
     liquidation: bool = planned(True, "Apply maintenance margin and liquidation.")
-    initial_equity_usdt: float = planned(100_000, "Equity that a backtest starts with.", unit="USDT", gt=0)
+    initial_equity_usdt: float = setting(
+        10_000.0, "Equity that a backtest starts with.", unit="USDT", ge=1, le=1e12
+    )
     max_annual_cost_frac: float = setting(
         0.25,
         "Cost a year above which trading is not worth it; see enforce_annual_cost.",

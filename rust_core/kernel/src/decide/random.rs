@@ -71,6 +71,12 @@ impl World {
             world.fill_book(&mut draw);
             world.spoil(&mut draw);
         }
+        if without.ties {
+            // Unknown volumes rank equal behind all others.
+            for (i, volume) in world.volume.iter_mut().enumerate() {
+                *volume = if volume.is_nan() { i as f64 } else { *volume };
+            }
+        }
         world
     }
 

@@ -6,13 +6,15 @@
 
 use super::needs::wilder_bars;
 use super::prices::Prices;
-use super::ring::{Feed, Ring, lane_of, presence};
+use super::ring::{Feed, Ring, pad, presence};
 use super::window::{Mean, Window, enough};
 use crate::lanes::{self, LANES, Lane};
 
 #[derive(Debug)]
 pub(super) struct Adx {
     bars: f64,
+    high: Ring,
+    low: Ring,
     /// Directional moves up and down; NaN unless the bar and the one before it are present.
     plus: Ring,
     minus: Ring,
@@ -29,6 +31,8 @@ impl Adx {
         let keep = 1.0 - alpha;
         Self {
             bars: f64::from(bars),
+            high: Ring::new(1, lanes),
+            low: Ring::new(1, lanes),
             plus: Ring::new(bars as usize, lanes),
             minus: Ring::new(bars as usize, lanes),
             moves: Window::new(bars, [keep, keep, 1.0, 1.0], lanes),
@@ -39,7 +43,7 @@ impl Adx {
     }
 
     pub(super) fn clear(&mut self) {
-        for ring in [&mut self.plus, &mut self.minus, &mut self.dx] {
+        for ring in [&mut self.high, &mut self.low, &mut self.plus, &mut self.minus, &mut self.dx] {
             ring.clear(f64::NAN);
         }
         self.moves.clear();
@@ -63,14 +67,15 @@ impl Adx {
 
     #[inline(always)]
     fn write_moves(&mut self, feed: &Feed, prices: &Prices, bar: i64) {
-        let (high, high_before) =
-            (feed.row(feed.panel.high, bar), feed.row(feed.panel.high, bar - 1));
-        let (low, low_before) = (feed.row(feed.panel.low, bar), feed.row(feed.panel.low, bar - 1));
+        pad(feed.row(feed.panel.high, bar), self.high.row_mut(bar));
+        pad(feed.row(feed.panel.low, bar), self.low.row_mut(bar));
+        let (high, high_before) = (self.high.row(bar), self.high.row(bar - 1));
+        let (low, low_before) = (self.low.row(bar), self.low.row(bar - 1));
         let returns = prices.returns.row(bar);
         let (plus, minus) = (self.plus.row_mut(bar), self.minus.row_mut(bar));
         for j in 0..plus.len() {
-            let up = lanes::zip(lane_of(high, j), lane_of(high_before, j), |now, old| now - old);
-            let down = lanes::zip(lane_of(low_before, j), lane_of(low, j), |old, now| old - now);
+            let up = lanes::zip(high[j], high_before[j], |now, old| now - old);
+            let down = lanes::zip(low_before[j], low[j], |old, now| old - now);
             plus[j] = directional(up, down, returns[j]);
             minus[j] = directional(down, up, returns[j]);
             lanes::end_lane();
@@ -107,6 +112,7 @@ impl Adx {
 fn directional(here: Lane, there: Lane, returns: Lane) -> Lane {
     let mut out = [0.0; LANES];
     for k in 0..LANES {
+        // Both sides of each choice are at hand, so the compiler makes no branch of it.
         let wins = if here[k] > there[k] { here[k] } else { 0.0 };
         let wins = if wins > 0.0 { wins } else { 0.0 };
         out[k] = if returns[k].is_nan() { f64::NAN } else { wins };

@@ -1,6 +1,6 @@
 //! Expected funding a bar: the sum over a window, unknown counting as 0, over its length.
 
-use super::ring::{Feed, Ring, known_or_zero, lane_of};
+use super::ring::{Feed, Ring, known_or_zero, pad};
 use super::window::Window;
 use crate::lanes;
 
@@ -40,11 +40,7 @@ impl Funding {
 
     #[inline(always)]
     fn step(&mut self, feed: &Feed, bar: i64) {
-        let row = feed.row(feed.panel.funding_frac, bar);
-        for (j, rate) in self.rates.row_mut(bar).iter_mut().enumerate() {
-            *rate = known_or_zero(lane_of(row, j));
-            lanes::end_lane();
-        }
+        pad(feed.row(feed.panel.funding_frac, bar), self.rates.row_mut(bar));
         let (rates, bars) = (&self.rates, self.bars);
         let out = self.out.row_mut(bar);
         self.window.step(
@@ -52,7 +48,7 @@ impl Funding {
             #[inline(always)]
             |past| rates.row(past),
             #[inline(always)]
-            |row, j| [row[j]],
+            |row, j| [known_or_zero(row[j])],
             #[inline(always)]
             |j, [sum]| out[j] = lanes::map(*sum, |sum| sum / bars),
         );

@@ -4,7 +4,7 @@
 //! division; equal closes give exactly 0, so that names which did not move tie exactly.
 
 use super::needs::Needs;
-use super::ring::{BLOCK, Feed, Ring};
+use super::ring::{BLOCK, Feed, Ring, pad};
 use crate::lanes::{self, LANES, Lane};
 
 #[derive(Debug)]
@@ -55,8 +55,7 @@ impl Prices {
         let (first, end) = (bars.start, bars.end);
         // All rows at once: a bare copy keeps many loads in flight, arithmetic in between would not.
         for bar in first..end {
-            let row = feed.row(feed.panel.close, bar);
-            self.close.row_mut(bar).as_flattened_mut()[..row.len()].copy_from_slice(row);
+            pad(feed.row(feed.panel.close, bar), self.close.row_mut(bar));
         }
         lanes::dispatch(
             #[inline(always)]

@@ -4,7 +4,7 @@
 
 use super::needs::{Needs, wilder_bars};
 use super::prices::Prices;
-use super::ring::{Feed, Ring, lane_of};
+use super::ring::{Feed, Ring, pad};
 use super::window::{Mean, PlainMean};
 use crate::lanes::{self, LANES, Lane};
 use crate::params::Params;
@@ -18,8 +18,22 @@ pub(super) struct Ranges {
     breakout: Option<Breakout>,
 }
 
+/// High and low of one bar, in whole lanes.
+#[derive(Debug)]
+struct Extremes {
+    high: Vec<Lane>,
+    low: Vec<Lane>,
+}
+
+impl Extremes {
+    fn new(lanes: usize) -> Self {
+        Self { high: vec![[f64::NAN; LANES]; lanes], low: vec![[f64::NAN; LANES]; lanes] }
+    }
+}
+
 #[derive(Debug)]
 struct Atr {
+    extremes: Extremes,
     true_range: Ring,
     mean: Mean,
     out: Ring,
@@ -27,6 +41,7 @@ struct Atr {
 
 #[derive(Debug)]
 struct Breakout {
+    extremes: Extremes,
     /// True range over close.
     relative: Ring,
     fast: PlainMean,
@@ -42,6 +57,7 @@ impl Ranges {
             let bars = wilder_bars(params.atr_bars);
             let alpha = 1.0 / f64::from(params.atr_bars);
             Atr {
+                extremes: Extremes::new(lanes),
                 true_range: Ring::new(bars as usize, lanes),
                 mean: Mean::exponential(alpha, bars, lanes),
                 out: Ring::new(0, lanes),
@@ -50,6 +66,7 @@ impl Ranges {
         let breakout = needs.breakout.then(|| {
             let (fast, base) = (params.breakout_fast_bars, params.breakout_base_bars);
             Breakout {
+                extremes: Extremes::new(lanes),
                 relative: Ring::new(fast.max(base) as usize, lanes),
                 fast: PlainMean::new(fast, lanes),
                 base: PlainMean::new(base, lanes),
@@ -102,6 +119,7 @@ impl Atr {
                         feed,
                         prices,
                         bar,
+                        &mut self.extremes,
                         self.true_range.row_mut(bar),
                         #[inline(always)]
                         |range, _| range,
@@ -125,6 +143,7 @@ impl Breakout {
                         feed,
                         prices,
                         bar,
+                        &mut self.extremes,
                         self.relative.row_mut(bar),
                         #[inline(always)]
                         |range, close| lanes::zip(range, close, |range, close| range / close),
@@ -157,13 +176,15 @@ fn write_range(
     feed: &Feed,
     prices: &Prices,
     bar: i64,
+    extremes: &mut Extremes,
     out: &mut [Lane],
     form: impl Fn(Lane, Lane) -> Lane,
 ) {
-    let (high, low) = (feed.row(feed.panel.high, bar), feed.row(feed.panel.low, bar));
+    pad(feed.row(feed.panel.high, bar), &mut extremes.high);
+    pad(feed.row(feed.panel.low, bar), &mut extremes.low);
     let (close, before) = (prices.close.row(bar), prices.close.row(bar - 1));
     for (j, out) in out.iter_mut().enumerate() {
-        let range = true_range(lane_of(high, j), lane_of(low, j), before[j]);
+        let range = true_range(extremes.high[j], extremes.low[j], before[j]);
         *out = form(range, close[j]);
         lanes::end_lane();
     }

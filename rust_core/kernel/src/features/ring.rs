@@ -115,16 +115,10 @@ impl<'a> Feed<'a> {
     }
 }
 
-/// Lane `j` of an unpadded row.
+/// Copy an unpadded row into whole lanes; the padding stays as it is.
 #[inline(always)]
-pub(super) fn lane_of(row: &[f64], j: usize) -> Lane {
-    let rest = &row[j * LANES..];
-    if let Some(lane) = rest.first_chunk::<LANES>() {
-        return *lane;
-    }
-    let mut lane = [f64::NAN; LANES];
-    lane[..rest.len()].copy_from_slice(rest);
-    lane
+pub(super) fn pad(row: &[f64], lanes: &mut [Lane]) {
+    lanes.as_flattened_mut()[..row.len()].copy_from_slice(row);
 }
 
 /// 1 where the value is known, else 0.

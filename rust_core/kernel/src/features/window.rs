@@ -76,16 +76,19 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
             return;
         }
         let (new, old) = (rows(bar), rows(bar - self.bars));
+        let (decay, span) = (self.decay, self.decay_span);
         for (j, sums) in self.sums.iter_mut().enumerate() {
             let (enter, leave) = (terms(new, j), terms(old, j));
+            let mut swept = false;
             for c in 0..C {
-                sums[c] = slide::<DECAYED>(
-                    sums[c],
-                    enter[c],
-                    leave[c],
-                    self.decay[c],
-                    self.decay_span[c],
-                );
+                sums[c] = slide::<DECAYED>(sums[c], enter[c], leave[c], decay[c], span[c]);
+                swept |= any_dwarfed(&sums[c], &leave[c], span[c]);
+            }
+            if swept {
+                let afresh = afresh::<C, DECAYED, R>(bar, self.bars, &decay, j, &rows, &terms);
+                for c in 0..C {
+                    sums[c] = replace_dwarfed(sums[c], leave[c], span[c], afresh[c]);
+                }
             }
             finish(j, sums);
             lanes::end_lane();
@@ -135,6 +138,56 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
         }
         append::<C, DECAYED, R, 1>(&mut self.sums, &self.decay, [rows(bar)], terms);
     }
+}
+
+/// What is left of a sum is worthless where it is this small beside what was just taken off: the
+/// rounding of the large value stays behind in it. A relisting under an old ticker does this.
+const DWARFED_FRAC: f64 = 1e-6;
+
+#[inline(always)]
+fn is_dwarfed(sum: f64, leave: f64, span: f64) -> bool {
+    sum.abs() < DWARFED_FRAC * (leave * span).abs()
+}
+
+#[inline(always)]
+fn any_dwarfed(sum: &Lane, leave: &Lane, span: f64) -> bool {
+    let mut any = false;
+    for k in 0..LANES {
+        any |= is_dwarfed(sum[k], leave[k], span);
+    }
+    any
+}
+
+/// The sums of one lane of symbols over the whole window, oldest bar first.
+#[cold]
+#[inline(never)]
+fn afresh<const C: usize, const DECAYED: bool, R: Copy>(
+    bar: i64,
+    bars: i64,
+    decay: &[f64; C],
+    lane: usize,
+    rows: &impl Fn(i64) -> R,
+    terms: &impl Fn(R, usize) -> [Lane; C],
+) -> [Lane; C] {
+    let mut sums = [[0.0; LANES]; C];
+    for past in bar - bars + 1..=bar {
+        let enter = terms(rows(past), lane);
+        for c in 0..C {
+            sums[c] = decayed::<DECAYED>(sums[c], enter[c], decay[c]);
+        }
+    }
+    sums
+}
+
+#[inline(always)]
+fn replace_dwarfed(sum: Lane, leave: Lane, span: f64, afresh: Lane) -> Lane {
+    let mut out = sum;
+    for k in 0..LANES {
+        if is_dwarfed(sum[k], leave[k], span) {
+            out[k] = afresh[k];
+        }
+    }
+    out
 }
 
 /// Append the rows of `bars` to the sums, oldest first, four in a pass.

@@ -1,9 +1,10 @@
 //! Averages that recur: `A[t] = A[t−1] + g·(x[t] − A[t−1])`, seeded with the plain mean of the
 //! first `p` values. EMA has `g = 2/(p+1)`, Wilder's average `g = 1/p`.
 
+use super::{LANES, Lane};
 use super::{check_period, check_same, lane_of, put_lane, rows_of};
 use crate::error::Result;
-use crate::lanes::{self, LANES, Lane};
+use crate::lanes;
 
 /// Recursive average of one lane of columns.
 #[derive(Debug, Clone, Copy)]
@@ -40,20 +41,36 @@ impl Average {
     /// Take in one value a column and give the averages; NaN while seeding.
     #[inline(always)]
     pub(super) fn step(&mut self, x: Lane, rate: Rate) -> Lane {
-        let mut out = [0.0; LANES];
-        for k in 0..LANES {
-            let (x, state) = (x[k], self.state[k]);
-            let run = if x.is_nan() { 0.0 } else { self.run[k] + 1.0 };
-            let sum = if run == 1.0 { x } else { state + x };
-            let moved = state + rate.gain * (x - state);
-            let seeded = if run == rate.period { sum * rate.share } else { sum };
-            let state = if run > rate.period { moved } else { seeded };
-            self.state[k] = state;
-            self.run[k] = run;
-            out[k] = if run >= rate.period { state } else { f64::NAN };
-        }
-        out
+        // One short loop a step, both sides of each choice made first: so the compiler keeps to
+        // vectors.
+        let Rate { period, share, gain } = rate;
+        let state = self.state;
+        let run = count_run(x, self.run);
+        let sum = lanes::zip(state, x, |state, x| state + x);
+        let sum = lanes::zip3(run, x, sum, |run, x, sum| if run == 1.0 { x } else { sum });
+        let mean = lanes::map(sum, |sum| sum * share);
+        let seed =
+            lanes::zip3(run, mean, sum, |run, mean, sum| if run == period { mean } else { sum });
+        let moved = lanes::zip(state, x, |state, x| state + gain * (x - state));
+        let next = lanes::zip3(
+            run,
+            moved,
+            seed,
+            |run, moved, seed| if run > period { moved } else { seed },
+        );
+        self.state = next;
+        lanes::end_lane();
+        self.run = run;
+        lanes::end_lane();
+        lanes::zip(run, next, |run, next| if run >= period { next } else { f64::NAN })
     }
+}
+
+/// Present values in a row, up to and with `x`.
+#[inline(always)]
+pub(super) fn count_run(x: Lane, run: Lane) -> Lane {
+    let next = lanes::map(run, |run| run + 1.0);
+    lanes::zip(x, next, |x, next| if x.is_nan() { 0.0 } else { next })
 }
 
 /// Average every column of `x` into `out`.

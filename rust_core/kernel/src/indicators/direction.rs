@@ -5,10 +5,11 @@
 //! `p` on, `DX = 100·|+DI − −DI|/(+DI + −DI)`, and ADX is the mean of the first `p` DX, then
 //! Wilder's average. Where +DI + −DI is 0 (below 1e-14), DX and ADX keep their values.
 
-use super::average::{Average, Rate};
+use super::average::{Average, Rate, count_run};
+use super::{LANES, Lane};
 use super::{check_period, check_same, lane_of, put_lane, rows_of};
 use crate::error::Result;
-use crate::lanes::{self, LANES, Lane};
+use crate::lanes;
 
 /// What TA-Lib takes for 0.
 const NOTHING: f64 = 1e-14;
@@ -48,16 +49,25 @@ impl Bars<'_> {
         check_same("out", out, self.high.len())
     }
 
-    /// Run `step(state, bar before, bar)` down every lane of columns, its results into `out`.
+    /// Run `step(state, bar before, bar)` down every lane of columns, and `finish(state)` into `out`.
+    /// They are two loops over a row: as one, it would be too long to vectorise.
     #[inline(always)]
-    fn scan<S: Copy>(&self, start: S, out: &mut [f64], step: impl Fn(&mut S, &Bar, &Bar) -> Lane) {
+    fn scan<S: Copy>(
+        &self,
+        start: S,
+        out: &mut [f64],
+        step: impl Fn(&mut S, &Bar, &Bar),
+        finish: impl Fn(&mut S) -> Lane,
+    ) {
         let cols = self.cols;
         let mut columns = vec![(Bar::ABSENT, start); cols.div_ceil(LANES)];
         let rows = self.high.chunks_exact(cols).zip(self.low.chunks_exact(cols));
         let rows = rows.zip(self.close.chunks_exact(cols)).zip(out.chunks_exact_mut(cols));
         lanes::dispatch(
             #[inline(always)]
-            || {
+            move || {
+                // Owned here, so that what they captured stays in registers.
+                let (step, finish) = (step, finish);
                 for (((high, low), close), out) in rows {
                     for (j, (before, state)) in columns.iter_mut().enumerate() {
                         let bar = Bar {
@@ -65,8 +75,16 @@ impl Bars<'_> {
                             low: lane_of(low, j),
                             close: lane_of(close, j),
                         };
-                        put_lane(out, j, step(state, before, &bar));
-                        *before = bar;
+                        step(state, before, &bar);
+                        before.high = bar.high;
+                        lanes::end_lane();
+                        before.low = bar.low;
+                        lanes::end_lane();
+                        before.close = bar.close;
+                        lanes::end_lane();
+                    }
+                    for (j, (_, state)) in columns.iter_mut().enumerate() {
+                        put_lane(out, j, finish(state));
                         lanes::end_lane();
                     }
                 }
@@ -92,10 +110,12 @@ pub fn true_range(bars: Bars) -> Result<Vec<f64>> {
     let mut out = vec![f64::NAN; bars.high.len()];
     bars.check(1, out.len())?;
     bars.scan(
-        (),
+        [f64::NAN; LANES],
         &mut out,
         #[inline(always)]
-        |(), before, bar| range_of(before, bar),
+        |range, before, bar| *range = range_of(before, bar),
+        #[inline(always)]
+        |range| *range,
     );
     Ok(out)
 }
@@ -105,10 +125,12 @@ pub fn atr_into(bars: Bars, period: usize, out: &mut [f64]) -> Result<()> {
     bars.check(period, out.len())?;
     let rate = Rate::wilder(period);
     bars.scan(
-        Average::NEW,
+        ([f64::NAN; LANES], Average::NEW),
         out,
         #[inline(always)]
-        |average, before, bar| average.step(range_of(before, bar), rate),
+        |(range, _), before, bar| *range = range_of(before, bar),
+        #[inline(always)]
+        move |(range, average)| average.step(*range, rate),
     );
     Ok(())
 }
@@ -137,25 +159,35 @@ impl Sums {
     #[inline(always)]
     fn step(&mut self, before: &Bar, bar: &Bar, rate: Rate) {
         let range = range_of(before, bar);
-        for k in 0..LANES {
-            let up = bar.high[k] - before.high[k];
-            let down = before.low[k] - bar.low[k];
-            let plus = if up > down { up } else { 0.0 };
-            let plus = if plus > 0.0 { plus } else { 0.0 };
-            let minus = if down > up { down } else { 0.0 };
-            let minus = if minus > 0.0 { minus } else { 0.0 };
-            let run = if range[k].is_nan() { 0.0 } else { self.run[k] + 1.0 };
-            // Up to bar p − 1 the sums only grow; a new run begins from nothing.
-            let keep = if run >= rate.period { 1.0 } else { 0.0 };
-            let held = if run > 1.0 { 1.0 } else { 0.0 };
-            self.plus[k] = held * (self.plus[k] - keep * self.plus[k] * rate.share) + plus;
-            self.minus[k] = held * (self.minus[k] - keep * self.minus[k] * rate.share) + minus;
-            let old =
-                if run > 1.0 { self.range[k] - keep * self.range[k] * rate.share } else { 0.0 };
-            self.range[k] = old + range[k];
-            self.run[k] = run;
-        }
+        let run = count_run(range, self.run);
+        let up = lanes::zip(bar.high, before.high, |now, old| now - old);
+        let down = lanes::zip(before.low, bar.low, |old, now| old - now);
+        // Up to bar p − 1 the sums only grow; a new run begins from nothing.
+        let fall = lanes::map(run, |run| if run >= rate.period { rate.share } else { 0.0 });
+        self.plus = grow(self.plus, winning(up, down), run, fall);
+        lanes::end_lane();
+        self.minus = grow(self.minus, winning(down, up), run, fall);
+        lanes::end_lane();
+        self.range = grow(self.range, range, run, fall);
+        lanes::end_lane();
+        self.run = run;
+        lanes::end_lane();
     }
+}
+
+/// `here` where it is above 0 and above `there`, else 0.
+#[inline(always)]
+fn winning(here: Lane, there: Lane) -> Lane {
+    let wins = lanes::zip(here, there, |here, there| if here > there { here } else { 0.0 });
+    lanes::map(wins, |wins| if wins > 0.0 { wins } else { 0.0 })
+}
+
+/// `S − S·fall + x`, or `x` where a run begins.
+#[inline(always)]
+fn grow(sum: Lane, x: Lane, run: Lane, fall: Lane) -> Lane {
+    let kept = lanes::zip(sum, fall, |sum, fall| sum - sum * fall);
+    let kept = lanes::zip(run, kept, |run, kept| if run > 1.0 { kept } else { 0.0 });
+    lanes::zip(kept, x, |kept, x| kept + x)
 }
 
 /// Choose one of Wilder's sums or a ratio of them, from the `from`-th bar with a predecessor on.
@@ -172,8 +204,9 @@ fn directional(
         Sums::NEW,
         &mut out,
         #[inline(always)]
-        |sums, before, bar| {
-            sums.step(before, bar, rate);
+        move |sums, before, bar| sums.step(before, bar, rate),
+        #[inline(always)]
+        move |sums| {
             let mut out = [0.0; LANES];
             for k in 0..LANES {
                 let value = pick(sums.plus[k], sums.minus[k], sums.range[k]);
@@ -222,10 +255,15 @@ impl Trend {
     const NEW: Self = Self { sums: Sums::NEW, value: [0.0; LANES] };
 }
 
-/// Whether +DI + −DI is 0: kept apart from the division, which would be made in vain.
+/// `DX`, and a margin that is below 0 where +DI + −DI is 0 and `DX` divides by nothing.
 #[inline(always)]
-fn moves(both: f64, range: f64) -> bool {
-    range >= NOTHING && 100.0 * both >= NOTHING * range
+fn index_of(sums: &Sums) -> (Lane, Lane) {
+    let both = lanes::zip(sums.plus, sums.minus, |plus, minus| plus + minus);
+    let gap = lanes::zip(sums.plus, sums.minus, |plus, minus| 100.0 * (plus - minus).abs());
+    let size =
+        lanes::zip(sums.range, both, |range, both| if range >= NOTHING { both } else { -1.0 });
+    let margin = lanes::zip(size, sums.range, |size, range| 100.0 * size - NOTHING * range);
+    (lanes::zip(gap, both, |gap, both| gap / both), margin)
 }
 
 /// Directional movement index, first at bar `period`.
@@ -237,18 +275,29 @@ pub fn dx(bars: Bars, period: usize) -> Result<Vec<f64>> {
         Trend::NEW,
         &mut out,
         #[inline(always)]
-        |trend, before, bar| {
-            trend.sums.step(before, bar, rate);
-            let mut out = [0.0; LANES];
-            for k in 0..LANES {
-                let (plus, minus) = (trend.sums.plus[k], trend.sums.minus[k]);
-                let kept = if trend.sums.run[k] > rate.period { trend.value[k] } else { 0.0 };
-                let share = 100.0 * (plus - minus).abs() / (plus + minus);
-                let value = if moves(plus + minus, trend.sums.range[k]) { share } else { kept };
-                trend.value[k] = value;
-                out[k] = if trend.sums.run[k] >= rate.period { value } else { f64::NAN };
-            }
-            out
+        move |trend, before, bar| trend.sums.step(before, bar, rate),
+        #[inline(always)]
+        move |trend| {
+            let (share, margin) = index_of(&trend.sums);
+            let run = trend.sums.run;
+            let held = lanes::zip(
+                run,
+                trend.value,
+                |run, value| {
+                    if run > rate.period { value } else { 0.0 }
+                },
+            );
+            let value = lanes::zip3(
+                margin,
+                share,
+                held,
+                |margin, share, held| {
+                    if margin >= 0.0 { share } else { held }
+                },
+            );
+            trend.value = value;
+            lanes::end_lane();
+            lanes::zip(run, value, |run, value| if run >= rate.period { value } else { f64::NAN })
         },
     );
     Ok(out)
@@ -264,24 +313,41 @@ pub fn adx_into(bars: Bars, period: usize, out: &mut [f64]) -> Result<()> {
         Trend::NEW,
         out,
         #[inline(always)]
-        |trend, before, bar| {
-            trend.sums.step(before, bar, rate);
-            let mut out = [0.0; LANES];
-            for k in 0..LANES {
-                let (plus, minus, run) =
-                    (trend.sums.plus[k], trend.sums.minus[k], trend.sums.run[k]);
-                let both = plus + minus;
-                let share = 100.0 * (plus - minus).abs() / both;
-                let kept = if run > first_dx { trend.value[k] } else { 0.0 };
-                let summed = kept + share;
-                let moved = kept + (share - kept) * rate.share;
-                let next = if run > first { moved } else { summed };
-                let next = if moves(both, trend.sums.range[k]) { next } else { kept };
-                let value = if run == first { next * rate.share } else { next };
-                trend.value[k] = if run >= first_dx { value } else { 0.0 };
-                out[k] = if run >= first { value } else { f64::NAN };
-            }
-            out
+        move |trend, before, bar| trend.sums.step(before, bar, rate),
+        #[inline(always)]
+        move |trend| {
+            let (share, margin) = index_of(&trend.sums);
+            let run = trend.sums.run;
+            let held =
+                lanes::zip(run, trend.value, |run, value| if run > first_dx { value } else { 0.0 });
+            let summed = lanes::zip(held, share, |held, share| held + share);
+            let moved = lanes::zip(held, share, |held, share| held + (share - held) * rate.share);
+            let next = lanes::zip3(
+                run,
+                moved,
+                summed,
+                |run, moved, summed| {
+                    if run > first { moved } else { summed }
+                },
+            );
+            let next = lanes::zip3(
+                margin,
+                next,
+                held,
+                |margin, next, held| {
+                    if margin >= 0.0 { next } else { held }
+                },
+            );
+            let mean = lanes::map(next, |sum| sum * rate.share);
+            let value = lanes::zip3(
+                run,
+                mean,
+                next,
+                |run, mean, next| if run == first { mean } else { next },
+            );
+            trend.value = value;
+            lanes::end_lane();
+            lanes::zip(run, value, |run, value| if run >= first { value } else { f64::NAN })
         },
     );
     Ok(())

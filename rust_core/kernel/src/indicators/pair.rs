@@ -3,9 +3,10 @@
 //! `corr = Σ(x−x̄)(y−ȳ)/sqrt(Σ(x−x̄)²·Σ(y−ȳ)²)`, `beta = Σ(x−x̄)(y−ȳ)/Σ(x−x̄)²`. Values are taken
 //! less the window's oldest first, so that neither level nor slow drift costs digits.
 
+use super::{LANES, Lane};
 use super::{check_period, check_same, lane_of, put_lane, rows_of};
 use crate::error::Result;
-use crate::lanes::{self, LANES, Lane};
+use crate::lanes;
 
 /// Sums of squares and products around the means of one window.
 struct Moments {

@@ -3,11 +3,12 @@
 //! The sums run over `d = x − c`, `c` the column's value where the sums were last taken afresh
 //! (every 64 rows), so that a high level does not eat the digits of a small spread. Where sliding
 //! has still lost them (the sum of squares is small against all that passed through it), the window
-//! is computed in two passes and the sums go on from there, around the window's oldest value.
+//! is summed afresh around its own mean, and the sums go on from there.
 
-use super::{check_period, check_same, lane_of, put_lane, rows_of};
+use super::{LANES, Lane};
+use super::{check_period, check_same, first_column, lane_of, put_lane, rows_of};
 use crate::error::{KernelError, Result};
-use crate::lanes::{self, LANES, Lane};
+use crate::lanes;
 
 /// Rows between two fresh sums.
 const BLOCK: usize = 64;
@@ -41,25 +42,37 @@ impl Sums {
         Self { centre: lanes::map(row, |x| if x.is_nan() { 0.0 } else { x }), ..Self::NEW }
     }
 
+    /// Distances of `x` from the centre, 0 where absent, and 1 where absent, 0 elsewhere.
+    #[inline(always)]
+    fn terms(&self, x: Lane) -> (Lane, Lane) {
+        let distance = lanes::zip(x, self.centre, |x, centre| x - centre);
+        let distance = lanes::map(distance, |d| if d.is_nan() { 0.0 } else { d });
+        (distance, lanes::map(x, |x| if x.is_nan() { 1.0 } else { 0.0 }))
+    }
+
     #[inline(always)]
     fn enter(&mut self, x: Lane) {
-        for k in 0..LANES {
-            let d = if x[k].is_nan() { 0.0 } else { x[k] - self.centre[k] };
-            self.sum[k] += d;
-            self.squares[k] += d * d;
-            self.passed[k] += d * d;
-            self.absent[k] += if x[k].is_nan() { 1.0 } else { 0.0 };
-        }
+        let (distance, absent) = self.terms(x);
+        let square = lanes::map(distance, |d| d * d);
+        self.sum = lanes::zip(self.sum, distance, |sum, d| sum + d);
+        lanes::end_lane();
+        self.squares = lanes::zip(self.squares, square, |sum, d| sum + d);
+        lanes::end_lane();
+        self.passed = lanes::zip(self.passed, square, |sum, d| sum + d);
+        lanes::end_lane();
+        self.absent = lanes::zip(self.absent, absent, |sum, d| sum + d);
+        lanes::end_lane();
     }
 
     #[inline(always)]
     fn leave(&mut self, x: Lane) {
-        for k in 0..LANES {
-            let d = if x[k].is_nan() { 0.0 } else { x[k] - self.centre[k] };
-            self.sum[k] -= d;
-            self.squares[k] -= d * d;
-            self.absent[k] -= if x[k].is_nan() { 1.0 } else { 0.0 };
-        }
+        let (distance, absent) = self.terms(x);
+        self.sum = lanes::zip(self.sum, distance, |sum, d| sum - d);
+        lanes::end_lane();
+        self.squares = lanes::zip(self.squares, distance, |sum, d| sum - d * d);
+        lanes::end_lane();
+        self.absent = lanes::zip(self.absent, absent, |sum, d| sum - d);
+        lanes::end_lane();
     }
 }
 
@@ -86,25 +99,42 @@ impl<'a> Plan<'a> {
     }
 
     /// Slide down all rows; `finish` makes of the sums of one lane at one row what goes to `out`.
+    /// With `SPREAD` it uses the sums of squares, whose digits are watched over.
     #[inline(always)]
-    fn scan(&self, out: &mut [f64], finish: impl Fn(usize, usize, &mut Sums) -> Lane) {
+    fn scan<const SPREAD: bool>(
+        self,
+        out: &mut [f64],
+        finish: impl Fn(usize, usize, &Sums) -> Lane,
+    ) {
         let mut columns = vec![Sums::NEW; self.cols.div_ceil(LANES)];
         lanes::dispatch(
             #[inline(always)]
-            || {
-                for (t, out) in out.chunks_exact_mut(self.cols).enumerate() {
+            move || {
+                // Owned here, so that what it captured stays in registers.
+                let (plan, finish) = (self, finish);
+                for (t, out) in out.chunks_exact_mut(plan.cols).enumerate() {
                     if t % BLOCK == 0 {
-                        self.restart(t, &mut columns);
+                        plan.restart(t, &mut columns);
                     } else {
-                        self.slide(t, &mut columns);
+                        plan.slide(t, &mut columns);
                     }
-                    if t + 1 < self.period {
+                    if t + 1 < plan.period {
                         out.fill(f64::NAN);
                         continue;
                     }
-                    for (j, sums) in columns.iter_mut().enumerate() {
+                    let mut doubt = [0.0; LANES];
+                    for (j, sums) in columns.iter().enumerate() {
                         put_lane(out, j, finish(t, j, sums));
+                        if SPREAD {
+                            doubt = lanes::zip(doubt, plan.lost(sums), |doubt, lost| doubt + lost);
+                        }
                         lanes::end_lane();
+                    }
+                    if doubt.iter().any(|doubt| *doubt > 0.0) {
+                        plan.repair(t, &mut columns);
+                        for (j, sums) in columns.iter().enumerate() {
+                            put_lane(out, j, finish(t, j, sums));
+                        }
                     }
                 }
             },
@@ -113,15 +143,15 @@ impl<'a> Plan<'a> {
 
     #[inline(always)]
     fn restart(&self, t: usize, columns: &mut [Sums]) {
+        let first = (t + 1).saturating_sub(self.period);
+        let window = &self.x[first * self.cols..(t + 1) * self.cols];
         for (j, sums) in columns.iter_mut().enumerate() {
-            *sums = Sums::around(lane_of(self.row(t), j));
-            lanes::end_lane();
-        }
-        for past in (t + 1).saturating_sub(self.period)..=t {
-            for (j, sums) in columns.iter_mut().enumerate() {
-                sums.enter(lane_of(self.row(past), j));
-                lanes::end_lane();
+            let mut fresh = Sums::around(lane_of(self.row(t), j));
+            for row in window.chunks_exact(self.cols) {
+                fresh.enter(lane_of(row, j));
             }
+            *sums = fresh;
+            lanes::end_lane();
         }
     }
 
@@ -131,64 +161,60 @@ impl<'a> Plan<'a> {
         let Some(old) = t.checked_sub(self.period).map(|old| self.row(old)) else {
             for (j, sums) in columns.iter_mut().enumerate() {
                 sums.enter(lane_of(new, j));
-                lanes::end_lane();
             }
             return;
         };
         for (j, sums) in columns.iter_mut().enumerate() {
             sums.enter(lane_of(new, j));
             sums.leave(lane_of(old, j));
-            lanes::end_lane();
         }
     }
 
     /// Mean of each lane; NaN where a value is absent.
     #[inline(always)]
     fn mean(&self, sums: &Sums) -> Lane {
-        let mut out = [0.0; LANES];
-        for k in 0..LANES {
-            let mean = sums.centre[k] + sums.sum[k] * self.share;
-            out[k] = if sums.absent[k] > 0.0 { f64::NAN } else { mean };
-        }
-        out
+        let mean = lanes::zip(sums.centre, sums.sum, |centre, sum| centre + sum * self.share);
+        lanes::zip(sums.absent, mean, |absent, mean| if absent > 0.0 { f64::NAN } else { mean })
     }
 
-    /// Sum of squares around the mean; two passes where sliding has lost the digits.
+    /// Sum of squares around the mean; NaN where a value is absent.
     #[inline(always)]
-    fn spread(&self, t: usize, j: usize, sums: &mut Sums) -> Lane {
-        let mut out = [0.0; LANES];
-        let mut doubtful = 0.0;
-        for k in 0..LANES {
-            let spread = sums.squares[k] - sums.sum[k] * sums.sum[k] * self.share;
-            let lost = spread < TRUST_FRAC * sums.passed[k];
-            doubtful += if lost { 1.0 } else { 0.0 };
-            out[k] = if sums.absent[k] > 0.0 { f64::NAN } else { spread };
-        }
-        if doubtful > 0.0 {
-            self.repair(t, j, sums, &mut out);
-        }
-        out
+    fn spread(&self, sums: &Sums) -> Lane {
+        let spread =
+            lanes::zip(sums.squares, sums.sum, |squares, sum| squares - sum * sum * self.share);
+        let spread = lanes::map(spread, |spread| if spread > 0.0 { spread } else { 0.0 });
+        lanes::zip(
+            sums.absent,
+            spread,
+            |absent, spread| if absent > 0.0 { f64::NAN } else { spread },
+        )
     }
 
-    /// The doubtful lanes once more, in two passes.
+    /// 1 where sliding has lost the digits of the sum of squares, else 0.
+    #[inline(always)]
+    fn lost(&self, sums: &Sums) -> Lane {
+        lanes::zip(self.spread(sums), sums.passed, |spread, passed| {
+            if spread < TRUST_FRAC * passed { 1.0 } else { 0.0 }
+        })
+    }
+
+    /// Take the sums that have lost digits afresh, around the mean of their window.
     #[inline(never)]
-    fn repair(&self, t: usize, j: usize, sums: &mut Sums, spread: &mut Lane) {
-        for k in 0..LANES.min(self.cols - j * LANES) {
-            if spread[k].is_nan() || spread[k] >= TRUST_FRAC * sums.passed[k] {
-                continue;
+    fn repair(&self, t: usize, columns: &mut [Sums]) {
+        let first = t + 1 - self.period;
+        for (j, sums) in columns.iter_mut().enumerate() {
+            let lost = self.lost(sums);
+            for k in (0..LANES.min(self.cols)).filter(|k| lost[*k] > 0.0) {
+                let column = first_column(j, self.cols) + k;
+                let window = || (first..=t).map(|u| self.x[u * self.cols + column]);
+                let oldest = self.x[first * self.cols + column];
+                let centre = oldest + window().map(|x| x - oldest).sum::<f64>() * self.share;
+                let squares: f64 = window().map(|x| (x - centre) * (x - centre)).sum();
+                sums.centre[k] = centre;
+                sums.sum[k] = window().map(|x| x - centre).sum();
+                sums.squares[k] = squares;
+                sums.passed[k] = squares;
             }
-            let column = j * LANES + k;
-            let past = t + 1 - self.period..=t;
-            let oldest = self.x[past.start() * self.cols + column];
-            let distance = |u: usize| self.x[u * self.cols + column] - oldest;
-            let sum: f64 = past.clone().map(distance).sum();
-            let mean = sum * self.share;
-            spread[k] = past.clone().map(|u| (distance(u) - mean) * (distance(u) - mean)).sum();
-            let squares: f64 = past.map(|u| distance(u) * distance(u)).sum();
-            sums.centre[k] = oldest;
-            sums.sum[k] = sum;
-            sums.squares[k] = squares;
-            sums.passed[k] = squares;
         }
     }
 }
@@ -196,10 +222,10 @@ impl<'a> Plan<'a> {
 /// Mean of the newest `period` values, into `out`.
 pub fn rolling_mean_into(x: &[f64], cols: usize, period: usize, out: &mut [f64]) -> Result<()> {
     let plan = Plan::new(x, cols, period, out.len())?;
-    plan.scan(
+    plan.scan::<false>(
         out,
         #[inline(always)]
-        |_, _, sums| plan.mean(sums),
+        move |_, _, sums| plan.mean(sums),
     );
     Ok(())
 }
@@ -235,10 +261,10 @@ pub fn rolling_std_into(
     check_ddof(period, ddof)?;
     let plan = Plan::new(x, cols, period, out.len())?;
     let share = 1.0 / (period - ddof) as f64;
-    plan.scan(
+    plan.scan::<true>(
         out,
         #[inline(always)]
-        |t, j, sums| lanes::map(plan.spread(t, j, sums), |spread| (spread * share).sqrt()),
+        move |_, _, sums| lanes::map(plan.spread(sums), |spread| (spread * share).sqrt()),
     );
     Ok(())
 }
@@ -257,11 +283,11 @@ pub fn rolling_zscore(x: &[f64], cols: usize, period: usize, ddof: usize) -> Res
     let mut out = vec![f64::NAN; x.len()];
     let plan = Plan::new(x, cols, period, out.len())?;
     let share = 1.0 / (period - ddof) as f64;
-    plan.scan(
+    plan.scan::<true>(
         &mut out,
         #[inline(always)]
-        |t, j, sums| {
-            let (spread, newest) = (plan.spread(t, j, sums), lane_of(plan.row(t), j));
+        move |t, j, sums| {
+            let (spread, newest) = (plan.spread(sums), lane_of(plan.row(t), j));
             let mut out = [0.0; LANES];
             for k in 0..LANES {
                 // Both less the centre: the level cancels before it can round.

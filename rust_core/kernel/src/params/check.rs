@@ -125,6 +125,16 @@ fn overlays(p: &Params) -> Result<()> {
             "is above the number of majors, the gate could never act",
         );
     }
+    for (name, most) in [
+        ("entries_per_decision_max", p.entries_per_decision_max),
+        ("positions_max", p.positions_max),
+    ] {
+        if p.market_neutral && most == 1 {
+            let what =
+                "is 1, wants at least 2 while market_neutral: one leg alone is balanced away";
+            return refuse(name, what);
+        }
+    }
     within("breadth_long_min_frac", p.breadth_long_min_frac, 0.0, 1.0)?;
     within("breadth_short_min_frac", p.breadth_short_min_frac, 0.0, 1.0)?;
     within("breakout_fast_bars", p.breakout_fast_bars.into(), 1.0, 500.0)?;

@@ -11,7 +11,7 @@ const CROWD: usize = 256;
 /// Halvings before a threshold search gives up (ties may make every threshold a bad one).
 const HALVINGS: usize = 24;
 /// How far below the last wanted key the next guess lies, as a share of the wanted keys' range.
-const MARGIN: f64 = 0.17;
+const MARGIN: f64 = 0.2;
 
 /// Exact ranks of one side. Larger is better; a short's keys are negated on reading.
 #[derive(Debug, Clone)]

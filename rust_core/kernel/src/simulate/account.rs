@@ -154,7 +154,11 @@ impl<'a> Account<'a> {
     pub(super) fn note_depth(&mut self, row: &FeatureRow<'_>, root_bars_day: f64) {
         if self.costs.impact_y > 0.0 {
             for (symbol, depth) in self.depth.iter_mut().enumerate() {
-                *depth = depth_of(row, symbol, root_bars_day);
+                // An outage leaves the window of volatility short; what was known last still holds.
+                let now = depth_of(row, symbol, root_bars_day);
+                if now.sigma_day_frac >= 0.0 && now.adv_usdt > 0.0 {
+                    *depth = now;
+                }
             }
         }
     }

@@ -1,0 +1,156 @@
+"""The folder of one run: everything that is needed to know what was computed, and to compute it again."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import platform
+import shlex
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from xsmom._core import __version__
+from xsmom.config.listing import settings_lines
+from xsmom.config.resolved import Resolved
+from xsmom.domain.stamps import format_ms
+from xsmom.domain.timeframe import format_timeframe
+from xsmom.errors import OutputError
+from xsmom.research.result import COST_KINDS, Result
+from xsmom.research.trips import COLUMNS
+
+RUNS = Path("runs")
+SYNTHETIC = "synthetic"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A result, and where it came from."""
+
+    result: Result
+    source: str
+    panel_path: str | None
+    started: datetime
+    command: Sequence[str]
+
+    @property
+    def config(self) -> Resolved:
+        """The configuration that was run."""
+        config = self.result.config
+        assert config is not None, "only runs of a configuration are written"
+        return config
+
+    @property
+    def command_line(self) -> str:
+        """The command as a shell would read it."""
+        return shlex.join(self.command)
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the market is made up; a panel file of the sample market says so itself."""
+        return self.result.panel.label.startswith(SYNTHETIC)
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """Every figure of the run."""
+        return self.result.metrics
+
+    def document(self) -> dict[str, Any]:
+        """What `result.json` holds; a figure that is undefined is null."""
+        result, panel = self.result, self.result.panel
+        return {
+            "label": panel.label,
+            "synthetic": self.synthetic,
+            "started": self.started.isoformat(timespec="seconds"),
+            "command": self.command_line,
+            "versions": {"xsmom": __version__, "python": platform.python_version(), "numpy": np.__version__},
+            "config": {
+                "source": self.source,
+                "config_hash": self.config.config_hash,
+                "params_hash": self.config.params_hash,
+            },
+            "panel": {
+                "path": self.panel_path,
+                "hash": panel.hash,
+                "bars": panel.bars,
+                "timeframe": format_timeframe(panel.bar_ms),
+                "symbols": len(panel.symbols),
+                "first_close": format_ms(int(panel.close_ms[0])),
+                "last_close": format_ms(int(panel.close_ms[-1])),
+            },
+            "costs": asdict(result.assumed_costs),
+            "timing": result.timing._asdict() if result.timing else None,
+            "metrics": _plain(self.metrics),
+            "reasons": result.reasons,
+            "notes": list(result.notes),
+            "warnings": list(self.config.warnings),
+        }
+
+
+def write_run(run: Run, out: Path | None, *, report: bool) -> Path:
+    """Write the folder, whole or not at all, and return its path."""
+    folder = out or RUNS / f"{run.started:%Y%m%dT%H%M%SZ}-{run.config.config_hash[:8]}"
+    partial = folder.with_name(f".{folder.name}.partial")
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise OutputError(f"{folder} is there already and not empty: choose another --out")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        _write(run, partial, report=report)
+        partial.replace(folder)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise OutputError(f"{folder} cannot be written: {error.strerror or error}; choose another --out") from None
+    return folder
+
+
+def _write(run: Run, folder: Path, *, report: bool) -> None:
+    text = "\n".join(settings_lines(run.config, origin=False)) + "\n"
+    (folder / "config.yaml").write_text(text, encoding="utf-8")
+    document = json.dumps(run.document(), indent=2, ensure_ascii=False, allow_nan=False)
+    (folder / "result.json").write_text(document + "\n", encoding="utf-8")
+    _write_rows(folder / "equity.csv", *_equity(run.result))
+    assert run.result.trips is not None, "a run of a configuration knows its round trips"
+    trips = run.result.trips.columns()
+    trips |= {name: _stamps(trips[name]) for name in ("opened", "closed")}
+    _write_rows(folder / "trips.csv", COLUMNS, zip(*trips.values(), strict=True))
+    if report:
+        run.result.report(folder, provenance={"config_hash": run.config.config_hash, "command": run.command_line})
+
+
+def _equity(result: Result) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
+    series = result.series()
+    header = ("close", "equity_usdt", *COST_KINDS, "traded_usdt", "gross_usdt", "net_usdt")
+    return header, zip(_stamps(result.panel.close_ms), *(series[name].tolist() for name in header[1:]), strict=True)
+
+
+def _stamps(at_ms: ArrayLike) -> list[str]:
+    """Instants as ISO 8601 in UTC, all at once."""
+    instants = np.asarray(at_ms, dtype=np.int64).astype("datetime64[ms]")
+    return [f"{text}Z" for text in np.datetime_as_string(instants, unit="ms").tolist()]
+
+
+def _write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def _plain(value: Any) -> Any:
+    """For JSON: NumPy's numbers as Python's, and null for what is not finite."""
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -5,7 +5,7 @@
 
 use super::{FillAt, Timing};
 use crate::error::{KernelError, Result};
-use crate::fill::{Costs, Depth, IMPACT_FRAC_MAX, impact_frac};
+use crate::fill::{Costs, Depth, impact_frac};
 use crate::lanes::{LANES, Lane, dispatch, dot, fold, zip};
 use crate::ledger::CostTotals;
 use crate::panel::Panel;

@@ -196,12 +196,12 @@ class Simulation:
         self.account.fill(Order(leg.name, lots, price, leg.atr, at_ms), t)
 
     def note_depth(self, t: int) -> None:
-        """Volatility and volume of a day, as known at the last close before a fill."""
-        if "adv_usdt" in self.dense:
-            root = math.sqrt(bars_a_day(self.params))
-            self.account.depth = [
-                (self.feature("sigma", t, i) * root, self.feature("adv_usdt", t, i)) for i in range(self.count)
-            ]
+        """Volatility and volume of a day, as last known before a fill: an outage forgets nothing."""
+        root = math.sqrt(bars_a_day(self.params))
+        for i in range(self.count):
+            sigma_day, adv = self.feature("sigma", t, i) * root, self.feature("adv_usdt", t, i)
+            if sigma_day >= 0.0 and adv > 0.0:
+                self.account.depth[i] = (sigma_day, adv)
 
     # ---- exits, survival, guards ---------------------------------------------------------------
 

@@ -33,6 +33,7 @@ fn what_is_held_as_a_weight_is_held_as_lots() {
                 c.qty_step = vec![0.7];
                 c.sizing_usdt = 9_876.543 + held as f64 / 3.0;
                 c.guard = GuardAction::BlockEntries;
+                c.params.net_cap_frac = 20.0;
             });
             let value = (held * side) as f64 * case.qty_step[0] * case.price[0];
             case.targets.weight_frac = vec![value * (1.0 / case.sizing_usdt)];

@@ -276,7 +276,7 @@ impl Plan {
         for (symbol, (lots, weight)) in wanted.enumerate() {
             // Written always and counted where meant: no branch that nobody can predict.
             self.concerned[count] = symbol as u32;
-            count += usize::from((*lots != 0) | (*weight != 0.0));
+            count += usize::from(*lots != 0) | usize::from(*weight != 0.0);
         }
         self.concerned.truncate(count);
     }

@@ -3,10 +3,11 @@
 mod account;
 mod names;
 mod rows;
+mod setup;
 pub mod strategy;
 pub mod weights;
 
-pub use account::{FillRow, TripRow};
+pub use setup::{FillRow, TripRow};
 
 /// The price at which a decision is filled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

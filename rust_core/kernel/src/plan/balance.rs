@@ -19,7 +19,10 @@ fn smallest_lot_usdt(names: &[Name], lots: impl Fn(&Name) -> i64) -> f64 {
         let moves = !name.still & (lots(name) != 0);
         if moves { name.unit_usdt } else { f64::INFINITY }
     };
-    names.iter().map(unit_usdt).fold(f64::INFINITY, f64::min)
+    names
+        .iter()
+        .map(unit_usdt)
+        .fold(f64::INFINITY, |least, usdt| if usdt < least { usdt } else { least })
 }
 
 /// Net allowed while entries are free: what the decision wanted, between 2 % and the net cap.

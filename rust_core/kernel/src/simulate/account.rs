@@ -1,6 +1,7 @@
 //! Ledger, positions and records together: the only place where a simulated fill is booked.
 
-use super::strategy::{Setup, depth_of};
+use super::setup::{FillRow, Setup, TripRow};
+use super::strategy::depth_of;
 use crate::book::{Bar, Position, Side};
 use crate::fill::{Costs, Depth, fill};
 use crate::guards::Guards;
@@ -12,52 +13,6 @@ use crate::row::FeatureRow;
 use crate::stops::{ExitReason, SymbolExit, bar_close_ms, fold_into};
 
 use super::names::NameSet;
-
-/// One simulated fill.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct FillRow {
-    /// Bar in which it fell.
-    pub bar: usize,
-    /// When, UTC milliseconds; a fill inside a bar carries the last one before its close.
-    pub at_ms: i64,
-    /// Number of the symbol.
-    pub symbol: usize,
-    /// Signed units.
-    pub units: f64,
-    /// Executed price.
-    pub price: f64,
-    /// Price before spread and impact.
-    pub reference_price: f64,
-    /// Fee.
-    pub fee_usdt: f64,
-    /// The exit that it carried out; `None` for a fill of the plan.
-    pub exit: Option<ExitReason>,
-}
-
-/// One round trip.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct TripRow {
-    /// Number of the symbol.
-    pub symbol: usize,
-    /// Side held.
-    pub side: Side,
-    /// First fill, UTC milliseconds.
-    pub opened_ms: i64,
-    /// Last fill, UTC milliseconds.
-    pub closed_ms: i64,
-    /// Largest units held.
-    pub units_max: f64,
-    /// Average cost at the end.
-    pub entry_price: f64,
-    /// Price of the last fill.
-    pub exit_price: f64,
-    /// Result after costs and funding.
-    pub net_usdt: f64,
-    /// Funding over its life: paid (−), received (+).
-    pub funding_usdt: f64,
-    /// The exit that ended it; `None` when the plan did.
-    pub exit: Option<ExitReason>,
-}
 
 /// Lots to trade at a reference price.
 #[derive(Debug, Clone, Copy)]
@@ -300,7 +255,7 @@ impl<'a> Account<'a> {
     pub(super) fn settle(&mut self, close: &[f64], rate_frac: &[f64]) {
         let settled = dispatch(
             #[inline(always)]
-            || rate_frac.iter().fold(false, |settled, rate| settled | (*rate != 0.0)),
+            || rate_frac.iter().fold(0, |settled, rate| settled | u64::from(*rate != 0.0)) != 0,
         );
         if self.open == 0 || !settled {
             return;

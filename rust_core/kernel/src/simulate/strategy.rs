@@ -1,15 +1,16 @@
 //! The strategy over a panel: features → decide with guards → plan → fill → exits → account, in the
 //! order of docs/explanation/accounting.md. Every step is the function that the live engine calls.
 
-use super::account::{Account, FillRow, TripRow};
-use super::{FillAt, Timing};
+use super::FillAt;
+use super::account::Account;
+pub use super::setup::{Contracts, Run, Setup};
+use super::setup::{any_guard, check, fill_price, fine_lots};
 use crate::book::{BookRow, DecisionState, GuardAction, Targets};
 use crate::decide::{Decider, is_rebalance};
-use crate::error::{KernelError, Result};
+use crate::error::Result;
 use crate::features::{Needs, Scratch, blocks, features_block};
-use crate::fill::{Costs, Depth};
+use crate::fill::Depth;
 use crate::guards::{Guards, Moment};
-use crate::ledger::CostTotals;
 use crate::panel::Panel;
 use crate::params::Params;
 use crate::plan::{Leg, Lots, Plan, PlanInput, plan};
@@ -18,80 +19,6 @@ use crate::row::FeatureRow;
 use crate::stops::{Advance, BarRow, advance_held, may_exit};
 
 use super::rows::Rows;
-
-/// What the exchange says of its contracts; one entry a symbol.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Contracts {
-    /// Units of base in one lot, above 0.
-    pub qty_step: Vec<f64>,
-    /// Least notional of an order that opens or increases.
-    pub notional_usdt_min: Vec<f64>,
-}
-
-/// What a run needs beside panel and parameters.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Setup {
-    /// Cost assumptions.
-    pub costs: Costs,
-    /// When a decision is filled.
-    pub timing: Timing,
-    /// Equity at the start.
-    pub cash_usdt: f64,
-    /// Contracts; without them lots are so small that they round nothing.
-    pub contracts: Option<Contracts>,
-    /// Maintenance margin of a cross account, share of gross.
-    pub maintenance_frac: f64,
-    /// Keep every fill.
-    pub keep_fills: bool,
-    /// Keep every round trip.
-    pub keep_trips: bool,
-    /// Keep units at every bar.
-    pub keep_units: bool,
-}
-
-/// What a run was.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Run {
-    /// Equity at each close, after a fill at that close.
-    pub equity_usdt: Vec<f64>,
-    /// Cumulative costs at each close.
-    pub costs: Vec<CostTotals>,
-    /// Sum of |value held| at each close.
-    pub gross_usdt: Vec<f64>,
-    /// Sum of signed value held at each close.
-    pub net_usdt: Vec<f64>,
-    /// Units held after each close, `rows x cols`; empty unless asked for.
-    pub units: Vec<f64>,
-    /// Every fill; empty unless asked for.
-    pub fills: Vec<FillRow>,
-    /// Every round trip; empty unless asked for.
-    pub trips: Vec<TripRow>,
-    /// How often each reason stood behind a name at a decision.
-    pub reason_counts: Vec<(Reason, u64)>,
-    /// Bars at which a guard limited the book.
-    pub guarded_bars: u64,
-    /// Number of decisions.
-    pub decisions: u64,
-    /// Bar at which equity was gone.
-    pub bankrupt_at: Option<usize>,
-    /// Bar at which maintenance margin reached equity, and the book was closed.
-    pub liquidated_at: Option<usize>,
-}
-
-impl Run {
-    /// An empty run with room for what every bar leaves.
-    fn with_room(panel: &Panel<'_>, setup: &Setup) -> Self {
-        let units = if setup.keep_units { panel.rows * panel.cols } else { 0 };
-        Self {
-            equity_usdt: Vec::with_capacity(panel.rows),
-            costs: Vec::with_capacity(panel.rows),
-            gross_usdt: Vec::with_capacity(panel.rows),
-            net_usdt: Vec::with_capacity(panel.rows),
-            units: Vec::with_capacity(units),
-            ..Self::default()
-        }
-    }
-}
 
 /// Run the strategy over the panel.
 pub fn run(panel: &Panel<'_>, params: &Params, setup: &Setup) -> Result<Run> {
@@ -112,34 +39,6 @@ pub fn run(panel: &Panel<'_>, params: &Params, setup: &Setup) -> Result<Run> {
         }
     }
     Ok(book.finish())
-}
-
-fn check(panel: &Panel<'_>, params: &Params, setup: &Setup) -> Result<()> {
-    setup.costs.validate()?;
-    if params.bar_ms != panel.bar_ms {
-        let what = format!("is {}, the panel's bars are {} ms", params.bar_ms, panel.bar_ms);
-        return Err(KernelError::Param { name: "bar_ms", what });
-    }
-    for (name, value, low, high) in [
-        ("cash_usdt", setup.cash_usdt, 1e-3, 1e12),
-        ("maintenance_frac", setup.maintenance_frac, 0.0, 1.0),
-    ] {
-        if !(low..=high).contains(&value) {
-            let what = format!("is {value}, wants {low} to {high}");
-            return Err(KernelError::Argument { name, what });
-        }
-    }
-    let Some(contracts) = &setup.contracts else { return Ok(()) };
-    for (name, list, low) in [
-        ("qty_step", &contracts.qty_step, f64::MIN_POSITIVE),
-        ("notional_usdt_min", &contracts.notional_usdt_min, 0.0),
-    ] {
-        if list.len() != panel.cols || list.iter().any(|value| !(low..1e15).contains(value)) {
-            let what = format!("wants {} finite values, one a symbol", panel.cols);
-            return Err(KernelError::Argument { name, what });
-        }
-    }
-    Ok(())
 }
 
 /// Nearly all names have the same reason, and a counter that is raised twice in a row waits for
@@ -490,19 +389,6 @@ fn reachable_lots(leg: Leg, held: i64) -> i64 {
     }
 }
 
-fn any_guard(p: &Params) -> bool {
-    let limits = [
-        p.daily_loss_max_frac,
-        p.emergency_loss_frac,
-        p.drawdown_max_frac,
-        p.longterm_drawdown_max_frac,
-        p.symbol_daily_loss_max_frac,
-        p.trade_loss_max_frac,
-        p.cvar_max_frac,
-    ];
-    p.stop_cluster_count > 0 || limits.iter().any(|limit| *limit > 0.0)
-}
-
 fn bar_row<'a>(panel: &Panel<'a>, t: usize, close_ms: i64, row: &FeatureRow<'a>) -> BarRow<'a> {
     BarRow {
         close_ms,
@@ -513,35 +399,6 @@ fn bar_row<'a>(panel: &Panel<'a>, t: usize, close_ms: i64, row: &FeatureRow<'a>)
         atr: row.atr,
         trail_ma: row.trail_ma,
         slope_bps_day: row.slope_bps_day,
-    }
-}
-
-fn fill_price(panel: &Panel<'_>, at: FillAt, t: usize, symbol: usize) -> f64 {
-    let cell = |field: &[f64]| field[t * panel.cols + symbol];
-    match at {
-        FillAt::Close => cell(panel.close),
-        FillAt::Open => cell(panel.open),
-        FillAt::Vwap => {
-            let ends = cell(panel.open) + cell(panel.close);
-            0.25 * (ends + (cell(panel.high) + cell(panel.low)))
-        }
-    }
-}
-
-/// Lots of about a ten-thousand-millionth of the cash at the first price, a power of two of units.
-fn fine_lots(panel: &Panel<'_>, cash_usdt: f64) -> Contracts {
-    let first = |symbol: usize| {
-        let column = (0..panel.rows).map(|t| panel.close[t * panel.cols + symbol]);
-        column.into_iter().find(|price| !price.is_nan()).unwrap_or(1.0)
-    };
-    let step = |symbol: usize| {
-        let units = cash_usdt * 1e-10 / first(symbol);
-        // The exponent bits alone: the power of two at or below.
-        f64::from_bits(units.to_bits() & 0x7FF0_0000_0000_0000)
-    };
-    Contracts {
-        qty_step: (0..panel.cols).map(step).collect(),
-        notional_usdt_min: vec![0.0; panel.cols],
     }
 }
 

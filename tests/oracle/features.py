@@ -69,7 +69,7 @@ def finite_mean(x: Array, a: float, terms: int) -> Array:
     present = ~np.isnan(cut)
     top = (np.where(present, cut, 0.0) * weight).sum(axis=-1)
     below = (present * weight).sum(axis=-1)
-    good = valid(present)
+    good = below >= 0.95 * weight.sum()
     return np.where(good, top / np.where(good, below, 1.0), np.nan)
 
 

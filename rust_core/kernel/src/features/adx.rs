@@ -7,12 +7,13 @@
 use super::needs::wilder_bars;
 use super::prices::Prices;
 use super::ring::{Feed, Ring, pad, presence};
-use super::window::{Mean, Window, enough};
+use super::window::{Mean, Window, least_weight};
 use crate::lanes::{self, LANES, Lane};
 
 #[derive(Debug)]
 pub(super) struct Adx {
-    bars: f64,
+    /// Least weight of the present bars.
+    least: f64,
     high: Ring,
     low: Ring,
     /// Directional moves up and down; NaN unless the bar and the one before it are present.
@@ -30,12 +31,12 @@ impl Adx {
         let alpha = 1.0 / f64::from(length);
         let keep = 1.0 - alpha;
         Self {
-            bars: f64::from(bars),
+            least: least_weight(keep, bars),
             high: Ring::new(1, lanes),
             low: Ring::new(1, lanes),
             plus: Ring::new(bars as usize, lanes),
             minus: Ring::new(bars as usize, lanes),
-            moves: Window::new(bars, [keep, keep, 1.0, 1.0], lanes),
+            moves: Window::new(bars, [keep, keep, 1.0, keep], lanes),
             dx: Ring::new(bars as usize, lanes),
             mean: Mean::exponential(alpha, bars, lanes),
             out: Ring::new(0, lanes),
@@ -84,7 +85,7 @@ impl Adx {
 
     #[inline(always)]
     fn write_dx(&mut self, bar: i64) {
-        let (plus, minus, bars) = (&self.plus, &self.minus, self.bars);
+        let (plus, minus, least) = (&self.plus, &self.minus, self.least);
         let dx = self.dx.row_mut(bar);
         self.moves.step(
             bar,
@@ -93,13 +94,13 @@ impl Adx {
             #[inline(always)]
             |(plus, minus), j| terms(plus[j], minus[j]),
             #[inline(always)]
-            |j, [plus, minus, moved, count]| {
+            |j, [plus, minus, moved, weight]| {
                 let mut index = [0.0; LANES];
                 for k in 0..LANES {
                     let gap = (plus[k] - minus[k]).abs();
                     let share = 100.0 * gap / (plus[k] + minus[k]);
                     let share = if moved[k] > 0.0 { share } else { 0.0 };
-                    index[k] = if enough(count[k], bars) { share } else { f64::NAN };
+                    index[k] = if weight[k] >= least { share } else { f64::NAN };
                 }
                 dx[j] = index;
             },

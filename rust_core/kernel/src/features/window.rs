@@ -252,19 +252,20 @@ fn slide<const DECAYED: bool>(sum: Lane, add: Lane, old: Lane, decay: f64, span:
     out
 }
 
-/// Mean over a window (plain or exponential) of a series of lanes, NaN where fewer than 95 % of its
-/// bars are present. The three sums are of the values, of their weights, and of the present bars.
+/// Mean over a window (plain or exponential) of a series of lanes, NaN where the present bars
+/// have less than 95 % of the weight. The two sums are of the values and of their weights.
 #[derive(Debug)]
 pub(super) struct Mean {
-    window: Window<3, true>,
-    bars: f64,
+    window: Window<2, true>,
+    /// Least weight of the present bars.
+    least: f64,
 }
 
 impl Mean {
     /// Weights `(1 − alpha)^k` over `bars` bars.
     pub(super) fn exponential(alpha: f64, bars: u32, lanes: usize) -> Self {
         let keep = 1.0 - alpha;
-        Self { window: Window::new(bars, [keep, keep, 1.0], lanes), bars: f64::from(bars) }
+        Self { window: Window::new(bars, [keep; 2], lanes), least: least_weight(keep, bars) }
     }
 
     pub(super) fn clear(&mut self) {
@@ -274,18 +275,18 @@ impl Mean {
     /// Means at `bar` of the rows of `values`, into `out`.
     #[inline(always)]
     pub(super) fn step(&mut self, bar: i64, values: &Ring, out: &mut [Lane]) {
-        let bars = self.bars;
+        let least = self.least;
         self.window.step(
             bar,
             #[inline(always)]
             |past| values.row(past),
             #[inline(always)]
-            |row, j| exponential_terms(row[j]),
+            |row, j| [super::ring::known_or_zero(row[j]), super::ring::presence(row[j])],
             #[inline(always)]
-            |j, [sum, weight, count]| {
+            |j, [sum, weight]| {
                 let mut mean = [0.0; LANES];
                 for k in 0..LANES {
-                    let known = enough(count[k], bars);
+                    let known = weight[k] >= least;
                     mean[k] = if known { sum[k] / weight[k] } else { f64::NAN };
                 }
                 out[j] = mean;
@@ -294,10 +295,10 @@ impl Mean {
     }
 }
 
-#[inline(always)]
-fn exponential_terms(x: Lane) -> [Lane; 3] {
-    let here = super::ring::presence(x);
-    [super::ring::known_or_zero(x), here, here]
+/// 95 % of the weight of an exponential window: a young name is known by its newest bars, which carry
+/// nearly all of it, long before 95 % of the bars are there.
+pub(super) fn least_weight(keep: f64, bars: u32) -> f64 {
+    0.95 * (0..bars).fold(0.0, |sum, _| sum * keep + 1.0)
 }
 
 /// Plain mean of the present values of a window, NaN where fewer than 95 % are present.

@@ -4,8 +4,10 @@ use super::account::{Account, worth};
 use super::strategy::Contracts;
 use crate::book::Bar;
 use crate::lanes::dispatch;
+use crate::panel::Panel;
 use crate::params::Params;
-use crate::stops::rung_cap_lots;
+use crate::row::FeatureRow;
+use crate::stops::{BarRow, rung_cap_lots};
 
 /// A cap of whole lots that has been through divisions must still give those lots back.
 const CAP_HAIR: f64 = 1.0 + 1e-12;
@@ -102,5 +104,24 @@ impl Rows {
             (until_ms[i], by[i]) = records.barred(i, close_ms);
             until_ms[i] != [0; 2]
         });
+    }
+}
+
+/// The bar as the stops read it.
+pub(super) fn bar_row<'a>(
+    panel: &Panel<'a>,
+    t: usize,
+    close_ms: i64,
+    row: &FeatureRow<'a>,
+) -> BarRow<'a> {
+    BarRow {
+        close_ms,
+        open: panel.row(panel.open, t),
+        high: panel.row(panel.high, t),
+        low: panel.row(panel.low, t),
+        close: panel.row(panel.close, t),
+        atr: row.atr,
+        trail_ma: row.trail_ma,
+        slope_bps_day: row.slope_bps_day,
     }
 }

@@ -18,7 +18,7 @@ use crate::reason::Reason;
 use crate::row::FeatureRow;
 use crate::stops::{Advance, BarRow, advance_held, may_exit};
 
-use super::rows::Rows;
+use super::rows::{self, Rows};
 
 /// Run the strategy over the panel.
 pub fn run(panel: &Panel<'_>, params: &Params, setup: &Setup) -> Result<Run> {
@@ -130,7 +130,7 @@ impl<'a> Book<'a> {
             let inside = self.setup.timing.fill_at == FillAt::Vwap;
             self.fill_waiting(panel, t, close_ms - if inside { 1 } else { self.params.bar_ms });
         }
-        let bars = bar_row(panel, t, close_ms, row);
+        let bars = rows::bar_row(panel, t, close_ms, row);
         let close = panel.row(panel.close, t);
         if self.setup.costs.funding {
             self.account.settle(close, panel.row(panel.funding_frac, t));
@@ -386,19 +386,6 @@ fn reachable_lots(leg: Leg, held: i64) -> i64 {
         leg.lots.clamp(-held, 0)
     } else {
         leg.lots.clamp(0, -held)
-    }
-}
-
-fn bar_row<'a>(panel: &Panel<'a>, t: usize, close_ms: i64, row: &FeatureRow<'a>) -> BarRow<'a> {
-    BarRow {
-        close_ms,
-        open: panel.row(panel.open, t),
-        high: panel.row(panel.high, t),
-        low: panel.row(panel.low, t),
-        close: panel.row(panel.close, t),
-        atr: row.atr,
-        trail_ma: row.trail_ma,
-        slope_bps_day: row.slope_bps_day,
     }
 }
 

@@ -112,7 +112,8 @@ def contracts_of(panel: Dict, lot_usdt: float, least_usdt: float) -> tuple[list[
 
 def random_setup(rng: np.random.Generator, panel: Dict, **fixed: Any) -> Setup:
     """Costs, timing and contracts by lot."""
-    lot_usdt = float(rng.choice([0.003, 1.7, 190.0]))
+    # No divisors of a cap in dollars: a cap of just so many lots would be theirs or one less by rounding.
+    lot_usdt = float(rng.choice([0.00313, 1.7321, 191.37]))
     contracts = contracts_of(panel, lot_usdt, float(rng.choice([0.0, 5.0, 260.0])))
     drawn = {
         "costs": COSTS[str(rng.choice(list(COSTS)))],

@@ -119,7 +119,7 @@ def wild_run(seed, maintenance_frac):
 
 
 def test_liquidation_and_bankruptcy_end_the_run():
-    runs = [wild_run(seed, maintenance_frac) for seed in range(16) for maintenance_frac in (0.0, 0.04)]
+    runs = [wild_run(seed, maintenance_frac) for seed in range(20) for maintenance_frac in (0.0, 0.04)]
     for name in ("liquidated_at", "bankrupt_at"):
         ended = [run for run in runs if run[name] is not None]
         assert len(ended) > 2, name

@@ -11,6 +11,7 @@ import ctypes
 import shutil
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -197,7 +198,7 @@ class Anchor:
         return equity
 
 
-def cpu_medians(functions: dict[str, object], rounds: int = 5) -> dict[str, float]:
+def cpu_medians(functions: dict[str, Callable[[], object]], rounds: int = 5) -> dict[str, float]:
     """Median CPU seconds of each function, taken in turn, after one round that does not count."""
     seconds: dict[str, list[float]] = {name: [] for name in functions}
     for turn in range(rounds + 1):

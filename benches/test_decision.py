@@ -10,6 +10,7 @@ from benches_reference import BARS, NAMES, Anchor, classic, cpu_medians, make_ma
 
 from xsmom import _core
 
+
 @pytest.fixture(scope="module")
 def market():
     return make_market(BARS, NAMES)

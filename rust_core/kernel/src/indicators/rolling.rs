@@ -1,7 +1,7 @@
 //! Rolling mean, standard deviation and z-score.
 //!
 //! The sums run over `d = x − c`, `c` the column's value where the sums were last taken afresh
-//! (every 64 rows), so that a high level does not eat the digits of a small spread. Where sliding
+//! (every 256 rows), so that a high level does not eat the digits of a small spread. Where sliding
 //! has still lost them (the sum of squares is small against all that passed through it), the window
 //! is summed afresh around its own mean, and the sums go on from there.
 
@@ -11,7 +11,7 @@ use crate::error::{KernelError, Result};
 use crate::lanes;
 
 /// Rows between two fresh sums.
-const BLOCK: usize = 64;
+const BLOCK: usize = 256;
 /// Share of what passed through a sum of squares below which its digits are not trusted.
 const TRUST_FRAC: f64 = 1e-5;
 
@@ -64,14 +64,21 @@ impl Sums {
         lanes::end_lane();
     }
 
+    /// Take in `new` and let `old` go, in one pass over the sums.
     #[inline(always)]
-    fn leave(&mut self, x: Lane) {
-        let (distance, absent) = self.terms(x);
-        self.sum = lanes::zip(self.sum, distance, |sum, d| sum - d);
+    fn turn(&mut self, new: Lane, old: Lane) {
+        let (enter, absent) = self.terms(new);
+        let (leave, was_absent) = self.terms(old);
+        self.sum = lanes::zip3(self.sum, enter, leave, |sum, enter, leave| (sum + enter) - leave);
         lanes::end_lane();
-        self.squares = lanes::zip(self.squares, distance, |sum, d| sum - d * d);
+        let square = lanes::map(enter, |d| d * d);
+        self.squares =
+            lanes::zip3(self.squares, square, leave, |sum, square, d| (sum + square) - d * d);
         lanes::end_lane();
-        self.absent = lanes::zip(self.absent, absent, |sum, d| sum - d);
+        self.passed = lanes::zip(self.passed, square, |sum, square| sum + square);
+        lanes::end_lane();
+        self.absent =
+            lanes::zip3(self.absent, absent, was_absent, |sum, now, old| (sum + now) - old);
         lanes::end_lane();
     }
 }
@@ -165,8 +172,7 @@ impl<'a> Plan<'a> {
             return;
         };
         for (j, sums) in columns.iter_mut().enumerate() {
-            sums.enter(lane_of(new, j));
-            sums.leave(lane_of(old, j));
+            sums.turn(lane_of(new, j), lane_of(old, j));
         }
     }
 

@@ -120,17 +120,20 @@ impl<'a> Plan<'a> {
                 // Owned here, so that what it captured stays in registers.
                 let (plan, finish) = (self, finish);
                 for (t, out) in out.chunks_exact_mut(plan.cols).enumerate() {
-                    if t % BLOCK == 0 {
-                        plan.restart(t, &mut columns);
-                    } else {
-                        plan.slide(t, &mut columns);
-                    }
                     if t + 1 < plan.period {
                         out.fill(f64::NAN);
                         continue;
                     }
+                    let fresh = t % BLOCK == 0 || t < plan.period;
+                    if fresh {
+                        plan.restart(t, &mut columns);
+                    }
+                    let old = plan.row(t.saturating_sub(plan.period));
                     let mut doubt = [0.0; LANES];
-                    for (j, sums) in columns.iter().enumerate() {
+                    for (j, sums) in columns.iter_mut().enumerate() {
+                        if !fresh {
+                            sums.turn(lane_of(plan.row(t), j), lane_of(old, j));
+                        }
                         put_lane(out, j, finish(t, j, sums));
                         if SPREAD {
                             doubt = lanes::zip(doubt, plan.lost(sums), |doubt, lost| doubt + lost);
@@ -159,20 +162,6 @@ impl<'a> Plan<'a> {
             }
             *sums = fresh;
             lanes::end_lane();
-        }
-    }
-
-    #[inline(always)]
-    fn slide(&self, t: usize, columns: &mut [Sums]) {
-        let new = self.row(t);
-        let Some(old) = t.checked_sub(self.period).map(|old| self.row(old)) else {
-            for (j, sums) in columns.iter_mut().enumerate() {
-                sums.enter(lane_of(new, j));
-            }
-            return;
-        };
-        for (j, sums) in columns.iter_mut().enumerate() {
-            sums.turn(lane_of(new, j), lane_of(old, j));
         }
     }
 

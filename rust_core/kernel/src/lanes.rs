@@ -18,6 +18,13 @@ pub const LANES: usize = 8;
 /// Eight symbols side by side.
 pub type Lane = [f64; LANES];
 
+/// Columns that are worked on together where no sum across symbols is taken: as many as fill one
+/// register of AVX2, which the compiler packs best.
+pub const PACK: usize = 4;
+
+/// Some symbols side by side.
+pub type Pack = [f64; PACK];
+
 thread_local! {
     static AT_BASELINE: Cell<bool> = const { Cell::new(false) };
 }
@@ -83,7 +90,7 @@ pub fn at_baseline<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
-/// Ends the work on one [`Lane`]: at the end of a loop over many, or between the stores of two that
+/// Ends the work on one [`Pack`]: at the end of a loop over many, or between the stores of two that
 /// stand side by side in memory. It is no instruction: it only keeps the compiler from vectorising
 /// across lanes, which would shuffle what is already in the right registers.
 #[inline(always)]
@@ -128,9 +135,9 @@ pub fn zip3<const N: usize>(
 
 /// `ln` of each lane.
 #[inline(always)]
-pub fn ln_each(a: Lane) -> Lane {
-    let mut out = [0.0; LANES];
-    for k in 0..LANES {
+pub fn ln_each<const N: usize>(a: [f64; N]) -> [f64; N] {
+    let mut out = [0.0; N];
+    for k in 0..N {
         out[k] = ln(a[k]);
     }
     out
@@ -208,6 +215,15 @@ pub fn sum_present(x: &[f64]) -> (f64, f64) {
     (total, count)
 }
 
+/// Sum of `(x − centre)²` of the values that are not NaN, over eight fixed lanes.
+#[inline(always)]
+pub fn sum_sq_present(x: &[f64], centre: f64) -> f64 {
+    sum_of(x, |value| {
+        let square = (value - centre) * (value - centre);
+        if value.is_nan() { 0.0 } else { square }
+    })
+}
+
 /// `sign(z)·|z|^power` in place; NaN stays NaN, and a power of 1 leaves every bit as it is.
 #[inline(always)]
 pub fn signed_pow_in_place(z: &mut [f64], power: f64) {
@@ -268,6 +284,8 @@ mod tests {
         let (total, count) = sum_present(&x);
         assert!((total - plain).abs() < 1e-12);
         assert_eq!(count, 19.0);
+        let squares: f64 = x.iter().filter(|v| !v.is_nan()).map(|v| (v - 1.5) * (v - 1.5)).sum();
+        assert!((sum_sq_present(&x, 1.5) - squares).abs() < 1e-12 * squares);
     }
 
     #[test]

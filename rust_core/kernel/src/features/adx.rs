@@ -8,7 +8,7 @@ use super::needs::wilder_bars;
 use super::prices::Prices;
 use super::ring::{Feed, Ring, pad, presence};
 use super::window::{Mean, Window, enough};
-use crate::lanes::{self, LANES, Lane};
+use crate::lanes::{self, PACK, Pack};
 
 #[derive(Debug)]
 pub(super) struct Adx {
@@ -94,8 +94,8 @@ impl Adx {
             |(plus, minus), j| terms(plus[j], minus[j]),
             #[inline(always)]
             |j, [plus, minus, moved, count]| {
-                let mut index = [0.0; LANES];
-                for k in 0..LANES {
+                let mut index = [0.0; PACK];
+                for k in 0..PACK {
                     let gap = (plus[k] - minus[k]).abs();
                     let share = 100.0 * gap / (plus[k] + minus[k]);
                     let share = if moved[k] > 0.0 { share } else { 0.0 };
@@ -109,9 +109,9 @@ impl Adx {
 
 /// `here` where it is above 0 and above `there`, else 0; NaN where the return is.
 #[inline(always)]
-fn directional(here: Lane, there: Lane, returns: Lane) -> Lane {
-    let mut out = [0.0; LANES];
-    for k in 0..LANES {
+fn directional(here: Pack, there: Pack, returns: Pack) -> Pack {
+    let mut out = [0.0; PACK];
+    for k in 0..PACK {
         // Both sides of each choice are at hand, so the compiler makes no branch of it.
         let wins = if here[k] > there[k] { here[k] } else { 0.0 };
         let wins = if wins > 0.0 { wins } else { 0.0 };
@@ -121,7 +121,7 @@ fn directional(here: Lane, there: Lane, returns: Lane) -> Lane {
 }
 
 #[inline(always)]
-fn terms(plus: Lane, minus: Lane) -> [Lane; 4] {
+fn terms(plus: Pack, minus: Pack) -> [Pack; 4] {
     let zero_filled = |x: f64| if x.is_nan() { 0.0 } else { x };
     let moved = lanes::zip(plus, minus, |up, down| if up + down > 0.0 { 1.0 } else { 0.0 });
     [lanes::map(plus, zero_filled), lanes::map(minus, zero_filled), moved, presence(plus)]

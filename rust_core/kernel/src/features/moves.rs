@@ -4,7 +4,7 @@ use super::needs::Needs;
 use super::prices::{Prices, change};
 use super::ring::{BLOCK, Ring};
 use super::window::enough;
-use crate::lanes::{self, LANES, Lane};
+use crate::lanes::{self, PACK, Pack};
 use crate::params::{Params, SignalCombine, SignalKind};
 
 /// Volatility is not taken below this, so that a flat price does not divide by nothing.
@@ -34,16 +34,16 @@ struct Lookback {
 
 /// What one look-back of one bar is computed from.
 struct Place<'a> {
-    close: &'a [Lane],
-    inverse: (&'a [Lane], &'a [Lane]),
-    seen: Option<(&'a [Lane], &'a [Lane])>,
-    sigma: &'a [Lane],
+    close: &'a [Pack],
+    inverse: (&'a [Pack], &'a [Pack]),
+    seen: Option<(&'a [Pack], &'a [Pack])>,
+    sigma: &'a [Pack],
     back: Lookback,
 }
 
 impl Moves {
     pub(super) fn new(params: &Params, needs: &Needs, cols: usize) -> Self {
-        let lanes = cols.div_ceil(LANES);
+        let lanes = cols.div_ceil(PACK);
         let lookbacks = params.lookback_bars.iter().zip(&params.lookback_weights);
         let lookbacks: Vec<_> = lookbacks
             .map(|(bars, weight)| Lookback {
@@ -128,7 +128,7 @@ impl Moves {
         sigma: &Ring,
         bar: i64,
         holes: bool,
-        kind: impl Fn(&Place, usize) -> Lane + Copy,
+        kind: impl Fn(&Place, usize) -> Pack + Copy,
     ) {
         let cells = self.lookbacks.len() * self.cols;
         let at = bar.rem_euclid(BLOCK) as usize * cells;
@@ -183,10 +183,10 @@ fn place<'a>(
 fn accumulate_all<'a>(
     lookbacks: &[Lookback],
     find: impl Fn(&Lookback) -> Place<'a>,
-    kind: impl Fn(&Place, usize) -> Lane + Copy,
-    row: &mut [Lane],
+    kind: impl Fn(&Place, usize) -> Pack + Copy,
+    row: &mut [Pack],
 ) {
-    row.fill([0.0; LANES]);
+    row.fill([0.0; PACK]);
     // Two at a time: fewer passes over the row, the same order of addition.
     let (pairs, last) = lookbacks.as_chunks::<2>();
     for [first, second] in pairs {
@@ -207,7 +207,7 @@ fn accumulate_all<'a>(
 }
 
 #[inline(always)]
-fn add_move(total: Lane, place: &Place, j: usize, kind: impl Fn(&Place, usize) -> Lane) -> Lane {
+fn add_move(total: Pack, place: &Place, j: usize, kind: impl Fn(&Place, usize) -> Pack) -> Pack {
     let weight = place.back.weight;
     let moved = checked(place, j, kind(place, j));
     lanes::zip(total, moved, |total, moved| total + weight * moved)
@@ -215,8 +215,8 @@ fn add_move(total: Lane, place: &Place, j: usize, kind: impl Fn(&Place, usize) -
 
 /// Write the moves of one look-back without padding.
 #[inline(always)]
-fn spread(place: &Place, kind: impl Fn(&Place, usize) -> Lane, row: &mut [f64]) {
-    for (j, out) in row.chunks_mut(LANES).enumerate() {
+fn spread(place: &Place, kind: impl Fn(&Place, usize) -> Pack, row: &mut [f64]) {
+    for (j, out) in row.chunks_mut(PACK).enumerate() {
         let moved = checked(place, j, kind(place, j));
         out.copy_from_slice(&moved[..out.len()]);
         lanes::end_lane();
@@ -225,7 +225,7 @@ fn spread(place: &Place, kind: impl Fn(&Place, usize) -> Lane, row: &mut [f64]) 
 
 /// NaN where fewer than 95 % of the look-back's bars are present.
 #[inline(always)]
-fn checked(place: &Place, j: usize, moved: Lane) -> Lane {
+fn checked(place: &Place, j: usize, moved: Pack) -> Pack {
     let Some((end, start)) = place.seen else { return moved };
     let bars = place.back.bars as f64;
     let count = lanes::zip(end[j], start[j], |end, start| end - start);
@@ -233,23 +233,23 @@ fn checked(place: &Place, j: usize, moved: Lane) -> Lane {
 }
 
 #[inline(always)]
-fn raw_move(place: &Place, j: usize) -> Lane {
+fn raw_move(place: &Place, j: usize) -> Pack {
     change(place.close[j], place.inverse.0[j], place.inverse.1[j])
 }
 
 #[inline(always)]
-fn log_move(place: &Place, j: usize) -> Lane {
+fn log_move(place: &Place, j: usize) -> Pack {
     let (now, before) = (place.inverse.0[j], place.inverse.1[j]);
     let ratio = lanes::zip(place.close[j], before, |price, before| price * before);
-    let mut exact = [0.0; LANES];
-    for k in 0..LANES {
+    let mut exact = [0.0; PACK];
+    for k in 0..PACK {
         exact[k] = if now[k] == before[k] { 1.0 } else { ratio[k] };
     }
     lanes::ln_each(exact)
 }
 
 #[inline(always)]
-fn scaled_move(place: &Place, j: usize, clip: f64) -> Lane {
+fn scaled_move(place: &Place, j: usize, clip: f64) -> Pack {
     let root = place.back.root;
     lanes::zip(log_move(place, j), place.sigma[j], |log, sigma| {
         let sigma = if sigma < SIGMA_LEAST { SIGMA_LEAST } else { sigma };

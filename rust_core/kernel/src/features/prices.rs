@@ -5,7 +5,7 @@
 
 use super::needs::Needs;
 use super::ring::{BLOCK, Feed, Ring, pad};
-use crate::lanes::{self, LANES, Lane};
+use crate::lanes::{self, PACK, Pack};
 
 #[derive(Debug)]
 pub(super) struct Prices {
@@ -21,7 +21,7 @@ pub(super) struct Prices {
 
 impl Prices {
     pub(super) fn new(needs: &Needs, cols: usize) -> Self {
-        let lanes = cols.div_ceil(LANES);
+        let lanes = cols.div_ceil(PACK);
         Self {
             close: Ring::new(needs.close_bars, lanes),
             inverse: Ring::new(needs.move_bars, lanes),
@@ -81,14 +81,14 @@ impl Prices {
         let (inverse_before, inverse) = self.inverse.step(bar);
         let (seen_before, seen) = self.seen.step(bar);
         let returns = self.returns.row_mut(bar);
-        let mut back = [0.0; LANES];
+        let mut back = [0.0; PACK];
         for j in 0..close.len() {
             let (price, before, count) = (close[j], inverse_before[j], seen_before[j]);
             let now = lanes::map(price, |p| 1.0 / p);
             inverse[j] = now;
             returns[j] = change(price, now, before);
             let mut counted = count;
-            for k in 0..LANES {
+            for k in 0..PACK {
                 let here = if price[k].is_nan() { 0.0 } else { 1.0 };
                 let known = if before[k].is_nan() { 0.0 } else { 1.0 };
                 let old = if count[k] > 0.0 { 1.0 } else { 0.0 };
@@ -98,15 +98,15 @@ impl Prices {
             seen[j] = counted;
             lanes::end_lane();
         }
-        lanes::fold(back) > 0.0
+        back.iter().any(|back| *back > 0.0)
     }
 }
 
 /// `p/p_before − 1` from the price and both reciprocals.
 #[inline(always)]
-pub(super) fn change(price: Lane, inverse: Lane, inverse_before: Lane) -> Lane {
-    let mut out = [0.0; LANES];
-    for k in 0..LANES {
+pub(super) fn change(price: Pack, inverse: Pack, inverse_before: Pack) -> Pack {
+    let mut out = [0.0; PACK];
+    for k in 0..PACK {
         let moved = price[k] * inverse_before[k] - 1.0;
         out[k] = if inverse[k] == inverse_before[k] { 0.0 } else { moved };
     }

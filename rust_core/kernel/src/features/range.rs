@@ -6,7 +6,7 @@ use super::needs::{Needs, wilder_bars};
 use super::prices::Prices;
 use super::ring::{Feed, Ring, pad};
 use super::window::{Mean, PlainMean};
-use crate::lanes::{self, LANES, Lane};
+use crate::lanes::{self, PACK, Pack};
 use crate::params::Params;
 
 /// A range below this share of the price is no range: no ratio is taken to it.
@@ -21,13 +21,13 @@ pub(super) struct Ranges {
 /// High and low of one bar, in whole lanes.
 #[derive(Debug)]
 struct Extremes {
-    high: Vec<Lane>,
-    low: Vec<Lane>,
+    high: Vec<Pack>,
+    low: Vec<Pack>,
 }
 
 impl Extremes {
     fn new(lanes: usize) -> Self {
-        Self { high: vec![[f64::NAN; LANES]; lanes], low: vec![[f64::NAN; LANES]; lanes] }
+        Self { high: vec![[f64::NAN; PACK]; lanes], low: vec![[f64::NAN; PACK]; lanes] }
     }
 }
 
@@ -177,8 +177,8 @@ fn write_range(
     prices: &Prices,
     bar: i64,
     extremes: &mut Extremes,
-    out: &mut [Lane],
-    form: impl Fn(Lane, Lane) -> Lane,
+    out: &mut [Pack],
+    form: impl Fn(Pack, Pack) -> Pack,
 ) {
     pad(feed.row(feed.panel.high, bar), &mut extremes.high);
     pad(feed.row(feed.panel.low, bar), &mut extremes.low);
@@ -191,9 +191,9 @@ fn write_range(
 }
 
 #[inline(always)]
-fn true_range(high: Lane, low: Lane, before: Lane) -> Lane {
-    let mut out = [0.0; LANES];
-    for k in 0..LANES {
+fn true_range(high: Pack, low: Pack, before: Pack) -> Pack {
+    let mut out = [0.0; PACK];
+    for k in 0..PACK {
         let top = if high[k] > before[k] { high[k] } else { before[k] };
         let bottom = if low[k] < before[k] { low[k] } else { before[k] };
         // NaN in the bar itself is lost by the comparisons above, and comes back here.

@@ -15,7 +15,7 @@ use super::range::Ranges;
 use super::ring::{BLOCK, Feed, block_start};
 use super::sigma::Sigma;
 use crate::error::{KernelError, Result};
-use crate::lanes::LANES;
+use crate::lanes::PACK;
 use crate::panel::Panel;
 use crate::params::Params;
 use crate::row::FeatureRow;
@@ -57,7 +57,7 @@ impl Scratch {
         let warmup_bars = check_warmup(params)?;
         let p = params;
         let needs = Needs::of(p);
-        let lanes = cols.div_ceil(LANES);
+        let lanes = cols.div_ceil(PACK);
         Ok(Self {
             needs,
             cols,

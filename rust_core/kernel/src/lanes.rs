@@ -133,14 +133,12 @@ pub fn zip3<const N: usize>(
     out
 }
 
-/// `ln` of each lane.
+/// `ln` in place, over a whole row at once: so long a body is vectorised as a loop only.
 #[inline(always)]
-pub fn ln_each<const N: usize>(a: [f64; N]) -> [f64; N] {
-    let mut out = [0.0; N];
-    for k in 0..N {
-        out[k] = ln(a[k]);
+pub fn ln_in_place(x: &mut [f64]) {
+    for value in x {
+        *value = ln(*value);
     }
-    out
 }
 
 /// The eight partial sums of a row, added in the one order that all sums of this crate use.
@@ -230,26 +228,7 @@ pub fn signed_pow_in_place(z: &mut [f64], power: f64) {
     if power == 1.0 {
         return;
     }
-    let (chunks, tail) = z.as_chunks_mut::<LANES>();
-    for chunk in chunks {
-        // `pow` in two loops: as one, the compiler would not vectorise it.
-        let exponent = map(
-            *chunk,
-            #[inline(always)]
-            |value| power * ln(value.abs()),
-        );
-        *chunk = zip(
-            exponent,
-            *chunk,
-            #[inline(always)]
-            |exponent, value| {
-                let raised = if power == 0.0 { 1.0 } else { exp(exponent) };
-                raised.copysign(value)
-            },
-        );
-        end_lane();
-    }
-    for value in tail {
+    for value in z {
         *value = pow(value.abs(), power).copysign(*value);
     }
 }

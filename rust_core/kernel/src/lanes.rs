@@ -228,8 +228,16 @@ pub fn signed_pow_in_place(z: &mut [f64], power: f64) {
     if power == 1.0 {
         return;
     }
-    for value in z {
-        *value = pow(value.abs(), power).copysign(*value);
+    // Two passes, because one would run out of registers.
+    let mut exponents = [0.0; 64];
+    for part in z.chunks_mut(exponents.len()) {
+        for (exponent, value) in exponents.iter_mut().zip(&*part) {
+            *exponent = power * ln(value.abs());
+        }
+        for (exponent, value) in exponents.iter().zip(part) {
+            let raised = if power == 0.0 { 1.0 } else { exp(*exponent) };
+            *value = raised.copysign(*value);
+        }
     }
 }
 

@@ -6,15 +6,13 @@
 
 use super::needs::wilder_bars;
 use super::prices::Prices;
-use super::ring::{Feed, Ring, pad, presence};
+use super::ring::{Ring, presence};
 use super::window::{Mean, Window, enough};
 use crate::lanes::{self, PACK, Pack};
 
 #[derive(Debug)]
 pub(super) struct Adx {
     bars: f64,
-    high: Ring,
-    low: Ring,
     /// Directional moves up and down; NaN unless the bar and the one before it are present.
     plus: Ring,
     minus: Ring,
@@ -31,8 +29,6 @@ impl Adx {
         let keep = 1.0 - alpha;
         Self {
             bars: f64::from(bars),
-            high: Ring::new(1, lanes),
-            low: Ring::new(1, lanes),
             plus: Ring::new(bars as usize, lanes),
             minus: Ring::new(bars as usize, lanes),
             moves: Window::new(bars, [keep, keep, 1.0, 1.0], lanes),
@@ -43,19 +39,19 @@ impl Adx {
     }
 
     pub(super) fn clear(&mut self) {
-        for ring in [&mut self.high, &mut self.low, &mut self.plus, &mut self.minus, &mut self.dx] {
+        for ring in [&mut self.plus, &mut self.minus, &mut self.dx] {
             ring.clear(f64::NAN);
         }
         self.moves.clear();
         self.mean.clear();
     }
 
-    pub(super) fn run(&mut self, feed: &Feed, prices: &Prices, bars: std::ops::Range<i64>) {
+    pub(super) fn run(&mut self, prices: &Prices, bars: std::ops::Range<i64>) {
         lanes::dispatch(
             #[inline(always)]
             || {
                 for bar in bars.clone() {
-                    self.write_moves(feed, prices, bar);
+                    self.write_moves(prices, bar);
                 }
                 for bar in bars {
                     self.write_dx(bar);
@@ -66,11 +62,9 @@ impl Adx {
     }
 
     #[inline(always)]
-    fn write_moves(&mut self, feed: &Feed, prices: &Prices, bar: i64) {
-        pad(feed.row(feed.panel.high, bar), self.high.row_mut(bar));
-        pad(feed.row(feed.panel.low, bar), self.low.row_mut(bar));
-        let (high, high_before) = (self.high.row(bar), self.high.row(bar - 1));
-        let (low, low_before) = (self.low.row(bar), self.low.row(bar - 1));
+    fn write_moves(&mut self, prices: &Prices, bar: i64) {
+        let (high, high_before) = (prices.high.row(bar), prices.high.row(bar - 1));
+        let (low, low_before) = (prices.low.row(bar), prices.low.row(bar - 1));
         let returns = prices.returns.row(bar);
         let (plus, minus) = (self.plus.row_mut(bar), self.minus.row_mut(bar));
         for j in 0..plus.len() {

@@ -10,6 +10,10 @@ use crate::lanes::{self, PACK, Pack};
 #[derive(Debug)]
 pub(super) struct Prices {
     pub(super) close: Ring,
+    /// Highs and lows of the newest rows; only where a range or a directional move is taken.
+    pub(super) high: Ring,
+    pub(super) low: Ring,
+    wants_range: bool,
     pub(super) inverse: Ring,
     pub(super) returns: Ring,
     /// Bars present so far, by symbol: a difference of two is the count between them.
@@ -24,6 +28,9 @@ impl Prices {
         let lanes = cols.div_ceil(PACK);
         Self {
             close: Ring::new(needs.close_bars, lanes),
+            high: Ring::new(1, lanes),
+            low: Ring::new(1, lanes),
+            wants_range: needs.atr || needs.breakout || needs.adx,
             inverse: Ring::new(needs.move_bars, lanes),
             returns: Ring::new(needs.return_bars, lanes),
             seen: Ring::new(needs.move_bars, lanes),
@@ -33,7 +40,8 @@ impl Prices {
     }
 
     pub(super) fn clear(&mut self) {
-        for ring in [&mut self.close, &mut self.inverse, &mut self.returns] {
+        let Self { close, high, low, inverse, returns, .. } = self;
+        for ring in [close, high, low, inverse, returns] {
             ring.clear(f64::NAN);
         }
         self.seen.clear(0.0);
@@ -56,6 +64,14 @@ impl Prices {
         // All rows at once: a bare copy keeps many loads in flight, arithmetic in between would not.
         for bar in first..end {
             pad(feed.row(feed.panel.close, bar), self.close.row_mut(bar));
+        }
+        if self.wants_range {
+            for bar in first..end {
+                pad(feed.row(feed.panel.high, bar), self.high.row_mut(bar));
+            }
+            for bar in first..end {
+                pad(feed.row(feed.panel.low, bar), self.low.row_mut(bar));
+            }
         }
         lanes::dispatch(
             #[inline(always)]

@@ -188,7 +188,7 @@ impl Scratch {
         self.market.run_mean(&self.prices, bars.clone());
         self.sigma.run(&self.prices, bars.clone());
         self.moves.run(&self.prices, &self.sigma.out, bars.clone());
-        self.ranges.run(&feed, &self.prices, bars.clone());
+        self.ranges.run(&self.prices, bars.clone());
         if let Some(slope) = &mut self.slope {
             slope.run(&self.prices, bars.clone());
         }
@@ -196,7 +196,7 @@ impl Scratch {
             trail.run(&self.prices, bars.clone());
         }
         if let Some(adx) = &mut self.adx {
-            adx.run(&feed, &self.prices, bars.clone());
+            adx.run(&self.prices, bars.clone());
         }
         if let Some(beta) = &mut self.beta {
             beta.run(&self.prices, &self.market.mean, bars.clone());

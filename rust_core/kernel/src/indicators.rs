@@ -11,9 +11,7 @@
 //! the arithmetic here.
 
 use crate::error::{KernelError, Result};
-/// Columns side by side: as many as fill one register of AVX2, which the compiler packs best.
-const LANES: usize = 4;
-type Lane = [f64; LANES];
+use crate::lanes::{PACK, Pack};
 
 mod across;
 mod average;
@@ -63,25 +61,25 @@ fn check_period(period: usize, least: usize) -> Result<()> {
 /// rather than past the end; both compute the same values for them.
 #[inline(always)]
 fn first_column(j: usize, cols: usize) -> usize {
-    (j * LANES).min(cols.saturating_sub(LANES))
+    (j * PACK).min(cols.saturating_sub(PACK))
 }
 
-/// Lane `j` of a row; padded with NaN when the row is shorter than a lane.
+/// Pack `j` of a row; padded with NaN when the row is shorter than a lane.
 #[inline(always)]
-fn lane_of(row: &[f64], j: usize) -> Lane {
-    if let Some(lane) = row[first_column(j, row.len())..].first_chunk::<LANES>() {
+fn lane_of(row: &[f64], j: usize) -> Pack {
+    if let Some(lane) = row[first_column(j, row.len())..].first_chunk::<PACK>() {
         return *lane;
     }
-    let mut lane = [f64::NAN; LANES];
+    let mut lane = [f64::NAN; PACK];
     lane[..row.len()].copy_from_slice(row);
     lane
 }
 
 /// Write lane `j` of a row, without its padding.
 #[inline(always)]
-fn put_lane(row: &mut [f64], j: usize, lane: Lane) {
+fn put_lane(row: &mut [f64], j: usize, lane: Pack) {
     let cols = row.len();
-    if let Some(place) = row[first_column(j, cols)..].first_chunk_mut::<LANES>() {
+    if let Some(place) = row[first_column(j, cols)..].first_chunk_mut::<PACK>() {
         *place = lane;
         return;
     }

@@ -18,6 +18,13 @@ pub const LANES: usize = 8;
 /// Eight symbols side by side.
 pub type Lane = [f64; LANES];
 
+/// Columns that are worked on together where no sum across symbols is taken: as many as fill one
+/// register of AVX2, which the compiler packs best.
+pub const PACK: usize = 4;
+
+/// Some symbols side by side.
+pub type Pack = [f64; PACK];
+
 thread_local! {
     static AT_BASELINE: Cell<bool> = const { Cell::new(false) };
 }
@@ -83,7 +90,7 @@ pub fn at_baseline<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
-/// Ends the work on one [`Lane`]: at the end of a loop over many, or between the stores of two that
+/// Ends the work on one [`Pack`]: at the end of a loop over many, or between the stores of two that
 /// stand side by side in memory. It is no instruction: it only keeps the compiler from vectorising
 /// across lanes, which would shuffle what is already in the right registers.
 #[inline(always)]
@@ -126,14 +133,12 @@ pub fn zip3<const N: usize>(
     out
 }
 
-/// `ln` of each lane.
+/// `ln` in place, over a whole row at once: so long a body is vectorised as a loop only.
 #[inline(always)]
-pub fn ln_each(a: Lane) -> Lane {
-    let mut out = [0.0; LANES];
-    for k in 0..LANES {
-        out[k] = ln(a[k]);
+pub fn ln_in_place(x: &mut [f64]) {
+    for value in x {
+        *value = ln(*value);
     }
-    out
 }
 
 /// The eight partial sums of a row, added in the one order that all sums of this crate use.
@@ -208,33 +213,31 @@ pub fn sum_present(x: &[f64]) -> (f64, f64) {
     (total, count)
 }
 
+/// Sum of `(x − centre)²` of the values that are not NaN, over eight fixed lanes.
+#[inline(always)]
+pub fn sum_sq_present(x: &[f64], centre: f64) -> f64 {
+    sum_of(x, |value| {
+        let square = (value - centre) * (value - centre);
+        if value.is_nan() { 0.0 } else { square }
+    })
+}
+
 /// `sign(z)·|z|^power` in place; NaN stays NaN, and a power of 1 leaves every bit as it is.
 #[inline(always)]
 pub fn signed_pow_in_place(z: &mut [f64], power: f64) {
     if power == 1.0 {
         return;
     }
-    let (chunks, tail) = z.as_chunks_mut::<LANES>();
-    for chunk in chunks {
-        // `pow` in two loops: as one, the compiler would not vectorise it.
-        let exponent = map(
-            *chunk,
-            #[inline(always)]
-            |value| power * ln(value.abs()),
-        );
-        *chunk = zip(
-            exponent,
-            *chunk,
-            #[inline(always)]
-            |exponent, value| {
-                let raised = if power == 0.0 { 1.0 } else { exp(exponent) };
-                raised.copysign(value)
-            },
-        );
-        end_lane();
-    }
-    for value in tail {
-        *value = pow(value.abs(), power).copysign(*value);
+    // Two passes, because one would run out of registers.
+    let mut exponents = [0.0; 64];
+    for part in z.chunks_mut(exponents.len()) {
+        for (exponent, value) in exponents.iter_mut().zip(&*part) {
+            *exponent = power * ln(value.abs());
+        }
+        for (exponent, value) in exponents.iter().zip(part) {
+            let raised = if power == 0.0 { 1.0 } else { exp(*exponent) };
+            *value = raised.copysign(*value);
+        }
     }
 }
 
@@ -268,6 +271,8 @@ mod tests {
         let (total, count) = sum_present(&x);
         assert!((total - plain).abs() < 1e-12);
         assert_eq!(count, 19.0);
+        let squares: f64 = x.iter().filter(|v| !v.is_nan()).map(|v| (v - 1.5) * (v - 1.5)).sum();
+        assert!((sum_sq_present(&x, 1.5) - squares).abs() < 1e-12 * squares);
     }
 
     #[test]

@@ -6,16 +6,14 @@
 
 use super::needs::wilder_bars;
 use super::prices::Prices;
-use super::ring::{Feed, Ring, pad, presence};
+use super::ring::{Ring, presence};
 use super::window::{Mean, Window, least_weight};
-use crate::lanes::{self, LANES, Lane};
+use crate::lanes::{self, PACK, Pack};
 
 #[derive(Debug)]
 pub(super) struct Adx {
     /// Least weight of the present bars.
     least: f64,
-    high: Ring,
-    low: Ring,
     /// Directional moves up and down; NaN unless the bar and the one before it are present.
     plus: Ring,
     minus: Ring,
@@ -32,8 +30,6 @@ impl Adx {
         let keep = 1.0 - alpha;
         Self {
             least: least_weight(keep, bars),
-            high: Ring::new(1, lanes),
-            low: Ring::new(1, lanes),
             plus: Ring::new(bars as usize, lanes),
             minus: Ring::new(bars as usize, lanes),
             moves: Window::new(bars, [keep, keep, 1.0, keep], lanes),
@@ -44,19 +40,19 @@ impl Adx {
     }
 
     pub(super) fn clear(&mut self) {
-        for ring in [&mut self.high, &mut self.low, &mut self.plus, &mut self.minus, &mut self.dx] {
+        for ring in [&mut self.plus, &mut self.minus, &mut self.dx] {
             ring.clear(f64::NAN);
         }
         self.moves.clear();
         self.mean.clear();
     }
 
-    pub(super) fn run(&mut self, feed: &Feed, prices: &Prices, bars: std::ops::Range<i64>) {
+    pub(super) fn run(&mut self, prices: &Prices, bars: std::ops::Range<i64>) {
         lanes::dispatch(
             #[inline(always)]
             || {
                 for bar in bars.clone() {
-                    self.write_moves(feed, prices, bar);
+                    self.write_moves(prices, bar);
                 }
                 for bar in bars {
                     self.write_dx(bar);
@@ -67,11 +63,9 @@ impl Adx {
     }
 
     #[inline(always)]
-    fn write_moves(&mut self, feed: &Feed, prices: &Prices, bar: i64) {
-        pad(feed.row(feed.panel.high, bar), self.high.row_mut(bar));
-        pad(feed.row(feed.panel.low, bar), self.low.row_mut(bar));
-        let (high, high_before) = (self.high.row(bar), self.high.row(bar - 1));
-        let (low, low_before) = (self.low.row(bar), self.low.row(bar - 1));
+    fn write_moves(&mut self, prices: &Prices, bar: i64) {
+        let (high, high_before) = (prices.high.row(bar), prices.high.row(bar - 1));
+        let (low, low_before) = (prices.low.row(bar), prices.low.row(bar - 1));
         let returns = prices.returns.row(bar);
         let (plus, minus) = (self.plus.row_mut(bar), self.minus.row_mut(bar));
         for j in 0..plus.len() {
@@ -95,8 +89,8 @@ impl Adx {
             |(plus, minus), j| terms(plus[j], minus[j]),
             #[inline(always)]
             |j, [plus, minus, moved, weight]| {
-                let mut index = [0.0; LANES];
-                for k in 0..LANES {
+                let mut index = [0.0; PACK];
+                for k in 0..PACK {
                     let gap = (plus[k] - minus[k]).abs();
                     let share = 100.0 * gap / (plus[k] + minus[k]);
                     let share = if moved[k] > 0.0 { share } else { 0.0 };
@@ -110,9 +104,9 @@ impl Adx {
 
 /// `here` where it is above 0 and above `there`, else 0; NaN where the return is.
 #[inline(always)]
-fn directional(here: Lane, there: Lane, returns: Lane) -> Lane {
-    let mut out = [0.0; LANES];
-    for k in 0..LANES {
+fn directional(here: Pack, there: Pack, returns: Pack) -> Pack {
+    let mut out = [0.0; PACK];
+    for k in 0..PACK {
         // Both sides of each choice are at hand, so the compiler makes no branch of it.
         let wins = if here[k] > there[k] { here[k] } else { 0.0 };
         let wins = if wins > 0.0 { wins } else { 0.0 };
@@ -122,7 +116,7 @@ fn directional(here: Lane, there: Lane, returns: Lane) -> Lane {
 }
 
 #[inline(always)]
-fn terms(plus: Lane, minus: Lane) -> [Lane; 4] {
+fn terms(plus: Pack, minus: Pack) -> [Pack; 4] {
     let zero_filled = |x: f64| if x.is_nan() { 0.0 } else { x };
     let moved = lanes::zip(plus, minus, |up, down| if up + down > 0.0 { 1.0 } else { 0.0 });
     [lanes::map(plus, zero_filled), lanes::map(minus, zero_filled), moved, presence(plus)]

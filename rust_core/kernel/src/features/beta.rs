@@ -4,7 +4,7 @@
 use super::prices::Prices;
 use super::ring::{Ring, Series, known_or_zero, presence};
 use super::window::{Window, enough};
-use crate::lanes::{self, LANES};
+use crate::lanes::{self, PACK};
 
 /// Variance of the mean below which it does not move: volatility 1e-7 a bar.
 const VARIANCE_LEAST: f64 = 1e-14;
@@ -56,8 +56,8 @@ impl Beta {
             },
             #[inline(always)]
             |j, [own, mean, product, square, count]| {
-                let mut beta = [0.0; LANES];
-                for k in 0..LANES {
+                let mut beta = [0.0; PACK];
+                for k in 0..PACK {
                     let n = count[k];
                     let spread = n * square[k] - mean[k] * mean[k];
                     let joint = n * product[k] - own[k] * mean[k];

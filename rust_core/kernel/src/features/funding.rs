@@ -28,19 +28,21 @@ impl Funding {
     }
 
     pub(super) fn run(&mut self, feed: &Feed, bars: std::ops::Range<i64>) {
+        for bar in bars.clone() {
+            pad(feed.row(feed.panel.funding_frac, bar), self.rates.row_mut(bar));
+        }
         lanes::dispatch(
             #[inline(always)]
             || {
                 for bar in bars {
-                    self.step(feed, bar);
+                    self.step(bar);
                 }
             },
         );
     }
 
     #[inline(always)]
-    fn step(&mut self, feed: &Feed, bar: i64) {
-        pad(feed.row(feed.panel.funding_frac, bar), self.rates.row_mut(bar));
+    fn step(&mut self, bar: i64) {
         let (rates, bars) = (&self.rates, self.bars);
         let out = self.out.row_mut(bar);
         self.window.step(

@@ -5,7 +5,7 @@ use super::prices::{Prices, change};
 use super::ring::{Ring, Series};
 use super::sigma::{Sigma, deviation};
 use super::window::{Window, enough};
-use crate::lanes::{self, LANES, Lane};
+use crate::lanes::{self, PACK, Pack};
 use crate::params::Params;
 
 /// Fewest names over which a dispersion or a correlation is taken.
@@ -50,7 +50,7 @@ impl Market {
                 .vol_ratio
                 .then(|| VolRatio::new(p.vol_regime_fast_bars, p.vol_regime_base_bars)),
             dispersion: needs.dispersion.then(|| Dispersion::new(p.k_dispersion_bars)),
-            router: needs.router.then(|| Router::new(p.router_bars, cols.div_ceil(LANES))),
+            router: needs.router.then(|| Router::new(p.router_bars, cols.div_ceil(PACK))),
         }
     }
 
@@ -132,7 +132,7 @@ impl Moments {
             |x, _| {
                 // One series: its three sums share a lane.
                 let (x, here) = if x.is_nan() { (0.0, 0.0) } else { (x, 1.0) };
-                [[x, x * x, here, 0.0, 0.0, 0.0, 0.0, 0.0]]
+                [[x, x * x, here, 0.0]]
             },
             |_, [sums]| *now = [sums[0], sums[1], sums[2]],
         );
@@ -235,14 +235,8 @@ impl Dispersion {
 fn deviation_across(row: &[f64]) -> f64 {
     let (sum, count) = lanes::sum_present(row);
     let mean = sum / count;
-    let (chunks, _) = row.as_chunks::<LANES>();
-    let mut squares = [0.0; LANES];
-    for chunk in chunks {
-        squares = lanes::zip(squares, *chunk, |sum, x| {
-            sum + if x.is_nan() { 0.0 } else { (x - mean) * (x - mean) }
-        });
-    }
-    if count >= NAMES_MIN { (lanes::fold(squares) / count).sqrt() } else { f64::NAN }
+    let squares = lanes::sum_sq_present(row, mean);
+    if count >= NAMES_MIN { (squares / count).sqrt() } else { f64::NAN }
 }
 
 #[derive(Debug)]
@@ -250,7 +244,7 @@ struct Router {
     bars: i64,
     own: Sigma,
     market: Moments,
-    past_moves: Vec<Lane>,
+    past_moves: Vec<Pack>,
     implied_corr: Series,
     dispersion_bps: Series,
 }
@@ -261,7 +255,7 @@ impl Router {
             bars: i64::from(bars),
             own: Sigma::new(bars, lanes),
             market: Moments::new(bars),
-            past_moves: vec![[f64::NAN; LANES]; lanes],
+            past_moves: vec![[f64::NAN; PACK]; lanes],
             implied_corr: Series::new(0),
             dispersion_bps: Series::new(0),
         }
@@ -304,12 +298,7 @@ impl Router {
 #[inline(always)]
 fn implied(market: f64, sigma: &[f64]) -> f64 {
     let (sum, count) = lanes::sum_present(sigma);
-    let (chunks, _) = sigma.as_chunks::<LANES>();
-    let mut squares = [0.0; LANES];
-    for chunk in chunks {
-        squares = lanes::zip(squares, *chunk, |sum, x| sum + if x.is_nan() { 0.0 } else { x * x });
-    }
-    let alone = lanes::fold(squares) / (count * count);
+    let alone = lanes::sum_sq_present(sigma, 0.0) / (count * count);
     let together = (sum / count) * (sum / count);
     let room = together - alone;
     let known = count >= NAMES_MIN && room > SIGMA_LEAST * SIGMA_LEAST;

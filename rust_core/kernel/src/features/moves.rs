@@ -4,7 +4,7 @@ use super::needs::Needs;
 use super::prices::{Prices, change};
 use super::ring::{BLOCK, Ring};
 use super::window::enough;
-use crate::lanes::{self, LANES, Lane};
+use crate::lanes::{self, PACK, Pack};
 use crate::params::{Params, SignalKind};
 
 /// Volatility is not taken below this, so that a flat price does not divide by nothing.
@@ -23,6 +23,8 @@ pub(super) struct Moves {
     trend: Option<Ring>,
     /// Rows of the block, each look-back by look-back; only where `Needs::moves` asks.
     each: Option<Vec<f64>>,
+    /// Moves of one look-back at one bar.
+    buffer: Vec<Pack>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -32,18 +34,18 @@ struct Lookback {
     root: f64,
 }
 
-/// What one look-back of one bar is computed from.
+/// What one look-back of one bar is computed from: rows at the ends of the move.
+#[derive(Clone, Copy)]
 struct Place<'a> {
-    close: &'a [Lane],
-    inverse: (&'a [Lane], &'a [Lane]),
-    seen: Option<(&'a [Lane], &'a [Lane])>,
-    sigma: &'a [Lane],
+    close: &'a [Pack],
+    inverse: (&'a [Pack], &'a [Pack]),
+    seen: (&'a [Pack], &'a [Pack]),
     back: Lookback,
 }
 
 impl Moves {
     pub(super) fn new(params: &Params, needs: &Needs, cols: usize) -> Self {
-        let lanes = cols.div_ceil(LANES);
+        let lanes = cols.div_ceil(PACK);
         let lookbacks = params.lookback_bars.iter().zip(&params.lookback_weights);
         let lookbacks: Vec<_> = lookbacks
             .map(|(bars, weight)| Lookback {
@@ -61,6 +63,7 @@ impl Moves {
             score: Ring::new(0, lanes),
             trend: needs.trend.then(|| Ring::new(0, lanes)),
             each: needs.moves.then(|| vec![f64::NAN; cells]),
+            buffer: vec![[f64::NAN; PACK]; lanes],
             lookbacks,
         }
     }
@@ -77,7 +80,6 @@ impl Moves {
         self.trend.as_ref().map_or(&[], |ring| ring.values(bar, self.cols))
     }
 
-    #[expect(clippy::redundant_closure, reason = "a function given by name is not inlined")]
     pub(super) fn run(&mut self, prices: &Prices, sigma: &Ring, bars: std::ops::Range<i64>) {
         // Between two present ends nothing can be missing unless a symbol came back there.
         let longest = self.lookbacks.iter().map(|back| back.bars).max().unwrap_or(0);
@@ -86,175 +88,151 @@ impl Moves {
             #[inline(always)]
             || {
                 for bar in bars {
-                    match self.kind {
-                        SignalKind::Raw => self.score_bar(
-                            prices,
-                            sigma,
-                            bar,
-                            holes,
-                            #[inline(always)]
-                            |place, j| raw_move(place, j),
-                        ),
-                        SignalKind::Log => self.score_bar(
-                            prices,
-                            sigma,
-                            bar,
-                            holes,
-                            #[inline(always)]
-                            |place, j| log_move(place, j),
-                        ),
-                        SignalKind::VolScaled => {
-                            let clip = self.clip;
-                            self.score_bar(
-                                prices,
-                                sigma,
-                                bar,
-                                holes,
-                                #[inline(always)]
-                                |place, j| scaled_move(place, j, clip),
-                            );
-                        }
+                    let plain = self.kind == SignalKind::Raw && self.each.is_none();
+                    match (plain, holes) {
+                        (true, false) => self.score_raw::<false>(prices, bar),
+                        (true, true) => self.score_raw::<true>(prices, bar),
+                        _ => self.score_each(prices, sigma.row(bar), bar),
                     }
-                    self.trend_bar(prices, sigma, bar, holes);
+                    self.write_trend(prices, sigma.row(bar), bar);
                 }
             },
         );
     }
 
+    /// The weighted mean of raw moves in one go, two look-backs in a pass over the row.
     #[inline(always)]
-    fn score_bar(
-        &mut self,
-        prices: &Prices,
-        sigma: &Ring,
-        bar: i64,
-        holes: bool,
-        kind: impl Fn(&Place, usize) -> Lane + Copy,
-    ) {
-        let cells = self.lookbacks.len() * self.cols;
-        let at = bar.rem_euclid(BLOCK) as usize * cells;
+    fn score_raw<const HOLES: bool>(&mut self, prices: &Prices, bar: i64) {
+        let end = bar - self.skip;
         let row = self.score.row_mut(bar);
-        let find = |back: &Lookback| place(prices, sigma, bar, self.skip, *back, holes);
-        accumulate_all(&self.lookbacks, find, kind, row);
-        if let Some(each) = &mut self.each {
-            for (number, back) in self.lookbacks.iter().enumerate() {
-                let at = at + number * self.cols;
-                spread(&find(back), kind, &mut each[at..at + self.cols]);
+        row.fill([0.0; PACK]);
+        let (pairs, last) = self.lookbacks.as_chunks::<2>();
+        for [first, second] in pairs {
+            let (first, second) = (place(prices, end, *first), place(prices, end, *second));
+            for (j, out) in row.iter_mut().enumerate() {
+                let total = add_raw::<HOLES>(*out, first, j);
+                *out = add_raw::<HOLES>(total, second, j);
+                lanes::end_lane();
+            }
+        }
+        for one in last {
+            let one = place(prices, end, *one);
+            for (j, out) in row.iter_mut().enumerate() {
+                *out = add_raw::<HOLES>(*out, one, j);
+                lanes::end_lane();
+            }
+        }
+    }
+
+    /// The weighted mean of moves of any kind, and each by itself where ranks need it.
+    #[inline(always)]
+    fn score_each(&mut self, prices: &Prices, sigma: &[Pack], bar: i64) {
+        let row = self.score.row_mut(bar);
+        row.fill([0.0; PACK]);
+        for (number, back) in self.lookbacks.iter().enumerate() {
+            let place = place(prices, bar - self.skip, *back);
+            match self.kind {
+                SignalKind::Raw => write_raw(place, &mut self.buffer),
+                SignalKind::Log => write_log(place, &mut self.buffer),
+                SignalKind::VolScaled => {
+                    write_scaled(place, sigma, self.clip, &mut self.buffer);
+                }
+            }
+            accumulate(back.weight, &self.buffer, row);
+            if let Some(each) = &mut self.each {
+                let at = bar.rem_euclid(BLOCK) as usize * self.lookbacks.len() + number;
+                let moves = &self.buffer.as_flattened()[..self.cols];
+                each[at * self.cols..(at + 1) * self.cols].copy_from_slice(moves);
             }
         }
     }
 
     #[inline(always)]
-    fn trend_bar(&mut self, prices: &Prices, sigma: &Ring, bar: i64, holes: bool) {
+    fn write_trend(&mut self, prices: &Prices, sigma: &[Pack], bar: i64) {
         let Some(trend) = &mut self.trend else { return };
         let row = trend.row_mut(bar);
-        let find = |back: &Lookback| place(prices, sigma, bar, self.skip, *back, holes);
-        accumulate_all(
-            &self.lookbacks,
-            find,
-            #[inline(always)]
-            |place, j| scaled_move(place, j, TREND_CLIP),
-            row,
-        );
+        row.fill([0.0; PACK]);
+        for back in &self.lookbacks {
+            let place = place(prices, bar - self.skip, *back);
+            write_scaled(place, sigma, TREND_CLIP, &mut self.buffer);
+            accumulate(back.weight, &self.buffer, row);
+        }
     }
 }
 
 #[inline(always)]
-fn place<'a>(
-    prices: &'a Prices,
-    sigma: &'a Ring,
-    bar: i64,
-    skip: i64,
-    back: Lookback,
-    holes: bool,
-) -> Place<'a> {
-    let end = bar - skip;
+fn place(prices: &Prices, end: i64, back: Lookback) -> Place<'_> {
     let start = end - back.bars;
     Place {
         close: prices.close.row(end),
         inverse: (prices.inverse.row(end), prices.inverse.row(start)),
-        seen: holes.then(|| (prices.seen.row(end), prices.seen.row(start))),
-        sigma: sigma.row(bar),
+        seen: (prices.seen.row(end), prices.seen.row(start)),
         back,
-    }
-}
-
-/// The weighted mean of the moves of all look-backs, in their order, into `row`.
-#[inline(always)]
-fn accumulate_all<'a>(
-    lookbacks: &[Lookback],
-    find: impl Fn(&Lookback) -> Place<'a>,
-    kind: impl Fn(&Place, usize) -> Lane + Copy,
-    row: &mut [Lane],
-) {
-    row.fill([0.0; LANES]);
-    // Two at a time: fewer passes over the row, the same order of addition.
-    let (pairs, last) = lookbacks.as_chunks::<2>();
-    for [first, second] in pairs {
-        let (first, second) = (find(first), find(second));
-        for (j, out) in row.iter_mut().enumerate() {
-            *out = add_move(*out, &first, j, kind);
-            *out = add_move(*out, &second, j, kind);
-            lanes::end_lane();
-        }
-    }
-    for one in last {
-        let one = find(one);
-        for (j, out) in row.iter_mut().enumerate() {
-            *out = add_move(*out, &one, j, kind);
-            lanes::end_lane();
-        }
-    }
-}
-
-#[inline(always)]
-fn add_move(total: Lane, place: &Place, j: usize, kind: impl Fn(&Place, usize) -> Lane) -> Lane {
-    let weight = place.back.weight;
-    let moved = checked(place, j, kind(place, j));
-    lanes::zip(total, moved, |total, moved| total + weight * moved)
-}
-
-/// Write the moves of one look-back without padding.
-#[inline(always)]
-fn spread(place: &Place, kind: impl Fn(&Place, usize) -> Lane, row: &mut [f64]) {
-    for (j, out) in row.chunks_mut(LANES).enumerate() {
-        let moved = checked(place, j, kind(place, j));
-        out.copy_from_slice(&moved[..out.len()]);
-        lanes::end_lane();
     }
 }
 
 /// NaN where fewer than 95 % of the look-back's bars are present.
 #[inline(always)]
-fn checked(place: &Place, j: usize, moved: Lane) -> Lane {
-    let Some((end, start)) = place.seen else { return moved };
+fn checked(place: Place, j: usize, moved: Pack) -> Pack {
     let bars = place.back.bars as f64;
-    let count = lanes::zip(end[j], start[j], |end, start| end - start);
+    let count = lanes::zip(place.seen.0[j], place.seen.1[j], |end, start| end - start);
     lanes::zip(moved, count, |moved, count| if enough(count, bars) { moved } else { f64::NAN })
 }
 
 #[inline(always)]
-fn raw_move(place: &Place, j: usize) -> Lane {
-    change(place.close[j], place.inverse.0[j], place.inverse.1[j])
+fn add_raw<const HOLES: bool>(total: Pack, place: Place, j: usize) -> Pack {
+    let moved = change(place.close[j], place.inverse.0[j], place.inverse.1[j]);
+    let moved = if HOLES { checked(place, j, moved) } else { moved };
+    let weight = place.back.weight;
+    lanes::zip(total, moved, |total, moved| total + weight * moved)
 }
 
 #[inline(always)]
-fn log_move(place: &Place, j: usize) -> Lane {
-    let (now, before) = (place.inverse.0[j], place.inverse.1[j]);
-    let ratio = lanes::zip(place.close[j], before, |price, before| price * before);
-    let mut exact = [0.0; LANES];
-    for k in 0..LANES {
-        exact[k] = if now[k] == before[k] { 1.0 } else { ratio[k] };
+fn accumulate(weight: f64, moves: &[Pack], row: &mut [Pack]) {
+    for (total, moved) in row.iter_mut().zip(moves) {
+        *total = lanes::zip(*total, *moved, |total, moved| total + weight * moved);
+        lanes::end_lane();
     }
-    lanes::ln_each(exact)
 }
 
 #[inline(always)]
-fn scaled_move(place: &Place, j: usize, clip: f64) -> Lane {
+fn write_raw(place: Place, out: &mut [Pack]) {
+    for (j, out) in out.iter_mut().enumerate() {
+        let moved = change(place.close[j], place.inverse.0[j], place.inverse.1[j]);
+        *out = checked(place, j, moved);
+        lanes::end_lane();
+    }
+}
+
+#[inline(always)]
+fn write_log(place: Place, out: &mut [Pack]) {
+    for (j, out) in out.iter_mut().enumerate() {
+        let (now, before) = (place.inverse.0[j], place.inverse.1[j]);
+        let ratio = lanes::zip(place.close[j], before, |price, before| price * before);
+        let ratio = lanes::zip3(
+            ratio,
+            now,
+            before,
+            |ratio, now, before| {
+                if now == before { 1.0 } else { ratio }
+            },
+        );
+        *out = checked(place, j, ratio);
+        lanes::end_lane();
+    }
+    lanes::ln_in_place(out.as_flattened_mut());
+}
+
+#[inline(always)]
+fn write_scaled(place: Place, sigma: &[Pack], clip: f64, out: &mut [Pack]) {
+    write_log(place, out);
     let root = place.back.root;
-    lanes::zip(log_move(place, j), place.sigma[j], |log, sigma| {
-        let sigma = if sigma < SIGMA_LEAST { SIGMA_LEAST } else { sigma };
-        let scaled = log / (sigma * root);
-        let scaled = if scaled > clip { clip } else { scaled };
-        if scaled < -clip { -clip } else { scaled }
-    })
+    for (out, sigma) in out.iter_mut().zip(sigma) {
+        let size =
+            lanes::map(*sigma, |sigma| if sigma < SIGMA_LEAST { SIGMA_LEAST } else { sigma });
+        let scaled = lanes::zip(*out, size, |log, size| log / (size * root));
+        let scaled = lanes::map(scaled, |scaled| if scaled > clip { clip } else { scaled });
+        *out = lanes::map(scaled, |scaled| if scaled < -clip { -clip } else { scaled });
+        lanes::end_lane();
+    }
 }

@@ -5,11 +5,15 @@
 
 use super::needs::Needs;
 use super::ring::{BLOCK, Feed, Ring, pad};
-use crate::lanes::{self, LANES, Lane};
+use crate::lanes::{self, PACK, Pack};
 
 #[derive(Debug)]
 pub(super) struct Prices {
     pub(super) close: Ring,
+    /// Highs and lows of the newest rows; only where a range or a directional move is taken.
+    pub(super) high: Ring,
+    pub(super) low: Ring,
+    wants_range: bool,
     pub(super) inverse: Ring,
     pub(super) returns: Ring,
     /// Bars present so far, by symbol: a difference of two is the count between them.
@@ -21,9 +25,12 @@ pub(super) struct Prices {
 
 impl Prices {
     pub(super) fn new(needs: &Needs, cols: usize) -> Self {
-        let lanes = cols.div_ceil(LANES);
+        let lanes = cols.div_ceil(PACK);
         Self {
             close: Ring::new(needs.close_bars, lanes),
+            high: Ring::new(1, lanes),
+            low: Ring::new(1, lanes),
+            wants_range: needs.atr || needs.breakout || needs.adx,
             inverse: Ring::new(needs.move_bars, lanes),
             returns: Ring::new(needs.return_bars, lanes),
             seen: Ring::new(needs.move_bars, lanes),
@@ -33,7 +40,8 @@ impl Prices {
     }
 
     pub(super) fn clear(&mut self) {
-        for ring in [&mut self.close, &mut self.inverse, &mut self.returns] {
+        let Self { close, high, low, inverse, returns, .. } = self;
+        for ring in [close, high, low, inverse, returns] {
             ring.clear(f64::NAN);
         }
         self.seen.clear(0.0);
@@ -56,6 +64,14 @@ impl Prices {
         // All rows at once: a bare copy keeps many loads in flight, arithmetic in between would not.
         for bar in first..end {
             pad(feed.row(feed.panel.close, bar), self.close.row_mut(bar));
+        }
+        if self.wants_range {
+            for bar in first..end {
+                pad(feed.row(feed.panel.high, bar), self.high.row_mut(bar));
+            }
+            for bar in first..end {
+                pad(feed.row(feed.panel.low, bar), self.low.row_mut(bar));
+            }
         }
         lanes::dispatch(
             #[inline(always)]
@@ -81,14 +97,14 @@ impl Prices {
         let (inverse_before, inverse) = self.inverse.step(bar);
         let (seen_before, seen) = self.seen.step(bar);
         let returns = self.returns.row_mut(bar);
-        let mut back = [0.0; LANES];
+        let mut back = [0.0; PACK];
         for j in 0..close.len() {
             let (price, before, count) = (close[j], inverse_before[j], seen_before[j]);
             let now = lanes::map(price, |p| 1.0 / p);
             inverse[j] = now;
             returns[j] = change(price, now, before);
             let mut counted = count;
-            for k in 0..LANES {
+            for k in 0..PACK {
                 let here = if price[k].is_nan() { 0.0 } else { 1.0 };
                 let known = if before[k].is_nan() { 0.0 } else { 1.0 };
                 let old = if count[k] > 0.0 { 1.0 } else { 0.0 };
@@ -98,15 +114,15 @@ impl Prices {
             seen[j] = counted;
             lanes::end_lane();
         }
-        lanes::fold(back) > 0.0
+        back.iter().any(|back| *back > 0.0)
     }
 }
 
 /// `p/p_before − 1` from the price and both reciprocals.
 #[inline(always)]
-pub(super) fn change(price: Lane, inverse: Lane, inverse_before: Lane) -> Lane {
-    let mut out = [0.0; LANES];
-    for k in 0..LANES {
+pub(super) fn change(price: Pack, inverse: Pack, inverse_before: Pack) -> Pack {
+    let mut out = [0.0; PACK];
+    for k in 0..PACK {
         let moved = price[k] * inverse_before[k] - 1.0;
         out[k] = if inverse[k] == inverse_before[k] { 0.0 } else { moved };
     }

@@ -4,9 +4,9 @@
 
 use super::needs::{Needs, wilder_bars};
 use super::prices::Prices;
-use super::ring::{Feed, Ring, pad};
+use super::ring::Ring;
 use super::window::{Mean, PlainMean};
-use crate::lanes::{self, LANES, Lane};
+use crate::lanes::{self, PACK, Pack};
 use crate::params::Params;
 
 /// A range below this share of the price is no range: no ratio is taken to it.
@@ -18,22 +18,8 @@ pub(super) struct Ranges {
     breakout: Option<Breakout>,
 }
 
-/// High and low of one bar, in whole lanes.
-#[derive(Debug)]
-struct Extremes {
-    high: Vec<Lane>,
-    low: Vec<Lane>,
-}
-
-impl Extremes {
-    fn new(lanes: usize) -> Self {
-        Self { high: vec![[f64::NAN; LANES]; lanes], low: vec![[f64::NAN; LANES]; lanes] }
-    }
-}
-
 #[derive(Debug)]
 struct Atr {
-    extremes: Extremes,
     true_range: Ring,
     mean: Mean,
     out: Ring,
@@ -41,7 +27,6 @@ struct Atr {
 
 #[derive(Debug)]
 struct Breakout {
-    extremes: Extremes,
     /// True range over close.
     relative: Ring,
     fast: PlainMean,
@@ -57,7 +42,6 @@ impl Ranges {
             let bars = wilder_bars(params.atr_bars);
             let alpha = 1.0 / f64::from(params.atr_bars);
             Atr {
-                extremes: Extremes::new(lanes),
                 true_range: Ring::new(bars as usize, lanes),
                 mean: Mean::exponential(alpha, bars, lanes),
                 out: Ring::new(0, lanes),
@@ -66,7 +50,6 @@ impl Ranges {
         let breakout = needs.breakout.then(|| {
             let (fast, base) = (params.breakout_fast_bars, params.breakout_base_bars);
             Breakout {
-                extremes: Extremes::new(lanes),
                 relative: Ring::new(fast.max(base) as usize, lanes),
                 fast: PlainMean::new(fast, lanes),
                 base: PlainMean::new(base, lanes),
@@ -99,27 +82,25 @@ impl Ranges {
         self.breakout.as_ref().map_or(&[], |breakout| breakout.out.values(bar, cols))
     }
 
-    pub(super) fn run(&mut self, feed: &Feed, prices: &Prices, bars: std::ops::Range<i64>) {
+    pub(super) fn run(&mut self, prices: &Prices, bars: std::ops::Range<i64>) {
         if let Some(atr) = &mut self.atr {
-            atr.run(feed, prices, bars.clone());
+            atr.run(prices, bars.clone());
         }
         if let Some(breakout) = &mut self.breakout {
-            breakout.run(feed, prices, bars);
+            breakout.run(prices, bars);
         }
     }
 }
 
 impl Atr {
-    fn run(&mut self, feed: &Feed, prices: &Prices, bars: std::ops::Range<i64>) {
+    fn run(&mut self, prices: &Prices, bars: std::ops::Range<i64>) {
         lanes::dispatch(
             #[inline(always)]
             || {
                 for bar in bars.clone() {
                     write_range(
-                        feed,
                         prices,
                         bar,
-                        &mut self.extremes,
                         self.true_range.row_mut(bar),
                         #[inline(always)]
                         |range, _| range,
@@ -134,16 +115,14 @@ impl Atr {
 }
 
 impl Breakout {
-    fn run(&mut self, feed: &Feed, prices: &Prices, bars: std::ops::Range<i64>) {
+    fn run(&mut self, prices: &Prices, bars: std::ops::Range<i64>) {
         lanes::dispatch(
             #[inline(always)]
             || {
                 for bar in bars.clone() {
                     write_range(
-                        feed,
                         prices,
                         bar,
-                        &mut self.extremes,
                         self.relative.row_mut(bar),
                         #[inline(always)]
                         |range, close| lanes::zip(range, close, |range, close| range / close),
@@ -172,28 +151,20 @@ impl Breakout {
 }
 
 #[inline(always)]
-fn write_range(
-    feed: &Feed,
-    prices: &Prices,
-    bar: i64,
-    extremes: &mut Extremes,
-    out: &mut [Lane],
-    form: impl Fn(Lane, Lane) -> Lane,
-) {
-    pad(feed.row(feed.panel.high, bar), &mut extremes.high);
-    pad(feed.row(feed.panel.low, bar), &mut extremes.low);
+fn write_range(prices: &Prices, bar: i64, out: &mut [Pack], form: impl Fn(Pack, Pack) -> Pack) {
+    let (high, low) = (prices.high.row(bar), prices.low.row(bar));
     let (close, before) = (prices.close.row(bar), prices.close.row(bar - 1));
     for (j, out) in out.iter_mut().enumerate() {
-        let range = true_range(extremes.high[j], extremes.low[j], before[j]);
+        let range = true_range(high[j], low[j], before[j]);
         *out = form(range, close[j]);
         lanes::end_lane();
     }
 }
 
 #[inline(always)]
-fn true_range(high: Lane, low: Lane, before: Lane) -> Lane {
-    let mut out = [0.0; LANES];
-    for k in 0..LANES {
+fn true_range(high: Pack, low: Pack, before: Pack) -> Pack {
+    let mut out = [0.0; PACK];
+    for k in 0..PACK {
         let top = if high[k] > before[k] { high[k] } else { before[k] };
         let bottom = if low[k] < before[k] { low[k] } else { before[k] };
         // NaN in the bar itself is lost by the comparisons above, and comes back here.

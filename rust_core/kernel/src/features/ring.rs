@@ -1,6 +1,6 @@
 //! The newest rows of a series, found by absolute bar number.
 
-use crate::lanes::{LANES, Lane};
+use crate::lanes::{PACK, Pack};
 use crate::panel::Panel;
 
 /// Bars between two points at which sliding sums are taken afresh.
@@ -17,17 +17,17 @@ pub(super) fn block_start(bar: i64) -> i64 {
 pub(super) struct Ring {
     lanes: usize,
     rows: u32,
-    data: Vec<Lane>,
+    data: Vec<Pack>,
 }
 
 impl Ring {
     pub(super) fn new(keep: usize, lanes: usize) -> Self {
         let rows = keep + BLOCK as usize;
-        Self { lanes, rows: rows as u32, data: vec![[f64::NAN; LANES]; rows * lanes] }
+        Self { lanes, rows: rows as u32, data: vec![[f64::NAN; PACK]; rows * lanes] }
     }
 
     pub(super) fn clear(&mut self, value: f64) {
-        self.data.fill([value; LANES]);
+        self.data.fill([value; PACK]);
     }
 
     /// Place of the row's first lane in `data`.
@@ -39,20 +39,20 @@ impl Ring {
     }
 
     #[inline(always)]
-    pub(super) fn row(&self, bar: i64) -> &[Lane] {
+    pub(super) fn row(&self, bar: i64) -> &[Pack] {
         let at = self.at(bar);
         &self.data[at..at + self.lanes]
     }
 
     #[inline(always)]
-    pub(super) fn row_mut(&mut self, bar: i64) -> &mut [Lane] {
+    pub(super) fn row_mut(&mut self, bar: i64) -> &mut [Pack] {
         let at = self.at(bar);
         &mut self.data[at..at + self.lanes]
     }
 
     /// The row before, to read, and the row of `bar`, to write.
     #[inline(always)]
-    pub(super) fn step(&mut self, bar: i64) -> (&[Lane], &mut [Lane]) {
+    pub(super) fn step(&mut self, bar: i64) -> (&[Pack], &mut [Pack]) {
         let (old, new) = (self.at(bar - 1), self.at(bar));
         if old < new {
             let (head, tail) = self.data.split_at_mut(new);
@@ -117,18 +117,18 @@ impl<'a> Feed<'a> {
 
 /// Copy an unpadded row into whole lanes; the padding stays as it is.
 #[inline(always)]
-pub(super) fn pad(row: &[f64], lanes: &mut [Lane]) {
+pub(super) fn pad(row: &[f64], lanes: &mut [Pack]) {
     lanes.as_flattened_mut()[..row.len()].copy_from_slice(row);
 }
 
 /// 1 where the value is known, else 0.
 #[inline(always)]
-pub(super) fn presence(lane: Lane) -> Lane {
+pub(super) fn presence(lane: Pack) -> Pack {
     crate::lanes::map(lane, |x| if x.is_nan() { 0.0 } else { 1.0 })
 }
 
 /// The value where it is known, else 0.
 #[inline(always)]
-pub(super) fn known_or_zero(lane: Lane) -> Lane {
+pub(super) fn known_or_zero(lane: Pack) -> Pack {
     crate::lanes::map(lane, |x| if x.is_nan() { 0.0 } else { x })
 }

@@ -15,7 +15,7 @@ use super::range::Ranges;
 use super::ring::{BLOCK, Feed, block_start};
 use super::sigma::Sigma;
 use crate::error::{KernelError, Result};
-use crate::lanes::LANES;
+use crate::lanes::PACK;
 use crate::panel::Panel;
 use crate::params::Params;
 use crate::row::FeatureRow;
@@ -61,7 +61,7 @@ impl Scratch {
         }
         let warmup_bars = check_warmup(params)?;
         let p = params;
-        let lanes = cols.div_ceil(LANES);
+        let lanes = cols.div_ceil(PACK);
         Ok(Self {
             needs,
             cols,
@@ -192,7 +192,7 @@ impl Scratch {
         self.market.run_mean(&self.prices, bars.clone());
         self.sigma.run(&self.prices, bars.clone());
         self.moves.run(&self.prices, &self.sigma.out, bars.clone());
-        self.ranges.run(&feed, &self.prices, bars.clone());
+        self.ranges.run(&self.prices, bars.clone());
         if let Some(slope) = &mut self.slope {
             slope.run(&self.prices, bars.clone());
         }
@@ -200,7 +200,7 @@ impl Scratch {
             trail.run(&self.prices, bars.clone());
         }
         if let Some(adx) = &mut self.adx {
-            adx.run(&feed, &self.prices, bars.clone());
+            adx.run(&self.prices, bars.clone());
         }
         if let Some(beta) = &mut self.beta {
             beta.run(&self.prices, &self.market.mean, bars.clone());

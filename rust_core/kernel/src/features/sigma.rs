@@ -5,7 +5,7 @@
 use super::prices::Prices;
 use super::ring::{Ring, known_or_zero, presence};
 use super::window::{Window, enough};
-use crate::lanes::{self, LANES};
+use crate::lanes::{self, PACK};
 
 #[derive(Debug)]
 pub(super) struct Sigma {
@@ -49,8 +49,8 @@ impl Sigma {
             },
             #[inline(always)]
             |j, [sum, squares, count]| {
-                let mut sigma = [0.0; LANES];
-                for k in 0..LANES {
+                let mut sigma = [0.0; PACK];
+                for k in 0..PACK {
                     sigma[k] = deviation(sum[k], squares[k], count[k], bars);
                 }
                 out[j] = sigma;

@@ -7,7 +7,7 @@
 //! value is made of nothing but the window's bars, grouped at absolute places.
 
 use super::ring::{BLOCK, Ring, block_start};
-use crate::lanes::{self, LANES, Lane};
+use crate::lanes::{self, PACK, Pack};
 
 /// `C` sums over one window, lanes across symbols. With `DECAYED = false` every decay is 1.
 #[derive(Debug)]
@@ -16,9 +16,9 @@ pub(super) struct Window<const C: usize, const DECAYED: bool> {
     decay: [f64; C],
     decay_block: [f64; C],
     decay_span: [f64; C],
-    sums: Vec<[Lane; C]>,
+    sums: Vec<[Pack; C]>,
     /// Sums of the newest whole blocks, one row of lanes for each block inside the window.
-    parts: Vec<[Lane; C]>,
+    parts: Vec<[Pack; C]>,
 }
 
 /// `base^times` by repeated multiplication.
@@ -46,14 +46,14 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
             decay,
             decay_block: decay.map(|d| repeated(d, BLOCK as u32)),
             decay_span: decay.map(|d| repeated(d, bars)),
-            sums: vec![[[0.0; LANES]; C]; lanes],
-            parts: vec![[[0.0; LANES]; C]; lanes * blocks as usize],
+            sums: vec![[[0.0; PACK]; C]; lanes],
+            parts: vec![[[0.0; PACK]; C]; lanes * blocks as usize],
         }
     }
 
     pub(super) fn clear(&mut self) {
-        self.sums.fill([[0.0; LANES]; C]);
-        self.parts.fill([[0.0; LANES]; C]);
+        self.sums.fill([[0.0; PACK]; C]);
+        self.parts.fill([[0.0; PACK]; C]);
     }
 
     /// Bring the sums to `bar` and hand each lane's to `finish`. `rows` finds what `terms` reads
@@ -63,8 +63,8 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
         &mut self,
         bar: i64,
         rows: impl Fn(i64) -> R,
-        terms: impl Fn(R, usize) -> [Lane; C],
-        mut finish: impl FnMut(usize, &[Lane; C]),
+        terms: impl Fn(R, usize) -> [Pack; C],
+        mut finish: impl FnMut(usize, &[Pack; C]),
     ) {
         if bar == block_start(bar) {
             self.end_block(bar, &rows, &terms);
@@ -101,7 +101,7 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
         &mut self,
         bar: i64,
         rows: &impl Fn(i64) -> R,
-        terms: &impl Fn(R, usize) -> [Lane; C],
+        terms: &impl Fn(R, usize) -> [Pack; C],
     ) {
         let lanes = self.sums.len();
         let blocks = (self.parts.len() / lanes) as i64;
@@ -110,7 +110,7 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
         }
         let slot = (bar / BLOCK - 1).rem_euclid(blocks) as usize;
         let part = &mut self.parts[slot * lanes..(slot + 1) * lanes];
-        part.fill([[0.0; LANES]; C]);
+        part.fill([[0.0; PACK]; C]);
         append_all::<C, DECAYED, R>(part, &self.decay, bar - BLOCK..bar, rows, terms);
     }
 
@@ -119,11 +119,11 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
         &mut self,
         bar: i64,
         rows: &impl Fn(i64) -> R,
-        terms: &impl Fn(R, usize) -> [Lane; C],
+        terms: &impl Fn(R, usize) -> [Pack; C],
     ) {
         let lanes = self.sums.len();
         let blocks = (self.parts.len() / lanes) as i64;
-        self.sums.fill([[0.0; LANES]; C]);
+        self.sums.fill([[0.0; PACK]; C]);
         let oldest = bar - self.bars + 1..bar - blocks * BLOCK;
         append_all::<C, DECAYED, R>(&mut self.sums, &self.decay, oldest, rows, terms);
         for back in (1..=blocks).rev() {
@@ -150,9 +150,9 @@ fn is_dwarfed(sum: f64, leave: f64, span: f64) -> bool {
 }
 
 #[inline(always)]
-fn any_dwarfed(sum: &Lane, leave: &Lane, span: f64) -> bool {
+fn any_dwarfed(sum: &Pack, leave: &Pack, span: f64) -> bool {
     let mut any = false;
-    for k in 0..LANES {
+    for k in 0..PACK {
         any |= is_dwarfed(sum[k], leave[k], span);
     }
     any
@@ -167,9 +167,9 @@ fn afresh<const C: usize, const DECAYED: bool, R: Copy>(
     decay: &[f64; C],
     lane: usize,
     rows: &impl Fn(i64) -> R,
-    terms: &impl Fn(R, usize) -> [Lane; C],
-) -> [Lane; C] {
-    let mut sums = [[0.0; LANES]; C];
+    terms: &impl Fn(R, usize) -> [Pack; C],
+) -> [Pack; C] {
+    let mut sums = [[0.0; PACK]; C];
     for past in bar - bars + 1..=bar {
         let enter = terms(rows(past), lane);
         for c in 0..C {
@@ -180,9 +180,9 @@ fn afresh<const C: usize, const DECAYED: bool, R: Copy>(
 }
 
 #[inline(always)]
-fn replace_dwarfed(sum: Lane, leave: Lane, span: f64, afresh: Lane) -> Lane {
+fn replace_dwarfed(sum: Pack, leave: Pack, span: f64, afresh: Pack) -> Pack {
     let mut out = sum;
-    for k in 0..LANES {
+    for k in 0..PACK {
         if is_dwarfed(sum[k], leave[k], span) {
             out[k] = afresh[k];
         }
@@ -193,11 +193,11 @@ fn replace_dwarfed(sum: Lane, leave: Lane, span: f64, afresh: Lane) -> Lane {
 /// Append the rows of `bars` to the sums, oldest first, four in a pass.
 #[inline(always)]
 fn append_all<const C: usize, const DECAYED: bool, R: Copy>(
-    sums: &mut [[Lane; C]],
+    sums: &mut [[Pack; C]],
     decay: &[f64; C],
     bars: std::ops::Range<i64>,
     rows: &impl Fn(i64) -> R,
-    terms: &impl Fn(R, usize) -> [Lane; C],
+    terms: &impl Fn(R, usize) -> [Pack; C],
 ) {
     let mut bar = bars.start;
     while bar + 4 <= bars.end {
@@ -212,10 +212,10 @@ fn append_all<const C: usize, const DECAYED: bool, R: Copy>(
 
 #[inline(always)]
 fn append<const C: usize, const DECAYED: bool, R: Copy, const ROWS: usize>(
-    sums: &mut [[Lane; C]],
+    sums: &mut [[Pack; C]],
     decay: &[f64; C],
     rows: [R; ROWS],
-    terms: &impl Fn(R, usize) -> [Lane; C],
+    terms: &impl Fn(R, usize) -> [Pack; C],
 ) {
     for (j, sums) in sums.iter_mut().enumerate() {
         let mut now = *sums;
@@ -231,18 +231,18 @@ fn append<const C: usize, const DECAYED: bool, R: Copy, const ROWS: usize>(
 }
 
 #[inline(always)]
-fn decayed<const DECAYED: bool>(sum: Lane, add: Lane, decay: f64) -> Lane {
-    let mut out = [0.0; LANES];
-    for k in 0..LANES {
+fn decayed<const DECAYED: bool>(sum: Pack, add: Pack, decay: f64) -> Pack {
+    let mut out = [0.0; PACK];
+    for k in 0..PACK {
         out[k] = if DECAYED { sum[k] * decay + add[k] } else { sum[k] + add[k] };
     }
     out
 }
 
 #[inline(always)]
-fn slide<const DECAYED: bool>(sum: Lane, add: Lane, old: Lane, decay: f64, span: f64) -> Lane {
-    let mut out = [0.0; LANES];
-    for k in 0..LANES {
+fn slide<const DECAYED: bool>(sum: Pack, add: Pack, old: Pack, decay: f64, span: f64) -> Pack {
+    let mut out = [0.0; PACK];
+    for k in 0..PACK {
         out[k] = if DECAYED {
             (sum[k] * decay + add[k]) - old[k] * span
         } else {
@@ -274,7 +274,7 @@ impl Mean {
 
     /// Means at `bar` of the rows of `values`, into `out`.
     #[inline(always)]
-    pub(super) fn step(&mut self, bar: i64, values: &Ring, out: &mut [Lane]) {
+    pub(super) fn step(&mut self, bar: i64, values: &Ring, out: &mut [Pack]) {
         let least = self.least;
         self.window.step(
             bar,
@@ -284,8 +284,8 @@ impl Mean {
             |row, j| [super::ring::known_or_zero(row[j]), super::ring::presence(row[j])],
             #[inline(always)]
             |j, [sum, weight]| {
-                let mut mean = [0.0; LANES];
-                for k in 0..LANES {
+                let mut mean = [0.0; PACK];
+                for k in 0..PACK {
                     let known = weight[k] >= least;
                     mean[k] = if known { sum[k] / weight[k] } else { f64::NAN };
                 }
@@ -319,7 +319,7 @@ impl PlainMean {
 
     /// Means at `bar` of the rows of `values`, into `out`.
     #[inline(always)]
-    pub(super) fn step(&mut self, bar: i64, values: &Ring, out: &mut [Lane]) {
+    pub(super) fn step(&mut self, bar: i64, values: &Ring, out: &mut [Pack]) {
         let bars = self.bars;
         self.window.step(
             bar,
@@ -329,8 +329,8 @@ impl PlainMean {
             |row, j| [super::ring::known_or_zero(row[j]), super::ring::presence(row[j])],
             #[inline(always)]
             |j, [sum, count]| {
-                let mut mean = [0.0; LANES];
-                for k in 0..LANES {
+                let mut mean = [0.0; PACK];
+                for k in 0..PACK {
                     mean[k] = if enough(count[k], bars) { sum[k] / count[k] } else { f64::NAN };
                 }
                 out[j] = mean;

@@ -1,18 +1,17 @@
 //! Averages that recur: `A[t] = A[t−1] + g·(x[t] − A[t−1])`, seeded with the plain mean of the
 //! first `p` values. EMA has `g = 2/(p+1)`, Wilder's average `g = 1/p`.
 
-use super::{LANES, Lane};
 use super::{check_period, check_same, lane_of, put_lane, rows_of};
 use crate::error::Result;
-use crate::lanes;
+use crate::lanes::{self, PACK, Pack};
 
 /// Recursive average of one lane of columns.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Average {
     /// Sum of the values so far, then the average.
-    state: Lane,
+    state: Pack,
     /// Present values in a row.
-    run: Lane,
+    run: Pack,
 }
 
 /// What all columns share.
@@ -36,11 +35,11 @@ impl Rate {
 }
 
 impl Average {
-    pub(super) const NEW: Self = Self { state: [0.0; LANES], run: [0.0; LANES] };
+    pub(super) const NEW: Self = Self { state: [0.0; PACK], run: [0.0; PACK] };
 
     /// Take in one value a column and give the averages; NaN while seeding.
     #[inline(always)]
-    pub(super) fn step(&mut self, x: Lane, rate: Rate) -> Lane {
+    pub(super) fn step(&mut self, x: Pack, rate: Rate) -> Pack {
         // One short loop a step, both sides of each choice made first: so the compiler keeps to
         // vectors.
         let Rate { period, share, gain } = rate;
@@ -68,14 +67,14 @@ impl Average {
 
 /// Present values in a row, up to and with `x`.
 #[inline(always)]
-pub(super) fn count_run(x: Lane, run: Lane) -> Lane {
+pub(super) fn count_run(x: Pack, run: Pack) -> Pack {
     let next = lanes::map(run, |run| run + 1.0);
     lanes::zip(x, next, |x, next| if x.is_nan() { 0.0 } else { next })
 }
 
 /// Average every column of `x` into `out`.
 fn average_into(x: &[f64], cols: usize, rate: Rate, out: &mut [f64]) {
-    let mut columns = vec![Average::NEW; cols.div_ceil(LANES)];
+    let mut columns = vec![Average::NEW; cols.div_ceil(PACK)];
     lanes::dispatch(
         #[inline(always)]
         || {

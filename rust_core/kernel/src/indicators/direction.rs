@@ -6,10 +6,9 @@
 //! Wilder's average. Where +DI + −DI is 0 (below 1e-14), DX and ADX keep their values.
 
 use super::average::{Average, Rate, count_run};
-use super::{LANES, Lane};
 use super::{check_period, check_same, lane_of, put_lane, rows_of};
 use crate::error::Result;
-use crate::lanes;
+use crate::lanes::{self, PACK, Pack};
 
 /// What TA-Lib takes for 0.
 const NOTHING: f64 = 1e-14;
@@ -30,14 +29,14 @@ pub struct Bars<'a> {
 /// The newest bar of one lane of columns.
 #[derive(Debug, Clone, Copy)]
 struct Bar {
-    high: Lane,
-    low: Lane,
-    close: Lane,
+    high: Pack,
+    low: Pack,
+    close: Pack,
 }
 
 impl Bar {
     const ABSENT: Self =
-        Self { high: [f64::NAN; LANES], low: [f64::NAN; LANES], close: [f64::NAN; LANES] };
+        Self { high: [f64::NAN; PACK], low: [f64::NAN; PACK], close: [f64::NAN; PACK] };
 }
 
 impl Bars<'_> {
@@ -57,10 +56,10 @@ impl Bars<'_> {
         start: S,
         out: &mut [f64],
         step: impl Fn(&mut S, &Bar, &Bar),
-        finish: impl Fn(&mut S) -> Lane,
+        finish: impl Fn(&mut S) -> Pack,
     ) {
         let cols = self.cols;
-        let mut columns = vec![(Bar::ABSENT, start); cols.div_ceil(LANES)];
+        let mut columns = vec![(Bar::ABSENT, start); cols.div_ceil(PACK)];
         let rows = self.high.chunks_exact(cols).zip(self.low.chunks_exact(cols));
         let rows = rows.zip(self.close.chunks_exact(cols)).zip(out.chunks_exact_mut(cols));
         lanes::dispatch(
@@ -94,9 +93,9 @@ impl Bars<'_> {
 }
 
 #[inline(always)]
-fn range_of(before: &Bar, bar: &Bar) -> Lane {
-    let mut out = [0.0; LANES];
-    for k in 0..LANES {
+fn range_of(before: &Bar, bar: &Bar) -> Pack {
+    let mut out = [0.0; PACK];
+    for k in 0..PACK {
         let (high, low, old) = (bar.high[k], bar.low[k], before.close[k]);
         let top = if high > old { high } else { old };
         let bottom = if low < old { low } else { old };
@@ -110,7 +109,7 @@ pub fn true_range(bars: Bars) -> Result<Vec<f64>> {
     let mut out = vec![f64::NAN; bars.high.len()];
     bars.check(1, out.len())?;
     bars.scan(
-        [f64::NAN; LANES],
+        [f64::NAN; PACK],
         &mut out,
         #[inline(always)]
         |range, before, bar| *range = range_of(before, bar),
@@ -125,7 +124,7 @@ pub fn atr_into(bars: Bars, period: usize, out: &mut [f64]) -> Result<()> {
     bars.check(period, out.len())?;
     let rate = Rate::wilder(period);
     bars.scan(
-        ([f64::NAN; LANES], Average::NEW),
+        ([f64::NAN; PACK], Average::NEW),
         out,
         #[inline(always)]
         |(range, _), before, bar| *range = range_of(before, bar),
@@ -145,16 +144,16 @@ pub fn atr(bars: Bars, period: usize) -> Result<Vec<f64>> {
 /// Wilder's running sums of +DM, −DM and TR.
 #[derive(Debug, Clone, Copy)]
 struct Sums {
-    plus: Lane,
-    minus: Lane,
-    range: Lane,
+    plus: Pack,
+    minus: Pack,
+    range: Pack,
     /// Bars in a row that have a predecessor.
-    run: Lane,
+    run: Pack,
 }
 
 impl Sums {
     const NEW: Self =
-        Self { plus: [0.0; LANES], minus: [0.0; LANES], range: [0.0; LANES], run: [0.0; LANES] };
+        Self { plus: [0.0; PACK], minus: [0.0; PACK], range: [0.0; PACK], run: [0.0; PACK] };
 
     #[inline(always)]
     fn step(&mut self, before: &Bar, bar: &Bar, rate: Rate) {
@@ -177,14 +176,14 @@ impl Sums {
 
 /// `here` where it is above 0 and above `there`, else 0.
 #[inline(always)]
-fn winning(here: Lane, there: Lane) -> Lane {
+fn winning(here: Pack, there: Pack) -> Pack {
     let wins = lanes::zip(here, there, |here, there| if here > there { here } else { 0.0 });
     lanes::map(wins, |wins| if wins > 0.0 { wins } else { 0.0 })
 }
 
 /// `S − S·fall + x`, or `x` where a run begins.
 #[inline(always)]
-fn grow(sum: Lane, x: Lane, run: Lane, fall: Lane) -> Lane {
+fn grow(sum: Pack, x: Pack, run: Pack, fall: Pack) -> Pack {
     let kept = lanes::zip(sum, fall, |sum, fall| sum - sum * fall);
     let kept = lanes::zip(run, kept, |run, kept| if run > 1.0 { kept } else { 0.0 });
     lanes::zip(kept, x, |kept, x| kept + x)
@@ -207,8 +206,8 @@ fn directional(
         move |sums, before, bar| sums.step(before, bar, rate),
         #[inline(always)]
         move |sums| {
-            let mut out = [0.0; LANES];
-            for k in 0..LANES {
+            let mut out = [0.0; PACK];
+            for k in 0..PACK {
                 let value = pick(sums.plus[k], sums.minus[k], sums.range[k]);
                 out[k] = if sums.run[k] >= from { value } else { f64::NAN };
             }
@@ -248,16 +247,16 @@ pub fn minus_di(bars: Bars, period: usize) -> Result<Vec<f64>> {
 struct Trend {
     sums: Sums,
     /// DX, or the sum and then the average of DX.
-    value: Lane,
+    value: Pack,
 }
 
 impl Trend {
-    const NEW: Self = Self { sums: Sums::NEW, value: [0.0; LANES] };
+    const NEW: Self = Self { sums: Sums::NEW, value: [0.0; PACK] };
 }
 
 /// `DX`, and a margin that is below 0 where +DI + −DI is 0 and `DX` divides by nothing.
 #[inline(always)]
-fn index_of(sums: &Sums) -> (Lane, Lane) {
+fn index_of(sums: &Sums) -> (Pack, Pack) {
     let both = lanes::zip(sums.plus, sums.minus, |plus, minus| plus + minus);
     let gap = lanes::zip(sums.plus, sums.minus, |plus, minus| 100.0 * (plus - minus).abs());
     let size =

@@ -3,16 +3,15 @@
 //! `corr = Σ(x−x̄)(y−ȳ)/sqrt(Σ(x−x̄)²·Σ(y−ȳ)²)`, `beta = Σ(x−x̄)(y−ȳ)/Σ(x−x̄)²`. Values are taken
 //! less the window's oldest first, so that neither level nor slow drift costs digits.
 
-use super::{LANES, Lane};
 use super::{check_period, check_same, lane_of, put_lane, rows_of};
 use crate::error::Result;
-use crate::lanes;
+use crate::lanes::{self, PACK, Pack};
 
 /// Sums of squares and products around the means of one window.
 struct Moments {
-    xx: Lane,
-    yy: Lane,
-    xy: Lane,
+    xx: Pack,
+    yy: Pack,
+    xy: Pack,
 }
 
 /// Two arrays of one shape.
@@ -32,7 +31,7 @@ impl Pair<'_> {
     }
 
     #[inline(always)]
-    fn lanes_at(&self, t: usize, j: usize) -> (Lane, Lane) {
+    fn lanes_at(&self, t: usize, j: usize) -> (Pack, Pack) {
         let row = t * self.cols..(t + 1) * self.cols;
         (lane_of(&self.x[row.clone()], j), lane_of(&self.y[row], j))
     }
@@ -42,18 +41,18 @@ impl Pair<'_> {
         let first = t + 1 - self.period;
         let (x0, y0) = self.lanes_at(first, j);
         let share = 1.0 / self.period as f64;
-        let (mut x_mean, mut y_mean) = ([0.0; LANES], [0.0; LANES]);
+        let (mut x_mean, mut y_mean) = ([0.0; PACK], [0.0; PACK]);
         for past in first..=t {
             let (x, y) = self.lanes_at(past, j);
-            for k in 0..LANES {
+            for k in 0..PACK {
                 x_mean[k] += x[k] - x0[k];
                 y_mean[k] += y[k] - y0[k];
             }
         }
-        let mut sums = Moments { xx: [0.0; LANES], yy: [0.0; LANES], xy: [0.0; LANES] };
+        let mut sums = Moments { xx: [0.0; PACK], yy: [0.0; PACK], xy: [0.0; PACK] };
         for past in first..=t {
             let (x, y) = self.lanes_at(past, j);
-            for k in 0..LANES {
+            for k in 0..PACK {
                 let dx = (x[k] - x0[k]) - x_mean[k] * share;
                 let dy = (y[k] - y0[k]) - y_mean[k] * share;
                 sums.xx[k] += dx * dx;
@@ -72,10 +71,10 @@ impl Pair<'_> {
             || {
                 let rows = out.chunks_exact_mut(self.cols).enumerate().skip(self.period - 1);
                 for (t, row) in rows {
-                    for j in 0..self.cols.div_ceil(LANES) {
+                    for j in 0..self.cols.div_ceil(PACK) {
                         let Moments { xx, yy, xy } = self.moments(t, j);
-                        let mut lane = [0.0; LANES];
-                        for k in 0..LANES {
+                        let mut lane = [0.0; PACK];
+                        for k in 0..PACK {
                             lane[k] = finish(xx[k], yy[k], xy[k]);
                         }
                         put_lane(row, j, lane);

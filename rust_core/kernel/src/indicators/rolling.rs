@@ -1,57 +1,56 @@
 //! Rolling mean, standard deviation and z-score.
 //!
 //! The sums run over `d = x − c`, `c` the column's value where the sums were last taken afresh
-//! (every 64 rows), so that a high level does not eat the digits of a small spread. Where sliding
+//! (every 256 rows), so that a high level does not eat the digits of a small spread. Where sliding
 //! has still lost them (the sum of squares is small against all that passed through it), the window
 //! is summed afresh around its own mean, and the sums go on from there.
 
-use super::{LANES, Lane};
 use super::{check_period, check_same, first_column, lane_of, put_lane, rows_of};
 use crate::error::{KernelError, Result};
-use crate::lanes;
+use crate::lanes::{self, PACK, Pack};
 
 /// Rows between two fresh sums.
-const BLOCK: usize = 64;
+const BLOCK: usize = 256;
 /// Share of what passed through a sum of squares below which its digits are not trusted.
 const TRUST_FRAC: f64 = 1e-5;
 
 /// Sums over the window of one lane of columns.
 #[derive(Debug, Clone, Copy)]
 struct Sums {
-    centre: Lane,
-    sum: Lane,
-    squares: Lane,
+    centre: Pack,
+    sum: Pack,
+    squares: Pack,
     /// Absent values in the window.
-    absent: Lane,
+    absent: Pack,
     /// Squares that were ever part of the sum since it was fresh.
-    passed: Lane,
+    passed: Pack,
 }
 
 impl Sums {
     const NEW: Self = Self {
-        centre: [0.0; LANES],
-        sum: [0.0; LANES],
-        squares: [0.0; LANES],
-        absent: [0.0; LANES],
-        passed: [0.0; LANES],
+        centre: [0.0; PACK],
+        sum: [0.0; PACK],
+        squares: [0.0; PACK],
+        absent: [0.0; PACK],
+        passed: [0.0; PACK],
     };
 
     /// Begin anew around the values of `row`.
     #[inline(always)]
-    fn around(row: Lane) -> Self {
+    fn around(row: Pack) -> Self {
         Self { centre: lanes::map(row, |x| if x.is_nan() { 0.0 } else { x }), ..Self::NEW }
     }
 
     /// Distances of `x` from the centre, 0 where absent, and 1 where absent, 0 elsewhere.
     #[inline(always)]
-    fn terms(&self, x: Lane) -> (Lane, Lane) {
+    fn terms(&self, x: Pack) -> (Pack, Pack) {
         let distance = lanes::zip(x, self.centre, |x, centre| x - centre);
         let distance = lanes::map(distance, |d| if d.is_nan() { 0.0 } else { d });
         (distance, lanes::map(x, |x| if x.is_nan() { 1.0 } else { 0.0 }))
     }
 
     #[inline(always)]
-    fn enter(&mut self, x: Lane) {
+    fn enter(&mut self, x: Pack) {
         let (distance, absent) = self.terms(x);
         let square = lanes::map(distance, |d| d * d);
         self.sum = lanes::zip(self.sum, distance, |sum, d| sum + d);
@@ -64,14 +63,21 @@ impl Sums {
         lanes::end_lane();
     }
 
+    /// Take in `new` and let `old` go, in one pass over the sums.
     #[inline(always)]
-    fn leave(&mut self, x: Lane) {
-        let (distance, absent) = self.terms(x);
-        self.sum = lanes::zip(self.sum, distance, |sum, d| sum - d);
+    fn turn(&mut self, new: Pack, old: Pack) {
+        let (enter, absent) = self.terms(new);
+        let (leave, was_absent) = self.terms(old);
+        self.sum = lanes::zip3(self.sum, enter, leave, |sum, enter, leave| (sum + enter) - leave);
         lanes::end_lane();
-        self.squares = lanes::zip(self.squares, distance, |sum, d| sum - d * d);
+        let square = lanes::map(enter, |d| d * d);
+        self.squares =
+            lanes::zip3(self.squares, square, leave, |sum, square, d| (sum + square) - d * d);
         lanes::end_lane();
-        self.absent = lanes::zip(self.absent, absent, |sum, d| sum - d);
+        self.passed = lanes::zip(self.passed, square, |sum, square| sum + square);
+        lanes::end_lane();
+        self.absent =
+            lanes::zip3(self.absent, absent, was_absent, |sum, now, old| (sum + now) - old);
         lanes::end_lane();
     }
 }
@@ -104,26 +110,29 @@ impl<'a> Plan<'a> {
     fn scan<const SPREAD: bool>(
         self,
         out: &mut [f64],
-        finish: impl Fn(usize, usize, &Sums) -> Lane,
+        finish: impl Fn(usize, usize, &Sums) -> Pack,
     ) {
-        let mut columns = vec![Sums::NEW; self.cols.div_ceil(LANES)];
+        let mut columns = vec![Sums::NEW; self.cols.div_ceil(PACK)];
         lanes::dispatch(
             #[inline(always)]
             move || {
                 // Owned here, so that what it captured stays in registers.
                 let (plan, finish) = (self, finish);
                 for (t, out) in out.chunks_exact_mut(plan.cols).enumerate() {
-                    if t % BLOCK == 0 {
-                        plan.restart(t, &mut columns);
-                    } else {
-                        plan.slide(t, &mut columns);
-                    }
                     if t + 1 < plan.period {
                         out.fill(f64::NAN);
                         continue;
                     }
-                    let mut doubt = [0.0; LANES];
-                    for (j, sums) in columns.iter().enumerate() {
+                    let fresh = t % BLOCK == 0 || t < plan.period;
+                    if fresh {
+                        plan.restart(t, &mut columns);
+                    }
+                    let old = plan.row(t.saturating_sub(plan.period));
+                    let mut doubt = [0.0; PACK];
+                    for (j, sums) in columns.iter_mut().enumerate() {
+                        if !fresh {
+                            sums.turn(lane_of(plan.row(t), j), lane_of(old, j));
+                        }
                         put_lane(out, j, finish(t, j, sums));
                         if SPREAD {
                             doubt = lanes::zip(doubt, plan.lost(sums), |doubt, lost| doubt + lost);
@@ -155,31 +164,16 @@ impl<'a> Plan<'a> {
         }
     }
 
-    #[inline(always)]
-    fn slide(&self, t: usize, columns: &mut [Sums]) {
-        let new = self.row(t);
-        let Some(old) = t.checked_sub(self.period).map(|old| self.row(old)) else {
-            for (j, sums) in columns.iter_mut().enumerate() {
-                sums.enter(lane_of(new, j));
-            }
-            return;
-        };
-        for (j, sums) in columns.iter_mut().enumerate() {
-            sums.enter(lane_of(new, j));
-            sums.leave(lane_of(old, j));
-        }
-    }
-
     /// Mean of each lane; NaN where a value is absent.
     #[inline(always)]
-    fn mean(&self, sums: &Sums) -> Lane {
+    fn mean(&self, sums: &Sums) -> Pack {
         let mean = lanes::zip(sums.centre, sums.sum, |centre, sum| centre + sum * self.share);
         lanes::zip(sums.absent, mean, |absent, mean| if absent > 0.0 { f64::NAN } else { mean })
     }
 
     /// Sum of squares around the mean; NaN where a value is absent.
     #[inline(always)]
-    fn spread(&self, sums: &Sums) -> Lane {
+    fn spread(&self, sums: &Sums) -> Pack {
         let spread =
             lanes::zip(sums.squares, sums.sum, |squares, sum| squares - sum * sum * self.share);
         let spread = lanes::map(spread, |spread| if spread > 0.0 { spread } else { 0.0 });
@@ -192,7 +186,7 @@ impl<'a> Plan<'a> {
 
     /// 1 where sliding has lost the digits of the sum of squares, else 0.
     #[inline(always)]
-    fn lost(&self, sums: &Sums) -> Lane {
+    fn lost(&self, sums: &Sums) -> Pack {
         lanes::zip(self.spread(sums), sums.passed, |spread, passed| {
             if spread < TRUST_FRAC * passed { 1.0 } else { 0.0 }
         })
@@ -204,7 +198,7 @@ impl<'a> Plan<'a> {
         let first = t + 1 - self.period;
         for (j, sums) in columns.iter_mut().enumerate() {
             let lost = self.lost(sums);
-            for k in (0..LANES.min(self.cols)).filter(|k| lost[*k] > 0.0) {
+            for k in (0..PACK.min(self.cols)).filter(|k| lost[*k] > 0.0) {
                 let column = first_column(j, self.cols) + k;
                 let window = || (first..=t).map(|u| self.x[u * self.cols + column]);
                 let oldest = self.x[first * self.cols + column];
@@ -288,8 +282,8 @@ pub fn rolling_zscore(x: &[f64], cols: usize, period: usize, ddof: usize) -> Res
         #[inline(always)]
         move |t, j, sums| {
             let (spread, newest) = (plan.spread(sums), lane_of(plan.row(t), j));
-            let mut out = [0.0; LANES];
-            for k in 0..LANES {
+            let mut out = [0.0; PACK];
+            for k in 0..PACK {
                 // Both less the centre: the level cancels before it can round.
                 let above = (newest[k] - sums.centre[k]) - sums.sum[k] * plan.share;
                 let z = above / (spread[k] * share).sqrt();

@@ -44,19 +44,17 @@ fn window_sigma(line: &[f64], t: i64, bars: u32) -> f64 {
 }
 
 fn exponential(line: &[f64], t: i64, alpha: f64, bars: u32) -> f64 {
-    if window(line, t, bars).is_none() {
-        return NAN;
-    }
-    let (mut sum, mut weights, mut weight) = (0.0, 0.0, 1.0);
+    let (mut sum, mut weights, mut weight, mut all) = (0.0, 0.0, 1.0, 0.0);
     for back in 0..i64::from(bars) {
         let x = at(line, t - back);
         if !x.is_nan() {
             sum += weight * x;
             weights += weight;
         }
+        all += weight;
         weight *= 1.0 - alpha;
     }
-    sum / weights
+    if weights < 0.95 * all { NAN } else { sum / weights }
 }
 
 fn wilder(line: &[f64], t: i64, length: u32) -> f64 {

@@ -55,7 +55,9 @@ def _run(work: Callable[..., Floats], *tables: ArrayLike, **options: int) -> Flo
     first = arrays[0]
     for array in arrays:
         if array.ndim not in (_SERIES, _TABLE):
-            raise DataError(f"an array of {array.ndim} dimensions came in, one (a series) or two (bars by symbols) are wanted")
+            raise DataError(
+                f"an array of {array.ndim} dimensions came in, one (a series) or two (bars by symbols) are wanted"
+            )
         if array.shape != first.shape:
             raise DataError(f"arrays of shapes {first.shape} and {array.shape} came in, one shape is wanted")
     columns = [array.reshape(len(array), -1) for array in arrays]
@@ -148,7 +150,7 @@ def dx(high: ArrayLike, low: ArrayLike, close: ArrayLike, period: int = 14) -> F
 
 
 def adx(high: ArrayLike, low: ArrayLike, close: ArrayLike, period: int = 14) -> Floats:
-    """Average directional index; first value at bar 2·period − 1."""
+    """Average directional index; first value at bar 2·period less one."""
     return _run(_core.adx, high, low, close, period=period)
 
 

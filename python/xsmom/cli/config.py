@@ -32,18 +32,14 @@ Overrides = Annotated[
 ]
 Environment = Annotated[
     str | None,
-    typer.Option(
-        "--env", help="Overlay: dev, staging or production.  [default: $XSMOM_ENV]", show_default=False
-    ),
+    typer.Option("--env", help="Overlay: dev, staging or production.  [default: $XSMOM_ENV]", show_default=False),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="PATH", help="Write to this file instead.")]
 
 
 @app.command()
-def check(
-    file: Source = None, overrides: Overrides = None, env: Environment = None, as_json: AsJson = False
-) -> None:
+def check(file: Source = None, overrides: Overrides = None, env: Environment = None, as_json: AsJson = False) -> None:
     """Read a configuration and say what is wrong with it, and what is odd.
 
     Ends with 0 when the configuration can be used, warnings or not, and with 3 when it cannot.
@@ -77,9 +73,7 @@ def show(
     *,
     overrides: Overrides = None,
     env: Environment = None,
-    resolved: Annotated[
-        bool, typer.Option("--resolved", help="What the core is given: its names, its units.")
-    ] = False,
+    resolved: Annotated[bool, typer.Option("--resolved", help="What the core is given: its names, its units.")] = False,
     origin: Annotated[bool, typer.Option("--origin", help="Say where each value was written.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -194,6 +188,4 @@ def _give(text: str, out: Path | None) -> None:
         partial.replace(out)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise OutputError(
-            f"{out} cannot be written: {error.strerror or error}; choose another --out"
-        ) from None
+        raise OutputError(f"{out} cannot be written: {error.strerror or error}; choose another --out") from None

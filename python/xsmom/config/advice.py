@@ -123,9 +123,7 @@ _INERT: dict[str, Callable[[Config], str | None]] = {
         lambda c: c.strategy.signal_kind != "vol_scaled", "strategy.signal_kind is not vol_scaled"
     ),
     "strategy.beta_lookback": _when(lambda c: not c.strategy.beta_neutral, "strategy.beta_neutral is false"),
-    "strategy.k_frac": _when(
-        lambda c: c.strategy.k_min == c.strategy.k_max, "strategy.k_min equals strategy.k_max"
-    ),
+    "strategy.k_frac": _when(lambda c: c.strategy.k_min == c.strategy.k_max, "strategy.k_min equals strategy.k_max"),
     "strategy.adv_days": _when(
         lambda c: not (c.strategy.adv_cap_frac or c.costs.impact_y),
         "strategy.adv_cap_frac and costs.impact_y are 0",

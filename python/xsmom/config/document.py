@@ -72,9 +72,7 @@ def _decode(data: bytes, path: Path) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise refuse(
-            [f"{path}:{line}: not UTF-8 (byte 0x{data[error.start]:02x}); save it as UTF-8"]
-        ) from None
+        raise refuse([f"{path}:{line}: not UTF-8 (byte 0x{data[error.start]:02x}); save it as UTF-8"]) from None
 
 
 def read_document(text: str, label: str) -> Reading:
@@ -142,9 +140,7 @@ def _collect(node: MappingNode, prefix: str, label: str, reading: Reading) -> No
             )
             continue
         if name in lines:
-            reading.mistakes.append(
-                f"{label}:{line}: {name} is written twice, first on line {lines[name]}; keep one"
-            )
+            reading.mistakes.append(f"{label}:{line}: {name} is written twice, first on line {lines[name]}; keep one")
             continue
         lines[name] = line
         if name in tree().sections and isinstance(value_node, MappingNode):
@@ -172,9 +168,7 @@ def _plain(node: Node, depth: int, above: set[int]) -> object:
     if isinstance(node, SequenceNode):
         return [_plain(item, depth + 1, above) for item in node.value]
     if isinstance(node, MappingNode):
-        return {
-            str(_plain(key, depth + 1, above)): _plain(value, depth + 1, above) for key, value in node.value
-        }
+        return {str(_plain(key, depth + 1, above)): _plain(value, depth + 1, above) for key, value in node.value}
     raise _UnreadableError("is no value")
 
 

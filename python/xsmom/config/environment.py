@@ -79,9 +79,7 @@ def _read_text(name: str, text: str, origin: str, reading: Reading) -> None:
         try:
             value = plain_value(text)
         except ValueError as error:
-            reading.mistakes.append(
-                f"{origin}: {shown(name)[1:-1]} got {shown(text)}, which cannot be read: {error}"
-            )
+            reading.mistakes.append(f"{origin}: {shown(name)[1:-1]} got {shown(text)}, which cannot be read: {error}")
             return
     reading.add(Entry(name, value, origin), in_yaml=False)
 

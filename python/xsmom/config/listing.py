@@ -35,11 +35,7 @@ def params_lines(config: Resolved) -> list[str]:
 def differences(first: Resolved, second: Resolved) -> list[Difference]:
     """Settings with different values, in the order of the schema."""
     after = second.settings()
-    return [
-        Difference(name, before, after[name])
-        for name, before in first.settings().items()
-        if before != after[name]
-    ]
+    return [Difference(name, before, after[name]) for name, before in first.settings().items() if before != after[name]]
 
 
 def _yaml(config: Resolved, *, origin: bool) -> Iterator[str]:

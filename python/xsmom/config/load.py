@@ -65,9 +65,7 @@ def _read_files(
         raise refuse([f"{said_by} {shown(chosen)}: expected one of {', '.join(ENVIRONMENTS)}"])
     overlay = file.with_name(f"{file.stem}.{chosen}{file.suffix}")
     if not overlay.exists():
-        raise refuse(
-            [f"{said_by} {chosen}: its overlay {overlay} does not exist; create it, or leave {said_by} out"]
-        )
+        raise refuse([f"{said_by} {chosen}: its overlay {overlay} does not exist; create it, or leave {said_by} out"])
     text = read_text(overlay)
     return [base, read_document(text, str(overlay)) if text.strip() else Reading(), dotenv]
 
@@ -76,9 +74,7 @@ def _is_profile(path: str | os.PathLike[str], file: Path) -> bool:
     return isinstance(path, str) and path in profile_names() and not file.exists()
 
 
-def _chosen(
-    environment: str | None, variables: Mapping[str, str], dotenv: Mapping[str, str]
-) -> tuple[str | None, str]:
+def _chosen(environment: str | None, variables: Mapping[str, str], dotenv: Mapping[str, str]) -> tuple[str | None, str]:
     if environment is not None:
         return environment, "--env"
     if variables.get(WHICH):

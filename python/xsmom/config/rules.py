@@ -42,9 +42,7 @@ def _lookbacks(config: Config) -> Problems:
         return
     twice = sorted({bars for bars in given if given.count(bars) > 1})
     if twice:
-        yield Problem(
-            names[:1], f"strategy.lookbacks holds {twice[0]} twice; keep one and add up their weights"
-        )
+        yield Problem(names[:1], f"strategy.lookbacks holds {twice[0]} twice; keep one and add up their weights")
     if len(weights) != len(given):
         yield Problem(
             names[::-1],
@@ -66,8 +64,7 @@ def _clock(config: Config) -> Problems:
     if rebalance.offset_bars >= rebalance.every_bars:
         yield Problem(
             ("strategy.rebalance.offset_bars", "strategy.rebalance.every_bars"),
-            f"strategy.rebalance.offset_bars {rebalance.offset_bars} must be below "
-            f"every_bars {rebalance.every_bars}",
+            f"strategy.rebalance.offset_bars {rebalance.offset_bars} must be below every_bars {rebalance.every_bars}",
         )
 
 
@@ -136,9 +133,7 @@ def _gross(config: Config) -> Problems:
             f"choose at most {number(MARGIN_SHARE_MAX * leverage)}",
         )
     elif cap < gross and written:
-        yield Problem(
-            names, f"strategy.gross_hard_cap {number(cap)} must not be below gross_leverage {number(gross)}"
-        )
+        yield Problem(names, f"strategy.gross_hard_cap {number(cap)} must not be below gross_leverage {number(gross)}")
     elif cap < gross:
         yield Problem(
             names[::-1],
@@ -224,9 +219,7 @@ def _ladder(config: Config) -> Problems:
             "give one size for each level, or none for equal shares",
         )
     elif sum(ladder.sizes) > 1 + 1e-9:
-        yield Problem(
-            names[::-1], f"risk.ladder.sizes sum to {sum(ladder.sizes):g}; a position has only 1 to close"
-        )
+        yield Problem(names[::-1], f"risk.ladder.sizes sum to {sum(ladder.sizes):g}; a position has only 1 to close")
 
 
 def _rises(values: list[float]) -> bool:
@@ -293,9 +286,7 @@ def _warmups(config: Config) -> Iterator[Warmup]:
     yield Warmup(strategy.vol_lookback, ("strategy.vol_lookback",))
     yield Warmup(4 * (2 * risk.atr_len - 1) + 1, ("risk.atr_len",))
     if strategy.k_dispersion_lookback:
-        yield Warmup(
-            strategy.k_dispersion_lookback + moves, ("strategy.k_dispersion_lookback", "strategy.lookbacks")
-        )
+        yield Warmup(strategy.k_dispersion_lookback + moves, ("strategy.k_dispersion_lookback", "strategy.lookbacks"))
     if strategy.beta_neutral:
         yield Warmup(strategy.beta_lookback, ("strategy.beta_lookback",))
     yield from _warmups_of_overlays(config)
@@ -322,9 +313,7 @@ def _warmups_of_overlays(config: Config) -> Iterator[Warmup]:
         yield Warmup(length, ("strategy.portfolio_vol_target.lookback_hours",))
     if strategy.breakout_filter.enabled:
         breakout = strategy.breakout_filter
-        yield Warmup(
-            breakout.fast_lookback + breakout.base_lookback, ("strategy.breakout_filter.base_lookback",)
-        )
+        yield Warmup(breakout.fast_lookback + breakout.base_lookback, ("strategy.breakout_filter.base_lookback",))
     if strategy.vol_regime.enabled:
         change = strategy.vol_regime
         yield Warmup(change.fast_lookback + change.base_lookback, ("strategy.vol_regime.base_lookback",))

@@ -66,8 +66,7 @@ def refusal(entry: Entry, *, in_yaml: bool) -> str | None:
         return None
     if key is not None:
         return (
-            f"{entry.origin}: {entry.name} is not available in this version "
-            f"({got(entry.name, entry.value)}); remove it"
+            f"{entry.origin}: {entry.name} is not available in this version ({got(entry.name, entry.value)}); remove it"
         )
     if entry.name in sections:
         inside = ", ".join(_children(entry.name)[:4])
@@ -101,11 +100,7 @@ def nearest(name: str) -> str | None:
     if close:
         return siblings[close[0]]
     if section in tree().sections:
-        names = [
-            known
-            for known in names
-            if difflib.get_close_matches(leaf, [known.rpartition(".")[2]], cutoff=0.8)
-        ]
+        names = [known for known in names if difflib.get_close_matches(leaf, [known.rpartition(".")[2]], cutoff=0.8)]
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     return close[0] if close else None
 
@@ -144,6 +139,6 @@ def _brief(value: object) -> str:
 
 
 def _children(section: str) -> list[str]:
-    return [
-        name for name, key in tree().keys.items() if name.startswith(section + ".") and key.available
-    ] or [name for name in tree().keys if name.startswith(section + ".")]
+    return [name for name, key in tree().keys.items() if name.startswith(section + ".") and key.available] or [
+        name for name in tree().keys if name.startswith(section + ".")
+    ]

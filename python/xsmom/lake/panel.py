@@ -88,7 +88,7 @@ class Panel(noun.Panel):
         `low`, `close`; `volume_usdt` or `quote_volume`, or `volume` in coins, valued at the close;
         and, if known, `funding_frac`. Bars that have no row become NaN.
         """
-        from xsmom.lake.frame import read_frame  # noqa: PLC0415  brings polars: only who has a frame pays
+        from xsmom.lake.frame import read_frame
 
         arrays = read_frame(frame, bar_ms=bar_ms, duplicates=duplicates)
         symbols = arrays["symbols"]

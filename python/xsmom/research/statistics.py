@@ -82,9 +82,7 @@ def sharpe_interval(
     expected = max(5.0, float(np.cbrt(len(values)))) if block is None else block
     sampled = values[stationary_indices(len(values), expected, draws, seed)]
     spread = sampled.std(axis=1, ddof=1)
-    ratios = np.divide(
-        sampled.mean(axis=1), spread, out=np.full(draws, np.nan), where=spread > 0
-    ) * np.sqrt(periods)
+    ratios = np.divide(sampled.mean(axis=1), spread, out=np.full(draws, np.nan), where=spread > 0) * np.sqrt(periods)
     if np.isnan(ratios).all():
         return float("nan"), float("nan")
     tail = (1.0 - coverage) / 2.0

@@ -3,6 +3,8 @@
 //! Each configuration switches other rules on, over a market with absent bars, late listings and
 //! vanished names. A change that is meant to change results renews the table: the failure prints it.
 
+#![allow(clippy::format_push_string)] // a table for the eye of whoever broke the bits
+
 use xsmom_kernel::fill::Costs;
 use xsmom_kernel::params::{Params, StreakScope, TrailKind};
 use xsmom_kernel::simulate::strategy::{Contracts, Run, Setup, run};
@@ -35,7 +37,9 @@ impl Hash {
 
     fn floats(&mut self, values: &[f64]) {
         // A NaN has many faces and one meaning.
-        values.iter().for_each(|x| self.word(if x.is_nan() { 1 } else { x.to_bits() }));
+        for x in values {
+            self.word(if x.is_nan() { 1 } else { x.to_bits() });
+        }
     }
 }
 
@@ -132,27 +136,27 @@ fn pauses(p: &mut Params) {
 const CASES: [(&str, Change, u64); 17] = [
     ("classic", |_, _| {}, 0xba46_cc6c_4991_5b68),
     ("open", |_, s| s.timing.fill_at = FillAt::Open, 0xcaac_23d7_9c84_d1e4),
-    ("vwap, two bars late", |_, s| s.timing = Timing { fill_at: FillAt::Vwap, delay_bars: 2 }, 0xb8dc_6d30_3221_2b06),
+    ("vwap, two bars late", |_, s| s.timing = Timing { fill_at: FillAt::Vwap, delay_bars: 2 }, 0x3efa_a900_6ab0_cdda),
     ("band and contracts", |p, s| {
         (p.band_frac, s.contracts) = (0.25, Some(coarse(40)));
     }, 0x1a12_632a_b292_fc63),
     ("small account", |p, s| {
         (p.band_frac, s.contracts, s.cash_usdt) = (0.25, Some(coarse(40)), 3e3);
         s.timing.fill_at = FillAt::Open;
-    }, 0x5382_7af3_42c6_073f),
-    ("impact", |_, s| s.costs.impact_y = 1.0, 0xa65f_cf4a_60da_19da),
+    }, 0x257b_3ab0_1f57_0fb7),
+    ("impact", |_, s| s.costs.impact_y = 1.0, 0xc13e_d280_fe59_c7aa),
     ("streaks and bans", |p, _| pauses(p), 0x574b_1289_9a4d_bfc4),
     ("streak of the book", |p, _| (p.streak_losses, p.streak_scope) = (5, StreakScope::Book), 0x675e_a7ec_058d_34ba),
-    ("stops", |p, _| stops(p), 0x6dcd_0436_e654_d92a),
+    ("stops", |p, _| stops(p), 0x5cb0_c125_236f_81f8),
     ("stops at the open, ages", |p, s| {
         stops(p);
         (p.trail_kind, p.no_progress_bars, p.hold_bars_max) = (TrailKind::MaAtr, 12, 60);
         s.timing = Timing { fill_at: FillAt::Open, delay_bars: 1 };
-    }, 0xd62d_6131_423a_54f4),
+    }, 0xc324_64eb_eace_b36c),
     ("guards", |p, _| {
         (p.daily_loss_max_frac, p.emergency_loss_frac, p.drawdown_max_frac) = (0.03, 0.02, 0.2);
         (p.symbol_daily_loss_max_frac, p.trade_loss_max_frac) = (0.004, 0.006);
-    }, 0xc328_ed4f_e0b3_679b),
+    }, 0x0cac_8fae_d165_93a1),
     ("stops and guards", |p, s| {
         stops(p);
         pauses(p);
@@ -160,13 +164,13 @@ const CASES: [(&str, Change, u64); 17] = [
         (p.symbol_daily_loss_max_frac, p.trade_loss_max_frac) = (0.004, 0.006);
         (p.cvar_max_frac, p.band_frac) = (0.03, 0.25);
         s.timing.fill_at = FillAt::Open;
-    }, 0xc6f6_997f_db2b_c2e1),
+    }, 0xe58b_7da0_d12f_2b07),
     ("weekly-like", |p, s| {
         (p.rebalance_bars, p.tranches, p.rank_buffer, p.universe_top_n) = (24, 7, 3, 25);
         (p.catastrophic_atr_x, p.band_frac, p.hold_bars_max) = (3.5, 0.25, 200);
         s.timing.fill_at = FillAt::Open;
-    }, 0xf02b_5321_2843_7ced),
-    ("cost budget", |p, _| (p.annual_cost_max_frac, p.band_frac) = (0.8, 0.25), 0xa403_b4b5_4fa5_15e6),
+    }, 0xc7d0_93a0_70ae_a46b),
+    ("cost budget", |p, _| (p.annual_cost_max_frac, p.band_frac) = (0.8, 0.25), 0xd990_802d_b8df_0a65),
     ("one-sided", |p, _| {
         (p.market_neutral, p.net_cap_frac, p.entry_zscore_min) = (false, 0.3, 0.8);
     }, 0x5dfc_1eb8_f789_8e91),

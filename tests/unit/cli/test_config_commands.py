@@ -33,9 +33,7 @@ def run(*arguments: str) -> str:
 
 
 def test_check_says_that_a_file_can_be_used(folder: Path) -> None:
-    (folder / "config.yaml").write_text(
-        "strategy: {max_weight_short: 0.04, k_max: 20, lookback_weights: [2, 1, 1, 0]}"
-    )
+    (folder / "config.yaml").write_text("strategy: {max_weight_short: 0.04, k_max: 20, lookback_weights: [2, 1, 1, 0]}")
     lines = run("check").splitlines()
     assert lines[0] == "note: strategy.lookback_weights sum to 4; used as 0.5, 0.25, 0.25, 0"
     assert lines[-1].startswith("config.yaml: can be used (config hash ")
@@ -133,7 +131,5 @@ def test_help_does_not_build_the_models() -> None:
         "heavy = ('xsmom.config', 'ruamel', 'numpy', 'polars')\n"
         "print([name for name in sys.modules if name.startswith(heavy)])"
     )
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

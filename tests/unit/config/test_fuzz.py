@@ -18,16 +18,12 @@ from xsmom.config.resolved import Resolved
 from xsmom.config.tree import Key, tree
 from xsmom.errors import ConfigError
 
-RELAXED = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+RELAXED = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 AVAILABLE = [key for key in tree().keys.values() if key.available]
 NAMES = [*tree().keys, *tree().sections]
 PARTS = sorted({part for name in NAMES for part in name.split(".")})
 
-scalars = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.dates().map(str)
-)
+scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.dates().map(str))
 keys = st.one_of(st.sampled_from(PARTS), st.text(max_size=6))
 documents = st.recursive(
     scalars,
@@ -113,11 +109,7 @@ def test_any_variable_and_any_override(name: str, value: str) -> None:
 
 
 @RELAXED
-@given(
-    given_settings=st.dictionaries(
-        st.one_of(st.sampled_from(NAMES), st.text(max_size=6)), documents, max_size=4
-    )
-)
+@given(given_settings=st.dictionaries(st.one_of(st.sampled_from(NAMES), st.text(max_size=6)), documents, max_size=4))
 def test_any_mapping_from_python(given_settings: dict[str, object]) -> None:
     attempt(None, given_settings)
 
@@ -143,9 +135,7 @@ def values(key: Key) -> st.SearchStrategy[Any]:
         return _lists(key)
     low, high = _range(key)
     if "whole" in key.expects:
-        return st.one_of(
-            st.integers(int(low), int(high)), st.integers(int(low), min(int(high), int(low) + 50))
-        )
+        return st.one_of(st.integers(int(low), int(high)), st.integers(int(low), min(int(high), int(low) + 50)))
     numbers = st.floats(low, high, exclude_min="above" in key.expects)
     return st.one_of(numbers, st.sampled_from([high, (low + high) / 2]))
 
@@ -169,13 +159,9 @@ def _range(key: Key) -> tuple[float, float]:
     return float(low), float(high)
 
 
-sane = st.fixed_dictionaries(
-    {}, optional={key.name: values(key) for key in AVAILABLE if key.name != "desk.log.dir"}
-)
+sane = st.fixed_dictionaries({}, optional={key.name: values(key) for key in AVAILABLE if key.name != "desk.log.dir"})
 few = st.lists(st.sampled_from(AVAILABLE), max_size=6, unique_by=lambda key: key.name).flatmap(
-    lambda chosen: st.fixed_dictionaries(
-        {key.name: values(key) for key in chosen if key.name != "desk.log.dir"}
-    )
+    lambda chosen: st.fixed_dictionaries({key.name: values(key) for key in chosen if key.name != "desk.log.dir"})
 )
 
 

@@ -71,9 +71,7 @@ def test_an_overlay_that_is_missing_is_refused(folder: Path) -> None:
     assert refusal(file, environment="production") == (
         f"--env production: its overlay {overlay} does not exist; create it, or leave --env out"
     )
-    assert refusal(file, env={"XSMOM_ENV": "prod"}) == (
-        'XSMOM_ENV "prod": expected one of dev, staging, production'
-    )
+    assert refusal(file, env={"XSMOM_ENV": "prod"}) == ('XSMOM_ENV "prod": expected one of dev, staging, production')
 
 
 @pytest.mark.parametrize("path", [None, "weekly"])
@@ -163,9 +161,7 @@ def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path: Path, data: bytes,
 def test_paths_that_are_no_file(tmp_path: Path) -> None:
     missing = tmp_path / "none.yaml"
     assert refusal(missing) == f"{missing} does not exist; xsmom init writes a commented one"
-    assert refusal(tmp_path) == (
-        f"{tmp_path} is a folder; name the file in it, such as {tmp_path / 'config.yaml'}"
-    )
+    assert refusal(tmp_path) == (f"{tmp_path} is a folder; name the file in it, such as {tmp_path / 'config.yaml'}")
     (tmp_path / "file").write_text("x")
     inside = tmp_path / "file" / "config.yaml"
     assert refusal(inside) == f"{inside} does not exist: a part of its path is not a folder"
@@ -204,10 +200,7 @@ WRITTEN: list[tuple[str, str]] = [
     ("stratgy:\n  k_max: 4\n", ":1: stratgy is not a setting (got a section); did you mean strategy?"),
     (
         "risk:\n  max_weight_per_asset: 0.1\n",
-        (
-            ":2: risk.max_weight_per_asset is not a setting (got 0.1); "
-            "did you mean strategy.max_weight_per_asset?"
-        ),
+        (":2: risk.max_weight_per_asset is not a setting (got 0.1); did you mean strategy.max_weight_per_asset?"),
     ),
     (
         "strategy:\n  qqqqqqqq: 1\n",
@@ -313,10 +306,7 @@ def test_all_mistakes_are_listed_with_their_sources(folder: Path) -> None:
         f"{dotenv}:1: risk.atr_lem is not a setting (got 3); did you mean risk.atr_len?",
         f"{dotenv}:2: expected NAME=value",
         f"{dotenv}:3: risk.atr_len is empty; give it a value, or leave it out",
-        (
-            "environment variable XSMOM_RISK__ATR_LEN: settings start with two underscores; "
-            "write XSMOM__RISK__ATR_LEN"
-        ),
+        ("environment variable XSMOM_RISK__ATR_LEN: settings start with two underscores; write XSMOM__RISK__ATR_LEN"),
         '--set "a": expected key=value, such as strategy.gross_leverage=1.2',
         "--set: strategy.k_max got \"[1\", which cannot be read: expected ',' or ']', but got '<stream end>'",
         f'{file}:3: strategy.k_min got "x", expected a whole number from 1 to 10000 (names)',

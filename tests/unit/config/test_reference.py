@@ -19,9 +19,7 @@ def test_the_committed_page_is_current() -> None:
 
 
 def test_the_committed_schema_is_current() -> None:
-    assert json.loads(SCHEMA.read_text("utf-8")) == json_schema(), (
-        "run: xsmom config schema --out config/schema.json"
-    )
+    assert json.loads(SCHEMA.read_text("utf-8")) == json_schema(), "run: xsmom config schema --out config/schema.json"
 
 
 def test_the_page_holds_every_setting_once() -> None:
@@ -58,9 +56,7 @@ def test_the_schema_describes_accepted_settings_and_matches_no_other() -> None:
 def test_the_schema_forbids_unknown_settings() -> None:
     schema = json_schema()
     assert schema["additionalProperties"] is False
-    assert all(
-        part["additionalProperties"] is False for part in schema["$defs"].values() if "properties" in part
-    )
+    assert all(part["additionalProperties"] is False for part in schema["$defs"].values() if "properties" in part)
 
 
 def test_ranges_are_in_the_schema() -> None:

@@ -52,10 +52,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({S + "k_min": 5}, "strategy.k_min 5 must not be above strategy.k_max 4"),
     (
         {S + "portfolio_vol_target.min_scale": 2},
-        (
-            "strategy.portfolio_vol_target.min_scale 2 must not be above "
-            "strategy.portfolio_vol_target.max_scale 1.4"
-        ),
+        ("strategy.portfolio_vol_target.min_scale 2 must not be above strategy.portfolio_vol_target.max_scale 1.4"),
     ),
     (
         {S + "drawdown_stepdown.start_pct": 15},
@@ -139,8 +136,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"universe.max_symbols": 40, S + "timeframe": "15m"},
-        "universe.dollar_volume_days looks back on 2880 bars of 15m in all, at most 2000 are allowed; "
-        + LESS,
+        "universe.dollar_volume_days looks back on 2880 bars of 15m in all, at most 2000 are allowed; " + LESS,
     ),
 ]
 
@@ -172,9 +168,7 @@ def test_a_contradiction_names_the_line_of_the_setting_that_was_written(tmp_path
 
 def test_several_contradictions_are_all_listed() -> None:
     with pytest.raises(ConfigError) as caught:
-        load_config(
-            None, {"strategy.k_min": 9, "strategy.skip_bars": 50, "risk.ladder.enabled": True}, env={}
-        )
+        load_config(None, {"strategy.k_min": 9, "strategy.skip_bars": 50, "risk.ladder.enabled": True}, env={})
     assert len(str(caught.value).splitlines()) == 3
 
 

@@ -76,8 +76,7 @@ def test_a_dotenv_with_a_secret_is_for_its_owner_alone(folder: Path, mode: int) 
     dotenv.write_text(f"SOME_BOT_TOKEN={CANARY}\n")
     dotenv.chmod(mode)
     assert refusal(folder / "config.yaml") == (
-        f"{dotenv} holds SOME_BOT_TOKEN and has mode {mode:04o}, so that others may read it; "
-        f"chmod 600 {dotenv}"
+        f"{dotenv} holds SOME_BOT_TOKEN and has mode {mode:04o}, so that others may read it; chmod 600 {dotenv}"
     )
     dotenv.chmod(0o600)
     load_config(folder / "config.yaml", env={})

@@ -122,7 +122,9 @@ def run_exactly(panel: SimpleNamespace, weights: np.ndarray, fill_at: str, delay
 def test_equity_and_every_cost_equal_the_exact_account(fill_at: str, delay: int, holes: float) -> None:
     panel = make_panel(11, holes=holes)
     weights = make_weights(5, panel)
-    found = _core.run_weights(panel, weights, COSTS, fill_at=fill_at, delay_bars=delay, cash_usdt=10_000.0, keep_units=True)
+    found = _core.run_weights(
+        panel, weights, COSTS, fill_at=fill_at, delay_bars=delay, cash_usdt=10_000.0, keep_units=True
+    )
     expected, account = run_exactly(panel, weights, fill_at, delay, COSTS)
     np.testing.assert_allclose(found["equity_usdt"], expected, rtol=1e-11)
     np.testing.assert_allclose(found["fee_usdt"][-1], float(account.paid["fee"]), rtol=1e-11)

@@ -15,9 +15,7 @@ class FundingCarry(Section):
     exit_apy_min: float = planned(
         0.05, "Yearly funding, after cost, below which the position ends.", unit="share", ge=0
     )
-    max_weight_per_asset: float = planned(
-        0.05, "Cap of one hedged position.", unit="share of equity", gt=0, le=1
-    )
+    max_weight_per_asset: float = planned(0.05, "Cap of one hedged position.", unit="share of equity", gt=0, le=1)
 
 
 class BasisCarry(Section):
@@ -27,9 +25,7 @@ class BasisCarry(Section):
     entry_apy_min: float = planned(
         0.15, "Yearly basis, after the cost of all legs, needed to enter.", unit="share", ge=0
     )
-    exit_apy_min: float = planned(
-        0.05, "Yearly basis, after cost, below which the position ends.", unit="share", ge=0
-    )
+    exit_apy_min: float = planned(0.05, "Yearly basis, after cost, below which the position ends.", unit="share", ge=0)
     min_days_to_expiry: int = planned(10, "Nearest expiry that is entered.", unit="days", ge=1)
 
 

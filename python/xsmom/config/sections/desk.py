@@ -77,15 +77,11 @@ class Monitoring(Section):
     no_trade_hours: float = planned(
         4, "No fill for so long, and for two rebalances, while the plan had orders.", unit="hours", gt=0
     )
-    position_drift_pct: float = planned(
-        20, "Difference between held and planned lots that alerts.", unit="%", gt=0
-    )
+    position_drift_pct: float = planned(20, "Difference between held and planned lots that alerts.", unit="%", gt=0)
     cost_overrun_pct: float = planned(20, "Live cost above the backtest's that alerts.", unit="%", gt=0)
     slippage_bps: float = planned(20, "Slippage of one order that alerts.", unit="bps", gt=0)
     heartbeat_seconds: int = planned(120, "Silence that alerts.", unit="s", ge=10)
-    position_stuck_minutes: int = planned(
-        30, "Time in which a planned exit must be done.", unit="minutes", ge=1
-    )
+    position_stuck_minutes: int = planned(30, "Time in which a planned exit must be done.", unit="minutes", ge=1)
     trade_loss_pct: float = planned(2, "Loss of one trade that alerts.", unit="% of equity", gt=0)
     alive_hours: float = planned(24, "Time between messages that all is well.", unit="hours", gt=0)
 
@@ -95,9 +91,7 @@ class Notifications(Section):
 
     enabled: bool = planned(False, "Send alerts.")
     urls: list[SecretStr] = planned([], "Addresses of the services; they hold credentials.", secret=True)
-    min_severity: Literal["info", "warning", "error", "critical"] = planned(
-        "warning", "Least severity that is sent."
-    )
+    min_severity: Literal["info", "warning", "error", "critical"] = planned("warning", "Least severity that is sent.")
     routes: dict[Name, list[Name]] = planned({}, "Severity to the tags that receive it.")
     throttle_seconds: int = planned(300, "Least time between equal alerts.", unit="s", ge=0)
     escalate_minutes: int = planned(15, "Time without acknowledgement that escalates.", unit="minutes", ge=1)

@@ -27,9 +27,7 @@ class Exchange(Section):
     watchdog_api_secret: SecretStr | None = planned(None, "The watchdog's own secret.", secret=True)
     base_url: str | None = planned(None, "Address of a server that speaks this exchange's protocol.")
     proxy_url: SecretStr | None = planned(None, "Proxy, credentials included.", secret=True)
-    requests_per_second: float | None = planned(
-        None, "Request budget; left out: the exchange's own.", unit="1/s", gt=0
-    )
+    requests_per_second: float | None = planned(None, "Request budget; left out: the exchange's own.", unit="1/s", gt=0)
     recv_window_ms: int = planned(5000, "Life of a signed request.", unit="ms", ge=100)
 
 
@@ -39,9 +37,7 @@ class Data(Section):
     dir: str = planned("lake", "Folder of the lake.")
     venue: Literal["bybit", "binance", "krakenfutures"] = planned("bybit", "Where data come from.")
     since: str | None = planned(None, "First day to download, YYYY-MM-DD.", example="2021-01-01")
-    kinds: list[Literal["ohlcv", "funding", "mark"]] = planned(
-        ["ohlcv", "funding", "mark"], "What to download."
-    )
+    kinds: list[Literal["ohlcv", "funding", "mark"]] = planned(["ohlcv", "funding", "mark"], "What to download.")
     panel: str | None = planned(None, "Compiled panel file that research opens.")
     max_spike_frac: float = planned(
         0.5, "A move that reverts within a bar and is larger than this is a bad print.", unit="share", gt=0
@@ -58,9 +54,7 @@ class Universe(Section):
     leave_rank_mult: float = setting(
         1.25, "A member leaves only below rank max_symbols times this.", unit="x", ge=1, le=10
     )
-    dollar_volume_days: Whole = setting(
-        30, "Days in the median of daily dollar volume.", unit="days", ge=1, le=120
-    )
+    dollar_volume_days: Whole = setting(30, "Days in the median of daily dollar volume.", unit="days", ge=1, le=120)
     min_dollar_volume_usdt: float = setting(
         0.0, "Least median daily dollar volume; 0 asks for none.", unit="USDT a day", ge=0, le=1e15
     )
@@ -89,16 +83,12 @@ class Universe(Section):
 class Costs(Section):
     """What trading is assumed to cost in research, and how much of it is too much."""
 
-    maker_fee_bps: float = setting(
-        2.0, "Fee of a resting order; may be negative.", unit="bps", ge=-10, le=100
-    )
+    maker_fee_bps: float = setting(2.0, "Fee of a resting order; may be negative.", unit="bps", ge=-10, le=100)
     taker_fee_bps: float = setting(5.5, "Fee of a crossing order.", unit="bps", ge=0, le=100)
     maker_fill_ratio: float = setting(
         0.0, "Share filled by resting orders; the research gate assumes none.", unit="share", ge=0, le=1
     )
-    half_spread_bps: float = setting(
-        1.0, "Half of the spread, paid when crossing.", unit="bps", ge=0, le=1_000
-    )
+    half_spread_bps: float = setting(1.0, "Half of the spread, paid when crossing.", unit="bps", ge=0, le=1_000)
     impact_y: float = setting(
         1.0, "Y of the square-root impact Y * daily volatility * sqrt(size / volume).", ge=0, le=10
     )
@@ -108,13 +98,9 @@ class Costs(Section):
         "Price that a decision is filled at: the next bar's open, its own close, or the mean of the "
         "next bar's open, high, low and close.",
     )
-    fill_delay_bars: Whole = setting(
-        0, "Bars of delay beyond the first bar that can fill.", unit="bars", ge=0, le=2000
-    )
+    fill_delay_bars: Whole = setting(0, "Bars of delay beyond the first bar that can fill.", unit="bars", ge=0, le=2000)
     liquidation: bool = planned(True, "Apply maintenance margin and liquidation.")
-    initial_equity_usdt: float = setting(
-        10_000.0, "Equity that a backtest starts with.", unit="USDT", ge=1, le=1e12
-    )
+    initial_equity_usdt: float = setting(10_000.0, "Equity that a backtest starts with.", unit="USDT", ge=1, le=1e12)
     max_annual_cost_frac: float = setting(
         0.25,
         "Cost a year above which trading is not worth it; see enforce_annual_cost.",

@@ -58,14 +58,10 @@ class PortfolioVolTarget(Section):
         ge=0.001,
         le=10,
     )
-    lookback_hours: float = setting(
-        72, "Window of the covariance; a whole number of bars.", unit="hours", gt=0
-    )
+    lookback_hours: float = setting(72, "Window of the covariance; a whole number of bars.", unit="hours", gt=0)
     min_scale: float = setting(0.6, "Least scale.", unit="x", ge=0, le=10)
     max_scale: float = setting(1.4, "Greatest scale.", unit="x", gt=0, le=10)
-    shrinkage: float = setting(
-        0.2, "Share of the diagonal in the shrunk covariance.", unit="share", ge=0, le=1
-    )
+    shrinkage: float = setting(0.2, "Share of the diagonal in the shrunk covariance.", unit="share", ge=0, le=1)
 
 
 class RegimeFilter(Section):
@@ -103,12 +99,8 @@ class BreadthGate(Section):
     """Breadth of raw trends, before scores are centred."""
 
     enabled: bool = setting(False, "Ask for breadth on the entry's side.")
-    long_min_frac: float = setting(
-        0.2, "Longs need this share of eligible names rising.", unit="share", ge=0, le=1
-    )
-    short_min_frac: float = setting(
-        0.2, "Shorts need this share of eligible names falling.", unit="share", ge=0, le=1
-    )
+    long_min_frac: float = setting(0.2, "Longs need this share of eligible names rising.", unit="share", ge=0, le=1)
+    short_min_frac: float = setting(0.2, "Shorts need this share of eligible names falling.", unit="share", ge=0, le=1)
 
 
 class BreakoutFilter(Section):
@@ -127,9 +119,7 @@ class VolRegime(Section):
     fast_lookback: Whole = setting(24, "Window of recent volatility.", unit="bars", ge=2, le=500)
     base_lookback: Whole = setting(480, "Window before it.", unit="bars", ge=2, le=1400)
     ratio_start: float = setting(1.5, "Ratio from which the scale falls.", unit="x", gt=0, le=100)
-    slope: float = setting(
-        0.5, "Fall of the scale per unit of ratio above the start, in units of it.", ge=0, le=100
-    )
+    slope: float = setting(0.5, "Fall of the scale per unit of ratio above the start, in units of it.", ge=0, le=100)
     min_scale: float = setting(0.5, "Least scale.", unit="x", ge=0, le=1)
 
 
@@ -175,9 +165,7 @@ class EntryThrottle(Section):
     max_new_positions_per_cycle: Whole = setting(
         0, "Most entries in one decision; 0 is off.", unit="positions", ge=0, le=10_000
     )
-    max_open_positions: Whole = setting(
-        0, "Most open positions; 0 is off.", unit="positions", ge=0, le=10_000
-    )
+    max_open_positions: Whole = setting(0, "Most open positions; 0 is off.", unit="positions", ge=0, le=10_000)
 
 
 class FundingTilt(Section):
@@ -207,9 +195,7 @@ class Router(Section):
 
     enabled: bool = setting(False, "Mix in time-series momentum by regime; needs strategy.majors.")
     lookback: Whole = setting(96, "Window of correlation and dispersion.", unit="bars", ge=10, le=2000)
-    corr_enter: float = setting(
-        0.60, "Average correlation from which trending majors call for it.", ge=-1, le=1
-    )
+    corr_enter: float = setting(0.60, "Average correlation from which trending majors call for it.", ge=-1, le=1)
     corr_exit: float = setting(0.50, "Average correlation below which that ends.", ge=-1, le=1)
     trend_min_bps_per_day: float = setting(
         2.0, "Mean |slope| of the majors that is a trend.", unit="bps a day", ge=0, le=10_000
@@ -218,9 +204,7 @@ class Router(Section):
         35, "Dispersion of past moves below which names hardly differ.", unit="bps", ge=0
     )
     dispersion_exit_bps: float = setting(45, "Dispersion above which that ends.", unit="bps", ge=0)
-    step_frac: float = setting(
-        0.1, "Share of the way that the mix moves at each rebalance.", unit="share", ge=0, le=1
-    )
+    step_frac: float = setting(0.1, "Share of the way that the mix moves at each rebalance.", unit="share", ge=0, le=1)
     net_cap_frac: float = setting(
         0.0, "|Sum of weights| allowed while the mix holds time series.", unit="share of equity", ge=0, le=20
     )
@@ -233,11 +217,7 @@ class MetaLabeller(Section):
     learning_rate: float = planned(0.05, "Learning rate of the coefficients.", gt=0, le=10)
     intercept_learning_rate: float = planned(0.01, "Learning rate of the intercept.", gt=0, le=10)
     l2: float = planned(0.001, "Ridge penalty.", ge=0, le=10)
-    horizon_bars: Whole = planned(
-        24, "Bars after which an entry's outcome is known.", unit="bars", ge=1, le=2000
-    )
-    min_labels: Whole = planned(
-        200, "Outcomes needed before a size may change.", unit="outcomes", ge=1, le=1_000_000
-    )
+    horizon_bars: Whole = planned(24, "Bars after which an entry's outcome is known.", unit="bars", ge=1, le=2000)
+    min_labels: Whole = planned(200, "Outcomes needed before a size may change.", unit="outcomes", ge=1, le=1_000_000)
     min_scale: float = planned(0.5, "Least multiplier.", unit="x", ge=0, le=10)
     max_scale: float = planned(1.5, "Greatest multiplier.", unit="x", gt=0, le=10)

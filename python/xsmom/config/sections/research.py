@@ -43,18 +43,14 @@ class Gate(Section):
 
     min_years: float = planned(3, "Least history.", unit="years", gt=0)
     min_sharpe: float = planned(0.5, "Least net Sharpe ratio, out of sample, HAC.", ge=0)
-    min_dsr: float = planned(
-        0.95, "Least deflated Sharpe probability at the raw number of trials.", gt=0, lt=1
-    )
+    min_dsr: float = planned(0.95, "Least deflated Sharpe probability at the raw number of trials.", gt=0, lt=1)
     max_pbo: float = planned(0.2, "Greatest probability of overfitting.", gt=0, lt=1)
     max_spa_p: float = planned(0.05, "Greatest p-value of Hansen's test.", gt=0, lt=1)
     min_positive_paths: float = planned(0.6, "Least share of profitable paths.", unit="share", ge=0, le=1)
     cost_stress: float = planned(2.0, "Cost multiple at which it must still earn.", unit="x", ge=1)
     max_name_share: float = planned(0.25, "Greatest share of profit from one name.", unit="share", gt=0, le=1)
     drop_best_days: int = planned(5, "Best days that it must survive without.", unit="days", ge=0)
-    max_degradation_pct: float = planned(
-        30, "Fall from in sample to out of sample that warns.", unit="%", gt=0
-    )
+    max_degradation_pct: float = planned(30, "Fall from in sample to out of sample that warns.", unit="%", gt=0)
 
 
 class Research(Section):

@@ -11,9 +11,7 @@ class ProfitLock(Section):
     """Steps that lift the stop for good once a gain was reached."""
 
     enabled: bool = setting(False, "Lift the stop in steps.")
-    triggers_r: list[Positive] = setting(
-        [], "Gains that lift the stop, rising.", unit="R", example=[1.0, 1.5, 2.5]
-    )
+    triggers_r: list[Positive] = setting([], "Gains that lift the stop, rising.", unit="R", example=[1.0, 1.5, 2.5])
     lock_to_r: list[float] = setting(
         [], "Where each of them lifts the stop to, from entry.", unit="R", example=[0.2, 0.6, 1.2]
     )
@@ -39,18 +37,14 @@ class NoProgress(Section):
     """A position that went nowhere gives its slot back."""
 
     enabled: bool = setting(False, "Close positions that make no progress.")
-    after_hours: float = setting(
-        48, "Time after which min_r must stand; a whole number of bars.", unit="hours", gt=0
-    )
+    after_hours: float = setting(48, "Time after which min_r must stand; a whole number of bars.", unit="hours", gt=0)
     min_r: float = setting(0.5, "Signed gain that is progress.", unit="R", ge=-100, le=100)
 
 
 class Streak(Section):
     """A pause after losses in a row."""
 
-    losses: Whole = setting(
-        3, "Losses in a row that pause entries; 0 is off.", unit="trades", ge=0, le=10_000
-    )
+    losses: Whole = setting(3, "Losses in a row that pause entries; 0 is off.", unit="trades", ge=0, le=10_000)
     pause_hours: float = setting(24, "Length of the pause.", unit="hours", gt=0, le=87_600)
     scope: Literal["symbol", "book"] = setting("symbol", "What pauses: that symbol, or all entries.")
 
@@ -58,9 +52,7 @@ class Streak(Section):
 class StopCluster(Section):
     """Many stops at once mean that the market changed, not that each name did."""
 
-    count: Whole = setting(
-        0, "Stops within the window that block entries; 0 is off.", unit="stops", ge=0, le=10_000
-    )
+    count: Whole = setting(0, "Stops within the window that block entries; 0 is off.", unit="stops", ge=0, le=10_000)
     window_hours: float = setting(24, "Window.", unit="hours", gt=0, le=87_600)
     pause_hours: float = setting(24, "Length of the block.", unit="hours", gt=0, le=87_600)
 
@@ -72,9 +64,7 @@ class ApiCircuitBreaker(Section):
     max_errors: int = planned(5, "Errors within the window that trip it.", unit="errors", ge=1)
     window_seconds: int = planned(300, "Window.", unit="s", ge=1)
     cooldown_seconds: int = planned(600, "Time that it stays open.", unit="s", ge=1)
-    failure_rate_alert_pct: float = planned(
-        10, "Failed calls over five minutes that alert.", unit="%", gt=0, le=100
-    )
+    failure_rate_alert_pct: float = planned(10, "Failed calls over five minutes that alert.", unit="%", gt=0, le=100)
 
 
 class VenueLimits(Section):
@@ -95,17 +85,13 @@ class KillSwitch(Section):
 
     file: str = planned("state/EMERGENCY_STOP", "File whose presence stops trading.")
     on_activate: Literal["flatten", "freeze"] = planned("flatten", "What activating does.")
-    market_after_seconds: int = planned(
-        60, "Time with a bounded price before market orders flatten.", unit="s", ge=0
-    )
+    market_after_seconds: int = planned(60, "Time with a bounded price before market orders flatten.", unit="s", ge=0)
 
 
 class Risk(Section):
     """Exits per position, guards on the book, margin."""
 
-    atr_len: Whole = setting(
-        28, "Wilder length of the ATR in stops and risk caps.", unit="bars", ge=1, le=200
-    )
+    atr_len: Whole = setting(28, "Wilder length of the ATR in stops and risk caps.", unit="bars", ge=1, le=200)
     atr_mult_sl: float = setting(
         2.0,
         "Initial stop: so many ATR from entry. 0 is off (the catastrophic stop stands instead).",
@@ -121,12 +107,8 @@ class Risk(Section):
     trail_kind: Literal["chandelier", "ma_atr"] = setting(
         "chandelier", "Follow the best price since entry, or a moving average."
     )
-    trail_atr_mult: float = setting(
-        1.0, "Distance of the trailing stop.", unit="ATR", search=(0.5, 1.5), ge=0, le=100
-    )
-    trail_ma_len: Whole = setting(
-        20, "Window of the average, for trail_kind ma_atr.", unit="bars", ge=1, le=2000
-    )
+    trail_atr_mult: float = setting(1.0, "Distance of the trailing stop.", unit="ATR", search=(0.5, 1.5), ge=0, le=100)
+    trail_ma_len: Whole = setting(20, "Window of the average, for trail_kind ma_atr.", unit="bars", ge=1, le=2000)
     breakeven_after_r: float = setting(
         0.0, "Gain that moves the stop to the entry, for good; 0 is off.", unit="R", ge=0, le=100
     )
@@ -217,9 +199,7 @@ class Risk(Section):
     margin_action: Literal["pause", "close"] = planned(
         "close", "What the hard limit does; close reduces both legs pro rata."
     )
-    maintenance_margin_limit_pct: float = planned(
-        50, "Maintenance margin rate that acts.", unit="%", gt=0, le=100
-    )
+    maintenance_margin_limit_pct: float = planned(50, "Maintenance margin rate that acts.", unit="%", gt=0, le=100)
     watchdog_flatten_after_minutes: int = planned(
         60, "Silence of the trader after which the watchdog flattens.", unit="minutes", ge=1
     )

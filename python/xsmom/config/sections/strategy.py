@@ -33,9 +33,7 @@ Timeframe = Literal["1m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h
 class Strategy(Section):
     """Signal, selection, size and overlays."""
 
-    timeframe: Timeframe = setting(
-        "1h", "Length of a signal bar. Every setting counted in bars counts these."
-    )
+    timeframe: Timeframe = setting("1h", "Length of a signal bar. Every setting counted in bars counts these.")
     rebalance: Rebalance = block(Rebalance, "When targets are decided anew.")
     tranches: Tranches = block(Tranches, "Overlapping holdings, so that no single day decides.")
 
@@ -77,9 +75,7 @@ class Strategy(Section):
         "How scores are made comparable across names: mean and standard deviation, median and "
         "MAD, or normal quantile of the rank.",
     )
-    zscore_clip: float = setting(
-        3.0, "Bound of the standardised score; 0 leaves it unbounded.", unit="z", ge=0, le=100
-    )
+    zscore_clip: float = setting(3.0, "Bound of the standardised score; 0 leaves it unbounded.", unit="z", ge=0, le=100)
     signal_power: float = setting(
         1.35,
         "Exponent p of the amplifier sign(z)*|z|^p: above 1, strong scores weigh more.",
@@ -105,14 +101,10 @@ class Strategy(Section):
         ge=0,
         le=2000,
     )
-    entry_zscore_min: float = setting(
-        0.0, "An entry needs |z| of at least this.", unit="z", search=(0, 1), ge=0, le=10
-    )
+    entry_zscore_min: float = setting(0.0, "An entry needs |z| of at least this.", unit="z", search=(0, 1), ge=0, le=10)
     hysteresis: Hysteresis = block(Hysteresis, "Names leave later than they enter.")
 
-    market_neutral: bool = setting(
-        True, "Equal legs; longs only with a positive, shorts only with a negative score."
-    )
+    market_neutral: bool = setting(True, "Equal legs; longs only with a positive, shorts only with a negative score.")
     beta_neutral: bool = setting(False, "Balance the legs in market beta rather than in dollars.")
     beta_lookback: Whole = setting(720, "Window of the beta.", unit="bars", ge=10, le=2000)
     size_power: float = setting(1.0, "Exponent a of the raw weight |score|^a / volatility.", ge=0, le=5)
@@ -144,9 +136,7 @@ class Strategy(Section):
         gt=0,
         le=20,
     )
-    net_cap_frac: float = setting(
-        0.15, "|Sum of weights| is never above this.", unit="share of equity", ge=0, le=20
-    )
+    net_cap_frac: float = setting(0.15, "|Sum of weights| is never above this.", unit="share of equity", ge=0, le=20)
     max_weight_per_asset: float = setting(
         0.20,
         "Cap of one name's |weight|.",

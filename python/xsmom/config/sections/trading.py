@@ -61,9 +61,7 @@ class Sentinel(Section):
 
     trigger: Literal["mark", "last", "index"] = planned("mark", "Price that triggers a stop.")
     repair_seconds: int = planned(60, "Least time between repairs of one symbol.", unit="s", ge=1)
-    emergency_stop_pct: float = planned(
-        5, "Distance of the stop placed where none is found.", unit="%", gt=0, le=100
-    )
+    emergency_stop_pct: float = planned(5, "Distance of the stop placed where none is found.", unit="%", gt=0, le=100)
 
 
 class Reconcile(Section):
@@ -77,9 +75,7 @@ class Reconcile(Section):
 class Execution(Section):
     """How an approved order is worked."""
 
-    style: Literal["post_only", "limit", "market", "twap", "vwap"] = planned(
-        "post_only", "How entries are worked."
-    )
+    style: Literal["post_only", "limit", "market", "twap", "vwap"] = planned("post_only", "How entries are worked.")
     deadline_seconds: int = planned(120, "Time after which an order crosses.", unit="s", ge=1)
     reprice_seconds: int = planned(10, "Time between repricings.", unit="s", ge=1)
     max_cross_bps: float = planned(20, "Worst price, from arrival, that crossing may pay.", unit="bps", gt=0)
@@ -129,9 +125,7 @@ class Paper(Section):
 class Storage(Section):
     """Journal, studies, reports."""
 
-    url: SecretStr | None = planned(
-        None, "Database of the journal; left out: SQLite in live.state_dir.", secret=True
-    )
+    url: SecretStr | None = planned(None, "Database of the journal; left out: SQLite in live.state_dir.", secret=True)
     study_url: SecretStr | None = planned(None, "Database of the studies.", secret=True)
     runs_dir: str = planned("runs", "Folder of reports.")
     snapshot_every_events: int = planned(10_000, "Events between snapshots.", unit="events", ge=100)

@@ -5,7 +5,7 @@ use xsmom_kernel::panel::Panel;
 
 pub(crate) const HOUR_MS: i64 = 3_600_000;
 
-/// SplitMix64.
+/// `SplitMix64`.
 struct Noise(u64);
 
 impl Noise {

@@ -184,7 +184,7 @@ ROWS: dict[str, Row] = {
     "strategy.correlation_limit.max_corr": (CORRELATED, 0.5),
     "strategy.correlation_limit.action": (CORRELATED, "cap"),
     "strategy.correlation_limit.cluster_max_weight": (CAPPED, 0.1),
-    "strategy.entry_throttle.max_new_positions_per_cycle": ({}, 1),
+    "strategy.entry_throttle.max_new_positions_per_cycle": ({}, 2),
     "strategy.entry_throttle.max_open_positions": ({}, 4),
     "strategy.funding_tilt.enabled": ({"strategy.funding_tilt.weight": 10.0}, True),
     "strategy.funding_tilt.weight": (TILT, 20.0),

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri  # type: ignore[import-untyped]
-from scipy.stats import rankdata  # type: ignore[import-untyped]
+from scipy.special import ndtri
+from scipy.stats import rankdata
 
 from tests.oracle.moment import SIGMA_MIN, Moment
 

@@ -154,16 +154,16 @@ def symbol_guard(events: Events, params: dict[str, Any], now: Moment) -> tuple[R
         seen = [e for kind, e in upto if kind == "moment"]
         moments = known(upto)
         equity = equity_at_open(upto)
-        day = effective_days(moments)[-1] if moments else None
-        first = moments[effective_days(moments).index(day)] if moments else seen[0]
+        days = effective_days(moments)
+        first = moments[days.index(days[-1])] if moments else seen[0]
         before = seen[: next(k for k, e in enumerate(seen) if e is first)]
         for i in range(count):
             results = [e["symbol_result_usdt"][i] for e in before]
             results = [r for r in results if not math.isnan(r)]
             opened = results[-1] if results else seen[0]["symbol_result_usdt"][i]
             losses[i] = share(opened - seen[-1]["symbol_result_usdt"][i], equity)
-            if losses[i] >= limit and day is not None:
-                paused[i] = (day + 1) * DAY_MS
+            if losses[i] >= limit and days:
+                paused[i] = (days[-1] + 1) * DAY_MS
     return reading(worst(losses), max([0, *paused]), now["at_ms"]), paused
 
 

@@ -47,9 +47,9 @@ def life(bars: int, seed: int) -> dict[str, Any]:
                 pull[at + 1 : at + 4, i] += side * x[0] * 0.008
             x[rng.random(8) < 0.02] = math.nan
             entries.append((i, side, [float(v) for v in x]))
-        estimates = [meta.estimate(x) for _, _, x in entries]
-        for (i, side, x), estimate in zip(entries, estimates, strict=True):
-            meta.enter(bar, i, side, float(close[i]), x, estimate)
+        estimates = [meta.estimate(features) for _, _, features in entries]
+        for (i, side, features), estimate in zip(entries, estimates, strict=True):
+            meta.enter(bar, i, side, float(close[i]), features, estimate)
         kept = ("logit", "chance", "base", "scale")
         steps.append(
             {

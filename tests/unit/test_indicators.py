@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,18 +26,20 @@ def numbers(values: list) -> np.ndarray:
     return np.array([np.nan if value is None else value for value in values], dtype=float)
 
 
-TALIB = {
+WILDER = ("atr", "adx", "plus_di", "minus_di")
+
+
+def by_bars(name: str, period: int) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
+    work = getattr(indicators, name)
+    return lambda b: work(b["high"], b["low"], b["close"], period)
+
+
+TALIB: dict[str, Callable[[dict[str, np.ndarray]], np.ndarray]] = {
     "EMA_12": lambda b: indicators.ema(b["close"], 12),
     "EMA_50": lambda b: indicators.ema(b["close"], 50),
     "SMA_20": lambda b: indicators.sma(b["close"], 20),
     "TRANGE": lambda b: indicators.true_range(b["high"], b["low"], b["close"]),
-    **{
-        f"{name.upper()}_{period}": (
-            lambda b, name=name, period=period: getattr(indicators, name)(b["high"], b["low"], b["close"], period)
-        )
-        for period in (7, 14, 20)
-        for name in ("atr", "adx", "plus_di", "minus_di")
-    },
+    **{f"{name.upper()}_{period}": by_bars(name, period) for period in (7, 14, 20) for name in WILDER},
     "DX_14": lambda b: indicators.dx(b["high"], b["low"], b["close"], 14),
     "PLUS_DM_14": lambda b: indicators.plus_dm(b["high"], b["low"], b["close"], 14),
     "MINUS_DM_14": lambda b: indicators.minus_dm(b["high"], b["low"], b["close"], 14),

@@ -19,7 +19,8 @@ def test_twin_learns_as_river_does(rate, intercept_rate, l2, scaled):
     labels = rng.random(120) < 1.0 / (1.0 + np.exp(-samples[:, 0] + 0.4))
     model = linear_model.LogisticRegression(optim.SGD(rate), l2=l2, intercept_lr=intercept_rate)
     scaler = preprocessing.StandardScaler()
-    twin, seen = Logistic([0.0] * 8), []
+    twin = Logistic([0.0] * 8)
+    seen: list[list[float]] = []
     for row, label in zip(samples.tolist(), labels.tolist(), strict=True):
         named = dict(enumerate(row))
         ours = row
@@ -42,7 +43,7 @@ def test_statistic_is_the_hac_t_of_the_mean(count):
     gains = np.convolve(rng.normal(0.1, 1.0, count + 1), [0.5, 0.5], mode="valid")
     hac = {"maxlags": 1, "use_correction": False}
     fit = sm.OLS(gains, np.ones(count)).fit(cov_type="HAC", cov_kwds=hac)
-    assert diebold_mariano(gains) == pytest.approx(float(fit.tvalues[0]), abs=1e-12)
+    assert diebold_mariano(gains.tolist()) == pytest.approx(float(fit.tvalues[0]), abs=1e-12)
 
 
 def test_statistic_says_nothing_of_few_blocks():

@@ -63,7 +63,7 @@ def test_the_folder_tells_everything(panel_file: Path, folder: Path) -> None:
     assert document["config"]["config_hash"] == config.config_hash
     assert document["panel"]["hash"] == panel.hash
     assert document["synthetic"] is True
-    assert document["command"].startswith("xsmom ")
+    assert document["command"].startswith("xsmom")
     assert set(document["versions"]) == {"xsmom", "python", "numpy"}
     assert document["metrics"]["total_return"] == xs.backtest(panel, config).metrics["total_return"]
 

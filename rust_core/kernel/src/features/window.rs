@@ -77,21 +77,55 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
         }
         let (new, old) = (rows(bar), rows(bar - self.bars));
         let (decay, span) = (self.decay, self.decay_span);
+        // Settled once a row: a branch in the loop would cost more than the sums do.
+        let mut swept = [0.0; PACK];
         for (j, sums) in self.sums.iter_mut().enumerate() {
             let (enter, leave) = (terms(new, j), terms(old, j));
-            let mut swept = false;
             for c in 0..C {
                 sums[c] = slide::<DECAYED>(sums[c], enter[c], leave[c], decay[c], span[c]);
-                swept |= any_dwarfed(&sums[c], &leave[c], span[c]);
-            }
-            if swept {
-                let afresh = afresh::<C, DECAYED, R>(bar, self.bars, &decay, j, &rows, &terms);
-                for c in 0..C {
-                    sums[c] = replace_dwarfed(sums[c], leave[c], span[c], afresh[c]);
+                for k in 0..PACK {
+                    let dwarfed = is_dwarfed(sums[c][k], leave[c][k], span[c]);
+                    swept[k] += if dwarfed { 1.0 } else { 0.0 };
                 }
             }
             finish(j, sums);
             lanes::end_lane();
+        }
+        if swept.iter().any(|swept| *swept > 0.0) {
+            self.sweep(bar, &rows, &terms);
+            for (j, sums) in self.sums.iter().enumerate() {
+                finish(j, sums);
+                lanes::end_lane();
+            }
+        }
+    }
+
+    /// Take afresh, over the whole window and oldest bar first, the sums that what just left has
+    /// dwarfed.
+    #[cold]
+    #[inline(never)]
+    fn sweep<R: Copy>(
+        &mut self,
+        bar: i64,
+        rows: &impl Fn(i64) -> R,
+        terms: &impl Fn(R, usize) -> [Pack; C],
+    ) {
+        let (decay, span) = (self.decay, self.decay_span);
+        for (j, sums) in self.sums.iter_mut().enumerate() {
+            let leave = terms(rows(bar - self.bars), j);
+            if !(0..C).any(|c| any_dwarfed(&sums[c], &leave[c], span[c])) {
+                continue;
+            }
+            let mut afresh = [[0.0; PACK]; C];
+            for past in bar - self.bars + 1..=bar {
+                let enter = terms(rows(past), j);
+                for c in 0..C {
+                    afresh[c] = decayed::<DECAYED>(afresh[c], enter[c], decay[c]);
+                }
+            }
+            for c in 0..C {
+                sums[c] = replace_dwarfed(sums[c], leave[c], span[c], afresh[c]);
+            }
         }
     }
 
@@ -156,27 +190,6 @@ fn any_dwarfed(sum: &Pack, leave: &Pack, span: f64) -> bool {
         any |= is_dwarfed(sum[k], leave[k], span);
     }
     any
-}
-
-/// The sums of one lane of symbols over the whole window, oldest bar first.
-#[cold]
-#[inline(never)]
-fn afresh<const C: usize, const DECAYED: bool, R: Copy>(
-    bar: i64,
-    bars: i64,
-    decay: &[f64; C],
-    lane: usize,
-    rows: &impl Fn(i64) -> R,
-    terms: &impl Fn(R, usize) -> [Pack; C],
-) -> [Pack; C] {
-    let mut sums = [[0.0; PACK]; C];
-    for past in bar - bars + 1..=bar {
-        let enter = terms(rows(past), lane);
-        for c in 0..C {
-            sums[c] = decayed::<DECAYED>(sums[c], enter[c], decay[c]);
-        }
-    }
-    sums
 }
 
 #[inline(always)]

@@ -78,20 +78,20 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
         let (new, old) = (rows(bar), rows(bar - self.bars));
         let (decay, span) = (self.decay, self.decay_span);
         // Settled once a row: a branch in the loop would cost more than the sums do.
-        let mut swept = [0.0; PACK];
+        let mut room = [0.0; PACK];
         for (j, sums) in self.sums.iter_mut().enumerate() {
             let (enter, leave) = (terms(new, j), terms(old, j));
             for c in 0..C {
                 sums[c] = slide::<DECAYED>(sums[c], enter[c], leave[c], decay[c], span[c]);
                 for k in 0..PACK {
-                    let dwarfed = is_dwarfed(sums[c][k], leave[c][k], span[c]);
-                    swept[k] += if dwarfed { 1.0 } else { 0.0 };
+                    let left = room_left(sums[c][k], leave[c][k], span[c]);
+                    room[k] = if left < room[k] { left } else { room[k] };
                 }
             }
             finish(j, sums);
             lanes::end_lane();
         }
-        if swept.iter().any(|swept| *swept > 0.0) {
+        if room.iter().any(|room| *room < 0.0) {
             self.sweep(bar, &rows, &terms);
             for (j, sums) in self.sums.iter().enumerate() {
                 finish(j, sums);
@@ -178,16 +178,17 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
 /// rounding of the large value stays behind in it. A relisting under an old ticker does this.
 const DWARFED_FRAC: f64 = 1e-6;
 
+/// Below 0 where the sum is dwarfed by what left.
 #[inline(always)]
-fn is_dwarfed(sum: f64, leave: f64, span: f64) -> bool {
-    sum.abs() < DWARFED_FRAC * (leave * span).abs()
+fn room_left(sum: f64, leave: f64, span: f64) -> f64 {
+    sum.abs() - DWARFED_FRAC * (leave * span).abs()
 }
 
 #[inline(always)]
 fn any_dwarfed(sum: &Pack, leave: &Pack, span: f64) -> bool {
     let mut any = false;
     for k in 0..PACK {
-        any |= is_dwarfed(sum[k], leave[k], span);
+        any |= room_left(sum[k], leave[k], span) < 0.0;
     }
     any
 }
@@ -196,7 +197,7 @@ fn any_dwarfed(sum: &Pack, leave: &Pack, span: f64) -> bool {
 fn replace_dwarfed(sum: Pack, leave: Pack, span: f64, afresh: Pack) -> Pack {
     let mut out = sum;
     for k in 0..PACK {
-        if is_dwarfed(sum[k], leave[k], span) {
+        if room_left(sum[k], leave[k], span) < 0.0 {
             out[k] = afresh[k];
         }
     }

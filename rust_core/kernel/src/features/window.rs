@@ -77,21 +77,55 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
         }
         let (new, old) = (rows(bar), rows(bar - self.bars));
         let (decay, span) = (self.decay, self.decay_span);
+        // Settled once a row: a branch in the loop would cost more than the sums do.
+        let mut room = [0.0; PACK];
         for (j, sums) in self.sums.iter_mut().enumerate() {
             let (enter, leave) = (terms(new, j), terms(old, j));
-            let mut swept = false;
             for c in 0..C {
                 sums[c] = slide::<DECAYED>(sums[c], enter[c], leave[c], decay[c], span[c]);
-                swept |= any_dwarfed(&sums[c], &leave[c], span[c]);
-            }
-            if swept {
-                let afresh = afresh::<C, DECAYED, R>(bar, self.bars, &decay, j, &rows, &terms);
-                for c in 0..C {
-                    sums[c] = replace_dwarfed(sums[c], leave[c], span[c], afresh[c]);
+                for k in 0..PACK {
+                    let left = room_left(sums[c][k], leave[c][k], span[c]);
+                    room[k] = if left < room[k] { left } else { room[k] };
                 }
             }
             finish(j, sums);
             lanes::end_lane();
+        }
+        if room.iter().any(|room| *room < 0.0) {
+            self.sweep(bar, &rows, &terms);
+            for (j, sums) in self.sums.iter().enumerate() {
+                finish(j, sums);
+                lanes::end_lane();
+            }
+        }
+    }
+
+    /// Take afresh, over the whole window and oldest bar first, the sums that what just left has
+    /// dwarfed.
+    #[cold]
+    #[inline(never)]
+    fn sweep<R: Copy>(
+        &mut self,
+        bar: i64,
+        rows: &impl Fn(i64) -> R,
+        terms: &impl Fn(R, usize) -> [Pack; C],
+    ) {
+        let (decay, span) = (self.decay, self.decay_span);
+        for (j, sums) in self.sums.iter_mut().enumerate() {
+            let leave = terms(rows(bar - self.bars), j);
+            if !(0..C).any(|c| any_dwarfed(&sums[c], &leave[c], span[c])) {
+                continue;
+            }
+            let mut afresh = [[0.0; PACK]; C];
+            for past in bar - self.bars + 1..=bar {
+                let enter = terms(rows(past), j);
+                for c in 0..C {
+                    afresh[c] = decayed::<DECAYED>(afresh[c], enter[c], decay[c]);
+                }
+            }
+            for c in 0..C {
+                sums[c] = replace_dwarfed(sums[c], leave[c], span[c], afresh[c]);
+            }
         }
     }
 
@@ -144,46 +178,26 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
 /// rounding of the large value stays behind in it. A relisting under an old ticker does this.
 const DWARFED_FRAC: f64 = 1e-6;
 
+/// Below 0 where the sum is dwarfed by what left.
 #[inline(always)]
-fn is_dwarfed(sum: f64, leave: f64, span: f64) -> bool {
-    sum.abs() < DWARFED_FRAC * (leave * span).abs()
+fn room_left(sum: f64, leave: f64, span: f64) -> f64 {
+    sum.abs() - DWARFED_FRAC * (leave * span).abs()
 }
 
 #[inline(always)]
 fn any_dwarfed(sum: &Pack, leave: &Pack, span: f64) -> bool {
     let mut any = false;
     for k in 0..PACK {
-        any |= is_dwarfed(sum[k], leave[k], span);
+        any |= room_left(sum[k], leave[k], span) < 0.0;
     }
     any
-}
-
-/// The sums of one lane of symbols over the whole window, oldest bar first.
-#[cold]
-#[inline(never)]
-fn afresh<const C: usize, const DECAYED: bool, R: Copy>(
-    bar: i64,
-    bars: i64,
-    decay: &[f64; C],
-    lane: usize,
-    rows: &impl Fn(i64) -> R,
-    terms: &impl Fn(R, usize) -> [Pack; C],
-) -> [Pack; C] {
-    let mut sums = [[0.0; PACK]; C];
-    for past in bar - bars + 1..=bar {
-        let enter = terms(rows(past), lane);
-        for c in 0..C {
-            sums[c] = decayed::<DECAYED>(sums[c], enter[c], decay[c]);
-        }
-    }
-    sums
 }
 
 #[inline(always)]
 fn replace_dwarfed(sum: Pack, leave: Pack, span: f64, afresh: Pack) -> Pack {
     let mut out = sum;
     for k in 0..PACK {
-        if is_dwarfed(sum[k], leave[k], span) {
+        if room_left(sum[k], leave[k], span) < 0.0 {
             out[k] = afresh[k];
         }
     }

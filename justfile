@@ -22,6 +22,10 @@ check:
 test *arguments:
     {{python}} -m pytest {{arguments}} && cargo test --workspace
 
+# The tests at full counts, which take many minutes.
+proof *arguments:
+    XSMOM_PROOF=1 {{python}} -m pytest {{arguments}}
+
 # Ratios against their budgets, on a release build.
 bench *arguments:
     VIRTUAL_ENV=$PWD/.venv .venv/bin/maturin develop --release && {{python}} -m pytest benches {{arguments}}

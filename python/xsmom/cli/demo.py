@@ -179,6 +179,6 @@ def _show_next(made: Demo, targets: list[tuple[str, float, str]]) -> None:
     typer.echo(f"picture  {made.picture_path} (open it in a browser; it needs no network)")
     typer.echo("\nNext:")
     typer.echo(f"  xsmom why {symbol} --panel {panel} --config {config}")
-    typer.echo(f"  xsmom config check {config}")
+    typer.echo(f"  xsmom backtest --fast --panel {panel} --config {config}")
     typer.echo("  xsmom init my-fund")
-    typer.echo("\nThis version decides; backtests and live trading come with later ones.")
+    typer.echo("\nThis version decides and backtests; live trading comes with a later one.")

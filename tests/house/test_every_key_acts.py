@@ -264,8 +264,6 @@ ROWS: dict[str, Row] = {
 
 # The panel has to have the bars of the timeframe, so a changed one is refused instead.
 TIMEFRAME = "strategy.timeframe"
-# The log is no part of a decision; tests/unit/desk/test_log.py holds that its settings act.
-NOT_OURS = "desk.log."
 
 _done: dict[str, Result] = {}
 
@@ -301,7 +299,7 @@ def same(first: Result, second: Result) -> bool:
 
 
 def test_every_key_has_a_row() -> None:
-    keys = {key.name for key in tree().keys.values() if key.available and not key.name.startswith(NOT_OURS)}
+    keys = {key.name for key in tree().keys.values() if key.available}
     assert keys == {*ROWS, TIMEFRAME}
 
 

@@ -12,7 +12,6 @@ from xsmom.config.advice import notes, warnings
 from xsmom.config.meaning import Timing, costs, params, timing
 from xsmom.config.rules import Problem, contradictions, value
 from xsmom.config.schema import Config
-from xsmom.config.sections.desk import Log
 from xsmom.config.tree import tree
 from xsmom.config.wording import refuse
 from xsmom.domain.costs import Costs
@@ -49,11 +48,6 @@ class Resolved:
     def timing(self) -> Timing:
         """When and at what price a simulation fills, and what it starts with."""
         return timing(self.written)
-
-    @property
-    def log(self) -> Log:
-        """Settings of the log."""
-        return self.written.desk.log
 
     def value(self, name: str) -> object:
         """A setting as written (or its default), by its dotted name."""

@@ -116,7 +116,7 @@ def test_any_mapping_from_python(given_settings: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("value", [object(), {1: 2}, b"x", {1, 2}, 1j, float("nan"), 10**400, [[]], Path()])
 def test_odd_python_values(value: object) -> None:
-    for name in ("strategy.k_max", "strategy.lookbacks", "strategy.timeframe", "desk.log.dir", "strategy"):
+    for name in ("strategy.k_max", "strategy.lookbacks", "strategy.timeframe", "strategy"):
         assert attempt(None, {name: value}) is None
 
 
@@ -159,9 +159,9 @@ def _range(key: Key) -> tuple[float, float]:
     return float(low), float(high)
 
 
-sane = st.fixed_dictionaries({}, optional={key.name: values(key) for key in AVAILABLE if key.name != "desk.log.dir"})
+sane = st.fixed_dictionaries({}, optional={key.name: values(key) for key in AVAILABLE})
 few = st.lists(st.sampled_from(AVAILABLE), max_size=6, unique_by=lambda key: key.name).flatmap(
-    lambda chosen: st.fixed_dictionaries({key.name: values(key) for key in chosen if key.name != "desk.log.dir"})
+    lambda chosen: st.fixed_dictionaries({key.name: values(key) for key in chosen})
 )
 
 

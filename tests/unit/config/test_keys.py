@@ -66,7 +66,6 @@ OTHER: dict[str, Any] = {
     "risk.ladder.sizes": [0.2, 0.3],
     "risk.no_progress.after_hours": 24,
     "risk.max_hours_in_trade": 48,
-    "desk.log.dir": "logs",
 }
 
 
@@ -98,7 +97,6 @@ def other(key: Key) -> Any:
     return default + 0.01 if default < 1 else default * 1.01
 
 
-LOG_ONLY = {key.name for key in available() if key.name.startswith("desk.log.")}
 # What a simulation assumes; the core's decision is not told.
 SIMULATION_ONLY = {
     "costs.maker_fee_bps",
@@ -124,9 +122,6 @@ def test_a_setting_changes_what_the_core_is_given(key: Key) -> None:
     changed = load_config(None, {**before(key), key.name: other(key)}, env={})
     assert changed.value(key.name) != base.value(key.name)
     assert changed.origin(key.name) == "set"
-    if key.name in LOG_ONLY:
-        assert changed.config_hash == base.config_hash
-        return
     assert changed.config_hash != base.config_hash
     if key.name in SIMULATION_ONLY:
         assert changed.params_hash == base.params_hash

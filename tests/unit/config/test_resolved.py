@@ -82,7 +82,6 @@ SAME: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"strategy.max_weight_short": 0.2}, {}),
     ({"strategy.majors": ["B", "A"]}, {"strategy.majors": ["A", "B", "A"]}),
     ({"strategy": {"k_max": 5}, "risk": {"atr_len": 20}}, {"risk.atr_len": 20, "strategy.k_max": 5}),
-    ({"desk.log.level": "debug"}, {}),
 ]
 
 

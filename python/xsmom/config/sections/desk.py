@@ -6,15 +6,15 @@ from typing import Literal
 
 from pydantic import SecretStr
 
-from xsmom.config.setting import Name, Section, Whole, block, planned, setting
+from xsmom.config.setting import Name, Section, Whole, block, planned
 
 
 class Log(Section):
     """The log on console and in files."""
 
-    level: Literal["debug", "info", "warning", "error"] = setting("info", "Least level that is written.")
+    level: Literal["debug", "info", "warning", "error"] = planned("info", "Least level that is written.")
     console: Literal["human", "json", "off"] = planned("human", "Form of the lines on the console.")
-    dir: str | None = setting(None, "Folder of the log files; left out: no files.", example="state/logs")
+    dir: str | None = planned(None, "Folder of the log files; left out: no files.", example="state/logs")
     max_file_mb: Whole = planned(10, "Size at which a log file is rotated.", unit="MB", ge=1, le=1024)
     backup_count: Whole = planned(10, "Rotated files that are kept.", unit="files", ge=1, le=1000)
 

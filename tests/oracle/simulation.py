@@ -137,6 +137,7 @@ class Simulation:
         self.exit_inside(t)
         account.mark_to(close)
         self.peak = max(self.peak, account.equity())
+        self.leave_delisted(t)
         self.note_depth(t)
         if at_close:
             self.fill_waiting(t)
@@ -219,6 +220,17 @@ class Simulation:
                     self.state["awaiting_reentry"][i][side] = True
                     self.guard_events.append(("stop", close_ms))
             if exits:
+                self.exited = True
+                self.waiting = [leg for leg in self.waiting if leg.name != i]
+
+    def leave_delisted(self, t: int) -> None:
+        """A position in a delisted name is closed at its last price, five per cent to its loss."""
+        account, close_ms = self.account, int(self.panel["close_ms"][t])
+        for i in account.held():
+            if int(self.panel["delisted_ms"][i]) <= close_ms:
+                lots = -account.lots(i)
+                price = account.mark[i] * (0.95 if lots < 0 else 1.05)
+                account.fill(Order(i, lots, price, math.nan, close_ms - 1, "delisted"), t)
                 self.exited = True
                 self.waiting = [leg for leg in self.waiting if leg.name != i]
 

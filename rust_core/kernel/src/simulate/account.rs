@@ -1,7 +1,7 @@
 //! Ledger, positions and records together: the only place where a simulated fill is booked.
 
+use super::rows::depth_of;
 use super::setup::{FillRow, Setup, TripRow};
-use super::strategy::depth_of;
 use crate::book::{Bar, Position, Side};
 use crate::fill::{Costs, Depth, fill};
 use crate::guards::Guards;
@@ -217,6 +217,11 @@ impl<'a> Account<'a> {
                 exit: exit.or(trip.exit),
             });
         }
+    }
+
+    /// A position has left: the next plan looks at the net again.
+    pub(super) fn note_exit(&mut self) {
+        self.exited = true;
     }
 
     /// Carry out an exit inside a bar; whether it was a stop.

@@ -3,6 +3,7 @@
 use super::account::{Account, worth};
 use super::strategy::Contracts;
 use crate::book::Bar;
+use crate::fill::Depth;
 use crate::lanes::dispatch;
 use crate::panel::Panel;
 use crate::params::Params;
@@ -124,4 +125,10 @@ pub(super) fn bar_row<'a>(
         trail_ma: row.trail_ma,
         slope_bps_day: row.slope_bps_day,
     }
+}
+
+/// Depth of one name from its features: volatility and average volume of a day.
+pub(super) fn depth_of(row: &FeatureRow<'_>, symbol: usize, root_bars_day: f64) -> Depth {
+    let adv_usdt = row.adv_usdt.get(symbol).copied().unwrap_or(f64::NAN);
+    Depth { sigma_day_frac: row.sigma[symbol] * root_bars_day, adv_usdt }
 }

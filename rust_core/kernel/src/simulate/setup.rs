@@ -7,8 +7,12 @@ use crate::fill::Costs;
 use crate::ledger::CostTotals;
 use crate::panel::Panel;
 use crate::params::Params;
+use crate::plan::Leg;
 use crate::reason::Reason;
 use crate::stops::ExitReason;
+
+/// What a position loses against its last price when its contract is delisted.
+pub(super) const DELISTED_LOSS_FRAC: f64 = 0.05;
 
 /// What the exchange says of its contracts; one entry a symbol.
 #[derive(Debug, Clone, PartialEq)]
@@ -200,5 +204,23 @@ pub(super) fn fill_price(panel: &Panel<'_>, at: FillAt, t: usize, symbol: usize)
             let ends = cell(panel.open) + cell(panel.close);
             0.25 * (ends + (cell(panel.high) + cell(panel.low)))
         }
+    }
+}
+
+/// Equity that may be used for sizing.
+pub(super) fn sizing_usdt(equity: f64, params: &Params) -> f64 {
+    let capital = equity * params.capital_frac;
+    if params.capital_usdt_max > 0.0 { capital.min(params.capital_usdt_max) } else { capital }
+}
+
+/// What of a leg may fill on what is held: an earlier order may have met an absent bar, and a
+/// reduce-only leg never crosses 0.
+pub(super) fn reachable_lots(leg: Leg, held: i64) -> i64 {
+    if !leg.reduce_only {
+        leg.lots
+    } else if held > 0 {
+        leg.lots.clamp(-held, 0)
+    } else {
+        leg.lots.clamp(0, -held)
     }
 }

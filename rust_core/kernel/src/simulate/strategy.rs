@@ -4,19 +4,20 @@
 use super::FillAt;
 use super::account::Account;
 pub use super::setup::{Contracts, Run, Setup};
-use super::setup::{any_guard, check, fill_price, fine_lots};
+use super::setup::{
+    DELISTED_LOSS_FRAC, any_guard, check, fill_price, fine_lots, reachable_lots, sizing_usdt,
+};
 use crate::book::{BookRow, DecisionState, GuardAction, Targets};
 use crate::decide::{Decider, is_rebalance};
 use crate::error::Result;
 use crate::features::{Needs, Scratch, blocks, features_block};
-use crate::fill::Depth;
 use crate::guards::{Guards, Moment};
 use crate::panel::Panel;
 use crate::params::Params;
 use crate::plan::{Leg, Lots, Plan, PlanInput, plan};
 use crate::reason::Reason;
 use crate::row::FeatureRow;
-use crate::stops::{Advance, BarRow, advance_held, may_exit};
+use crate::stops::{Advance, BarRow, ExitReason, advance_held, may_exit};
 
 use super::rows::{self, Rows};
 
@@ -67,6 +68,7 @@ struct Book<'a> {
     may_exit: bool,
     /// Lots as they will be when what waits is filled; only with a delay.
     planned_lots: Vec<i64>,
+    any_delisted: bool,
     /// √(bars a day): turns a bar's volatility into a day's.
     root_bars_day: f64,
     cost_week: std::collections::VecDeque<f64>,
@@ -109,6 +111,7 @@ impl<'a> Book<'a> {
                 || params.cvar_max_frac > 0.0,
             may_exit: may_exit(params),
             planned_lots: vec![0; cols],
+            any_delisted: panel.delisted_ms.iter().any(|at_ms| *at_ms < i64::MAX),
             root_bars_day: (crate::guards::DAY_MS as f64 / params.bar_ms as f64).sqrt(),
             cost_week: std::collections::VecDeque::new(),
             week_bars: (7 * crate::guards::DAY_MS / params.bar_ms) as usize,
@@ -139,6 +142,9 @@ impl<'a> Book<'a> {
             self.exit_inside(&bars, t);
         }
         self.account.mark(close);
+        if self.any_delisted && !self.account.flat() {
+            self.leave_delisted(panel, t, close_ms);
+        }
         self.account.note_depth(row, self.root_bars_day);
         if at_close && !self.waiting.is_empty() {
             self.fill_waiting(panel, t, close_ms);
@@ -194,6 +200,27 @@ impl<'a> Book<'a> {
             }
         }
         self.account.exits = exits;
+    }
+
+    /// What is delisted at this close is gone at its last price, less what the last ones out lose.
+    fn leave_delisted(&mut self, panel: &Panel<'_>, t: usize, close_ms: i64) {
+        let held = self.account.held.iter();
+        let gone: Vec<usize> = held.filter(|i| panel.delisted_ms[*i] <= close_ms).collect();
+        for &symbol in &gone {
+            let lots = -self.account.positions[symbol].lots;
+            let haircut = if lots < 0 { -DELISTED_LOSS_FRAC } else { DELISTED_LOSS_FRAC };
+            let price = self.account.ledger.mark[symbol] * (1.0 + haircut);
+            let (atr, at_ms, step) = (f64::NAN, close_ms - 1, self.contracts.qty_step[symbol]);
+            let order = super::account::Order { symbol, lots, price, atr, at_ms, step };
+            self.account.fill(&order, t, self.params, Some(ExitReason::Delisted));
+            for waiting in &mut self.waiting {
+                waiting.legs.retain(|(leg, _)| leg.symbol != symbol);
+            }
+        }
+        if !gone.is_empty() {
+            self.account.note_exit();
+            self.account.revalue();
+        }
     }
 
     /// Levels move; exits by age and trend are called, and leave at the next fill.
@@ -369,28 +396,4 @@ impl<'a> Book<'a> {
         self.run.reason_counts = counts.filter(|(_, count)| *count > 0).collect();
         self.run
     }
-}
-
-/// Equity that may be used for sizing.
-fn sizing_usdt(equity: f64, params: &Params) -> f64 {
-    let capital = equity * params.capital_frac;
-    if params.capital_usdt_max > 0.0 { capital.min(params.capital_usdt_max) } else { capital }
-}
-
-/// What of a leg may fill on what is held: an earlier order may have met an absent bar, and a
-/// reduce-only leg never crosses 0.
-fn reachable_lots(leg: Leg, held: i64) -> i64 {
-    if !leg.reduce_only {
-        leg.lots
-    } else if held > 0 {
-        leg.lots.clamp(-held, 0)
-    } else {
-        leg.lots.clamp(0, -held)
-    }
-}
-
-/// Depth of one name from its features: volatility and average volume of a day.
-pub(super) fn depth_of(row: &FeatureRow<'_>, symbol: usize, root_bars_day: f64) -> Depth {
-    let adv_usdt = row.adv_usdt.get(symbol).copied().unwrap_or(f64::NAN);
-    Depth { sigma_day_frac: row.sigma[symbol] * root_bars_day, adv_usdt }
 }

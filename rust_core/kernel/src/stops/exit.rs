@@ -27,11 +27,13 @@ pub enum ExitReason {
     NoProgress = 9,
     /// Its trend points the other way.
     RegimeFlip = 10,
+    /// Delisted while held: closed at its last price less a haircut (a simulation's only).
+    Delisted = 11,
 }
 
 impl ExitReason {
     /// Every reason, by rising code.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::InitialStop,
         Self::CatastrophicStop,
         Self::EmergencyStop,
@@ -42,6 +44,7 @@ impl ExitReason {
         Self::MaxHold,
         Self::NoProgress,
         Self::RegimeFlip,
+        Self::Delisted,
     ];
 
     /// Stable snake-case name.
@@ -57,6 +60,7 @@ impl ExitReason {
             Self::MaxHold => "max_hold",
             Self::NoProgress => "no_progress",
             Self::RegimeFlip => "regime_flip",
+            Self::Delisted => "delisted",
         }
     }
 

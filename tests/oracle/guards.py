@@ -242,3 +242,18 @@ def evaluate(events: Events, params: dict[str, Any]) -> dict[str, Any]:
         "paused_until_ms": paused,
         "close": close,
     }
+
+
+def guards_on(params: dict[str, Any]) -> list[str]:
+    """Guards with a limit."""
+    limits = {
+        "daily_loss": "daily_loss_max_frac",
+        "emergency_loss": "emergency_loss_frac",
+        "drawdown": "drawdown_max_frac",
+        "longterm_drawdown": "longterm_drawdown_max_frac",
+        "symbol_daily_loss": "symbol_daily_loss_max_frac",
+        "trade_loss": "trade_loss_max_frac",
+        "cvar": "cvar_max_frac",
+        "stop_cluster": "stop_cluster_count",
+    }
+    return [name for name, limit in limits.items() if params[limit] > 0]

@@ -65,21 +65,6 @@ def dense_features(panel: Dict, params: Params, setup: Setup) -> dict[str, Any]:
     return features(panel, params, names)
 
 
-def guards_on(params: Params) -> list[str]:
-    """Guards with a limit."""
-    limits = {
-        "daily_loss": "daily_loss_max_frac",
-        "emergency_loss": "emergency_loss_frac",
-        "drawdown": "drawdown_max_frac",
-        "longterm_drawdown": "longterm_drawdown_max_frac",
-        "symbol_daily_loss": "symbol_daily_loss_max_frac",
-        "trade_loss": "trade_loss_max_frac",
-        "cvar": "cvar_max_frac",
-        "stop_cluster": "stop_cluster_count",
-    }
-    return [name for name, limit in limits.items() if params[limit] > 0]
-
-
 @dataclass
 class Simulation:
     """A run in progress."""
@@ -101,7 +86,7 @@ class Simulation:
         self.waiting: list[Leg] = []
         self.peak = setup.cash_usdt
         self.stale_bars = np.zeros(self.count, dtype=np.uint32)
-        self.guards_on = guards_on(self.params)
+        self.guards_on = guards.guards_on(self.params)
         self.guard, self.close_asked = "none", [False] * self.count
         self.paused_until_ms = [0] * self.count
         self.guard_events: list[tuple[str, Any]] = []

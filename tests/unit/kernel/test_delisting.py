@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -18,7 +20,7 @@ def market(dying: int) -> xs.Panel:
     rng = np.random.default_rng(3)
     drift = np.linspace(-0.004, 0.004, NAMES)
     close = 100.0 * np.exp(np.cumsum(drift + rng.normal(0.0, 0.002, (BARS, NAMES)), axis=0))
-    cells = {name: close.copy() for name in ("open", "high", "low", "close")}
+    cells: dict[str, Any] = {name: close.copy() for name in ("open", "high", "low", "close")}
     cells["volume_usdt"] = np.full(close.shape, 1e6)
     for cell in cells.values():
         cell[DIES_AT:, dying] = np.nan

@@ -1,0 +1,311 @@
+"""The sockets: public topics, the account's topics, and order entry.
+
+A socket that does not keep up is closed once its backlog is full, as a real one would be; a message
+is never dropped in the middle of a stream unless a fault asks for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
+
+from aiohttp import WSMsgType, web
+
+from xsmom.simex.bybit import codes, trade
+from xsmom.simex.bybit.asking import Asked, Refusal
+from xsmom.simex.bybit.codes import Code
+from xsmom.simex.bybit.signing import Key, check_socket
+from xsmom.simex.bybit.wire import INTERVALS_MS
+from xsmom.simex.clock import wall_ms
+from xsmom.simex.faults import Fault
+from xsmom.simex.world import World
+
+BACKLOG_MAX = 10_000
+PRIVATE_TOPICS = frozenset({"order", "execution", "position", "wallet"})
+_TRADE_OPS = {
+    "order.create": ("/v5/order/create", trade.create),
+    "order.amend": ("/v5/order/amend", trade.amend),
+    "order.cancel": ("/v5/order/cancel", trade.cancel),
+}
+
+
+class Socket:
+    """One connection: what it has subscribed to, and what waits to be sent."""
+
+    def __init__(self, hub: Hub, kind: str, ws: web.WebSocketResponse) -> None:
+        self.hub = hub
+        self.kind = kind
+        self.ws = ws
+        self.key: Key | None = None
+        self.topics: set[str] = set()
+        self.silent = False
+        self.connection = uuid.uuid4().hex[:20]
+        self.request_ids: set[str] = set()
+        self._backlog: deque[str] = deque()
+        self._wake = asyncio.Event()
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Put a message behind those that wait."""
+        if self.silent:
+            return
+        self._backlog.append(json.dumps(message, separators=(",", ":")))
+        if len(self._backlog) > BACKLOG_MAX:
+            self.kill()
+        self._wake.set()
+
+    def kill(self) -> None:
+        """Cut the connection without a word."""
+        self._backlog.clear()
+        transport = self.ws._req.transport if self.ws._req is not None else None  # noqa: SLF001  no public way
+        if transport is not None:
+            transport.abort()
+
+    async def write(self) -> None:
+        """Send what waits, until the connection ends."""
+        while not self.ws.closed:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._backlog:
+                try:
+                    await self.ws.send_str(self._backlog.popleft())
+                except (ConnectionError, RuntimeError):
+                    return
+
+
+class Hub:
+    """Every open socket of one world."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.sockets: set[Socket] = set()
+        world.on_public = self.publish
+        world.on_private = self.publish_account
+        self._held_back: dict[tuple[str, str], dict[str, Any]] = {}
+
+    async def serve(self, request: web.Request) -> web.WebSocketResponse:
+        """Run one connection to its end."""
+        ws = web.WebSocketResponse(autoping=True, max_msg_size=1 << 20)
+        await ws.prepare(request)
+        kind = {"/v5/public/linear": "public", "/v5/private": "private", "/v5/trade": "trade"}[request.path]
+        socket = Socket(self, kind, ws)
+        self.sockets.add(socket)
+        writer = asyncio.create_task(socket.write())
+        try:
+            async for message in ws:
+                if message.type == WSMsgType.TEXT:
+                    self._receive(socket, message.data)
+        finally:
+            self.sockets.discard(socket)
+            writer.cancel()
+        return ws
+
+    def kill_all(self, kind: str = "") -> int:
+        """Cut every connection, or those of one kind; say how many."""
+        chosen = [socket for socket in self.sockets if not kind or socket.kind == kind]
+        for socket in chosen:
+            socket.kill()
+        return len(chosen)
+
+    def _receive(self, socket: Socket, text: str) -> None:
+        try:
+            asked = json.loads(text)
+        except ValueError:
+            asked = None
+        if not isinstance(asked, dict) or not isinstance(asked.get("op"), str):
+            socket.send({"success": False, "ret_msg": "Invalid request", "conn_id": socket.connection, "op": ""})
+            return
+        op = asked["op"]
+        if op == "ping":
+            self._pong(socket, asked)
+        elif op == "auth":
+            self._authenticate(socket, asked)
+        elif op in ("subscribe", "unsubscribe") and socket.kind != "trade":
+            self._subscribe(socket, asked)
+        elif socket.kind == "trade":
+            self._enter_order(socket, asked)
+        else:
+            self._tell(socket, asked, f"error:handler not found,{op}", success=False)
+
+    def _pong(self, socket: Socket, asked: dict[str, Any]) -> None:
+        request_id = str(asked.get("req_id", ""))
+        if socket.kind == "public":
+            told = {"success": True, "ret_msg": "pong", "conn_id": socket.connection, "req_id": request_id, "op": "ping"}
+            socket.send(told)
+        elif socket.kind == "private":
+            args = [str(wall_ms())]
+            socket.send({"req_id": request_id, "op": "pong", "args": args, "conn_id": socket.connection})
+        else:
+            args = [str(wall_ms())]
+            socket.send({"op": "pong", "retCode": 0, "retMsg": "OK", "data": args, "connId": socket.connection})
+
+    def _authenticate(self, socket: Socket, asked: dict[str, Any]) -> None:
+        args = asked.get("args")
+        key, code = check_socket(args if isinstance(args, list) else [], self.world.keys, self.world.clock)
+        if socket.key is not None:
+            code = codes.WS_REPEATED_AUTH
+        if code is codes.OK:
+            socket.key = key
+        if socket.kind == "trade":
+            told: dict[str, Any] = {"retCode": code.number, "retMsg": code.text, "op": "auth"}
+            told["connId"] = socket.connection
+            if "reqId" in asked:
+                told["reqId"] = asked["reqId"]
+            socket.send(told)
+            return
+        text = "" if code is codes.OK else code.text
+        self._tell(socket, asked, text, success=code is codes.OK)
+
+    def _tell(self, socket: Socket, asked: dict[str, Any], text: str, *, success: bool) -> None:
+        told = {"success": success, "ret_msg": text, "op": asked.get("op", ""), "conn_id": socket.connection}
+        if "req_id" in asked:
+            told["req_id"] = asked["req_id"]
+        socket.send(told)
+
+    def _subscribe(self, socket: Socket, asked: dict[str, Any]) -> None:
+        args = asked.get("args")
+        topics = [topic for topic in args if isinstance(topic, str)] if isinstance(args, list) else []
+        bad = next((topic for topic in topics if not self._known(socket, topic)), None)
+        if bad is not None or not topics:
+            self._tell(socket, asked, f"error:handler not found,topic:{bad}", success=False)
+            return
+        if socket.kind == "private" and socket.key is None:
+            self._tell(socket, asked, "Request not authorized", success=False)
+            return
+        if asked["op"] == "unsubscribe":
+            socket.topics.difference_update(topics)
+        else:
+            socket.topics.update(topics)
+        self._tell(socket, asked, "" if socket.kind == "private" else asked["op"], success=True)
+        if socket.kind == "public" and asked["op"] == "subscribe":
+            for topic in topics:
+                for message in self.world.snapshots(topic):
+                    socket.send(message)
+
+    def _known(self, socket: Socket, topic: str) -> bool:
+        if socket.kind == "private":
+            head, _, category = topic.partition(".")
+            return head in PRIVATE_TOPICS and category in ("", "linear")
+        pieces = topic.split(".")
+        if pieces[-1] not in self.world.instruments:
+            return False
+        if pieces[0] in ("tickers", "publicTrade"):
+            return len(pieces) == 2
+        if pieces[0] == "kline":
+            return len(pieces) == 3 and INTERVALS_MS.get(pieces[1], 1) % self.world.tape.panel.bar_ms == 0
+        return pieces[0] == "orderbook" and len(pieces) == 3 and pieces[1] in ("1", "50", "200", "1000")
+
+    def _enter_order(self, socket: Socket, asked: dict[str, Any]) -> None:
+        """Place, change or take back an order over the socket: the same code as over REST."""
+        op = asked["op"]
+        code, data, standing = codes.OK, {}, None
+        request_id = asked.get("reqId")
+        header = asked.get("header") if isinstance(asked.get("header"), dict) else {}
+        args = asked.get("args")
+        given = args[0] if isinstance(args, list) and args and isinstance(args[0], dict) else {}
+        client_id = given.get("orderLinkId", "") if isinstance(given.get("orderLinkId", ""), str) else ""
+        path, handler = _TRADE_OPS.get(op, ("", None))
+        if self._spoil_request(socket, path, "before", client_id):
+            return
+        if handler is None:
+            code = codes.WS_UNKNOWN_OP
+        elif socket.key is None:
+            code = codes.BAD_KEY
+        elif isinstance(request_id, str) and request_id in socket.request_ids:
+            code = codes.WS_DUPLICATE_REQUEST
+        else:
+            code, data, standing = self._run(socket.key, path, handler, header, given)
+        if isinstance(request_id, str):
+            socket.request_ids.add(request_id)
+        if self._spoil_request(socket, path, "after_accept", client_id):
+            return
+        told: dict[str, Any] = {"retCode": code.number, "retMsg": code.text, "op": op, "data": data}
+        told |= {"retExtInfo": {}, "header": {"Traceid": uuid.uuid4().hex, "Timenow": str(wall_ms())}}
+        if standing is not None:
+            told["header"] |= {
+                "X-Bapi-Limit": str(standing.limit),
+                "X-Bapi-Limit-Status": str(standing.left),
+                "X-Bapi-Limit-Reset-Timestamp": str(standing.reset_ms),
+            }
+        told["connId"] = socket.connection
+        if request_id is not None:
+            told["reqId"] = request_id
+        socket.send(told)
+
+    def _spoil_request(self, socket: Socket, path: str, when: Any, client_id: str) -> bool:
+        """Whether a fault took the request or its answer; a socket knows only silence and an end."""
+        fault = self.world.faults.find(path, when, client_id) if path else None
+        if fault is None:
+            return False
+        if fault.do != "delay":
+            socket.kill()
+        return fault.do != "delay"
+
+    def _run(self, key: Key, path: str, handler: Any, header: Any, given: dict[str, Any]) -> Any:
+        stamp, window = str(header.get("X-BAPI-TIMESTAMP", "")), str(header.get("X-BAPI-RECV-WINDOW", "5000"))
+        if not stamp.isdigit() or not window.isdigit() or not self.world.clock.is_timely(int(stamp), int(window)):
+            return codes.BAD_TIME, {}, None
+        if not key.can_trade:
+            return codes.NO_PERMISSION, {}, None
+        standing = self.world.limits.take(str(key.uid), path, 10, wall_ms())
+        if not standing.allowed:
+            return codes.TOO_MANY_VISITS, {}, standing
+        try:
+            return codes.OK, handler(self.world, key, Asked(given)), standing
+        except Refusal as refusal:
+            return refusal.code, {}, standing
+
+    def publish(self, topic: str, message: dict[str, Any]) -> None:
+        """Push to whoever listens to a public topic."""
+        listeners = [socket for socket in self.sockets if topic in socket.topics]
+        if listeners:
+            self._push(listeners, topic, message)
+
+    def publish_account(self, account: str, topic: str, rows: list[dict[str, Any]]) -> None:
+        """Push rows of one account's topic."""
+        names = {topic, f"{topic}.linear"}
+        listeners = [s for s in self.sockets if s.key is not None and s.key.account == account and names & s.topics]
+        if not listeners:
+            return
+        message = {"id": uuid.uuid4().hex, "topic": topic, "creationTime": self.world.clock.told_ms(), "data": rows}
+        self._push(listeners, topic, message)
+
+    def _push(self, listeners: list[Socket], topic: str, message: dict[str, Any]) -> None:
+        """Send a message, or what a fault makes of it."""
+        fault = self.world.faults.find(topic, "event")
+        if fault is None:
+            self._send(listeners, message)
+            self._release(listeners, topic)
+            return
+        self._bend(fault, listeners, topic, message)
+
+    def _bend(self, fault: Fault, listeners: list[Socket], topic: str, message: dict[str, Any]) -> None:
+        if fault.do == "late":
+            loop = asyncio.get_running_loop()
+            loop.call_later(fault.delay_ms / 1000, self._send, listeners, message)
+        elif fault.do == "duplicate":
+            self._send(listeners, message)
+            self._send(listeners, message)
+        elif fault.do == "reorder":
+            self._held_back.update({(socket.connection, topic): message for socket in listeners})
+        elif fault.do == "kill_socket":
+            for socket in listeners:
+                socket.kill()
+        elif fault.do == "silent_socket":
+            for socket in listeners:
+                socket.silent = True
+
+    def _release(self, listeners: Iterable[Socket], topic: str) -> None:
+        """Send what was held back, now behind its successor."""
+        for socket in listeners:
+            held = self._held_back.pop((socket.connection, topic), None)
+            if held is not None:
+                socket.send(held)
+
+    @staticmethod
+    def _send(listeners: Iterable[Socket], message: dict[str, Any]) -> None:
+        for socket in listeners:
+            socket.send(message)

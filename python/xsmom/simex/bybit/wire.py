@@ -1,0 +1,58 @@
+"""How numbers, bodies and names stand on the wire."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from xsmom.simex.bybit.codes import OK, Code
+
+INTERVALS_MS = {
+    **{str(minutes): minutes * 60_000 for minutes in (1, 3, 5, 15, 30, 60, 120, 240, 360, 720)},
+    "D": 86_400_000,
+    "W": 604_800_000,
+}
+"""Bar lengths by their names; months are no bars of one length."""
+
+
+def plain(value: Decimal) -> str:
+    """Write a number without an exponent and without needless zeros."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def fixed(value: Decimal, step: Decimal) -> str:
+    """Write a price or size with the digits of its step."""
+    return format(value.quantize(step), "f") if value else format(Decimal(0).quantize(step), "f")
+
+
+def money(value: Decimal) -> str:
+    """Write an amount of money with eight digits at most."""
+    return plain(value.quantize(Decimal("0.00000001")))
+
+
+def rate(value: Decimal) -> str:
+    """Write a share with eight digits at most."""
+    return plain(value.quantize(Decimal("0.00000001")))
+
+
+def ratio(value: Decimal) -> str:
+    """Write an account ratio: four digits."""
+    return plain(value.quantize(Decimal("0.0001")))
+
+
+def envelope(result: Any, at_ms: int, code: Code = OK, ext: Any = None) -> dict[str, Any]:
+    """Put an answer into the form that every answer has."""
+    return {
+        "retCode": code.number,
+        "retMsg": code.text,
+        "result": result if code is OK else {},
+        "retExtInfo": {} if ext is None else ext,
+        "time": at_ms,
+    }
+
+
+def dump(body: Any) -> bytes:
+    """Encode a body as compact JSON."""
+    return json.dumps(body, separators=(",", ":")).encode()

@@ -1,0 +1,142 @@
+"""Faults: which request or event they meet, when, and what then happens.
+
+A script is a list of faults, tried in order; the first that matches and is not used up acts. A seeded
+profile makes faults at random, the same for the same seed and the same requests.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from xsmom.errors import DataError
+
+When = Literal["before", "after_accept", "event"]
+Deed = Literal[
+    "http",
+    "ret",
+    "drop",
+    "delay",
+    "html200",
+    "empty",
+    "cut",
+    "late",
+    "duplicate",
+    "reorder",
+    "lose",
+    "kill_socket",
+    "silent_socket",
+    "forget_closed",
+]
+
+REQUEST_DEEDS = frozenset({"http", "ret", "drop", "delay", "html200", "empty", "cut", "forget_closed"})
+EVENT_DEEDS = frozenset({"late", "duplicate", "reorder", "lose", "kill_socket", "silent_socket"})
+
+
+@dataclass
+class Fault:
+    """One fault. `match` is a piece of a path (`/v5/order/create`) or of a topic (`execution`)."""
+
+    do: Deed
+    match: str = ""
+    when: When = "before"
+    #: Only for requests that carry this client order id.
+    client_id: str = ""
+    #: The first `skip` matches pass; the next `times` are met. 0 times: always.
+    skip: int = 0
+    times: int = 1
+    status: int = 503
+    code: int = 10000
+    text: str = "Server Timeout"
+    delay_ms: int = 0
+    met: int = field(default=0, repr=False)
+
+    def __post_init__(self) -> None:
+        on_event = self.do in EVENT_DEEDS
+        if not on_event and self.do not in REQUEST_DEEDS:
+            known = ", ".join(sorted(REQUEST_DEEDS | EVENT_DEEDS))
+            raise DataError(f"fault {self.do!r} is not known: one of {known}")
+        if on_event:
+            self.when = "event"
+        elif self.when not in ("before", "after_accept"):
+            raise DataError(f"fault {self.do!r} cannot act {self.when!r}: before or after_accept")
+        if self.skip < 0 or self.times < 0 or self.delay_ms < 0:
+            raise DataError(f"fault {self.do!r}: skip, times and delay_ms are at least 0")
+
+    def takes(self, where: str, when: When, client_id: str) -> bool:
+        """Whether it meets this one; counts those that it sees."""
+        if self.when != when or self.match not in where or (self.client_id and self.client_id != client_id):
+            return False
+        self.met += 1
+        return self.met > self.skip and (self.times == 0 or self.met <= self.skip + self.times)
+
+
+@dataclass
+class Faults:
+    """The script and the seeded profile of one exchange, and a list of what they did."""
+
+    script: list[Fault] = field(default_factory=list)
+    rate_frac: float = 0.0
+    seed: int = 0
+    done: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(self.seed)  # noqa: S311  faults, not secrets
+
+    def set_profile(self, rate_frac: float, seed: int) -> None:
+        """Meet a share of all requests and events at random; 0 ends it."""
+        if not 0 <= rate_frac <= 1:
+            raise DataError(f"a fault rate of {rate_frac} is not possible: 0 to 1")
+        self.rate_frac, self.seed = rate_frac, seed
+        self._random = random.Random(seed)  # noqa: S311  faults, not secrets
+
+    def find(self, where: str, when: When, client_id: str = "") -> Fault | None:
+        """Say what happens to this request or event, if anything."""
+        for fault in self.script:
+            if fault.takes(where, when, client_id):
+                return self._note(fault, where)
+        if self.rate_frac and self._random.random() < self.rate_frac:
+            return self._note(self._draw(when), where)
+        return None
+
+    def _draw(self, when: When) -> Fault:
+        if when == "event":
+            return Fault(self._random.choice(("late", "duplicate", "reorder")), delay_ms=self._random.randrange(200))
+        deed = self._random.choice(("drop", "http", "html200", "empty", "cut", "ret", "delay"))
+        status = self._random.choice((502, 503, 504, 524))
+        return Fault(deed, when=when, status=status, delay_ms=self._random.randrange(300))
+
+    def _note(self, fault: Fault, where: str) -> Fault:
+        self.done.append({"do": fault.do, "when": fault.when, "where": where})
+        return fault
+
+
+def parse_faults(rows: Iterable[Mapping[str, Any]]) -> list[Fault]:
+    """Faults of plain rows, as a script file or the control interface gives them."""
+    known = {each.name for each in fields(Fault)} - {"met"}
+    faults = []
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, Mapping) or "do" not in row:
+            raise DataError(f"fault {number} lacks 'do': it says what happens, such as {{\"do\": \"drop\"}}")
+        for name in row:
+            if name not in known:
+                raise DataError(f"fault {number} has {name!r}, which is not known: one of {', '.join(sorted(known))}")
+        faults.append(Fault(**row))
+    return faults
+
+
+def read_faults(path: Path) -> list[Fault]:
+    """Faults of a JSON file: one list."""
+    try:
+        rows = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise DataError(f"{path} is no JSON: {error}") from error
+    if not isinstance(rows, list):
+        raise DataError(f"{path} holds no list of faults")
+    return parse_faults(rows)

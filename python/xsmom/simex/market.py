@@ -1,0 +1,212 @@
+"""The market behind the exchange: a panel whose bars are walked through, price by price.
+
+Inside a bar the price goes from open to one extreme, to the other, to the close, in straight lines:
+the nearer extreme first. So every price that the bar shows was there, and nothing else was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xsmom.domain.market_data import Instrument, MarginTier, Trading
+from xsmom.domain.panel import NEVER_MS, Panel
+
+Floats = NDArray[np.float64]
+
+STEPS_A_BAR = 12
+HOUR_MS = 3_600_000
+_SIGNIFICANT_DIGITS = 5
+_STEP_USDT = 0.5
+
+# Bounds of notional, maintenance share, largest leverage; each deduction follows from continuity.
+_TIERS = (
+    ("200000", "0.01", "50"),
+    ("1000000", "0.02", "25"),
+    ("5000000", "0.05", "10"),
+    ("20000000", "0.1", "5"),
+    ("100000000", "0.25", "2"),
+)
+
+
+def default_tiers() -> tuple[MarginTier, ...]:
+    """Make the margin tiers of a contract; maintenance is continuous where one ends and the next begins."""
+    tiers: list[MarginTier] = []
+    deduction = below = Decimal(0)
+    rate_before = Decimal(0)
+    for bound, rate, leverage in _TIERS:
+        if tiers:
+            deduction += below * (Decimal(rate) - rate_before)
+        tiers.append(MarginTier(Decimal(bound), Decimal(rate), deduction, Decimal(leverage)))
+        below, rate_before = Decimal(bound), Decimal(rate)
+    return tuple(tiers)
+
+
+def _power_below(value: float) -> Decimal:
+    return Decimal(10) ** int(np.floor(np.log10(value)))
+
+
+def make_instruments(panel: Panel) -> dict[str, Instrument]:
+    """Specify a contract for each column: ticks of five digits, lots of about half a dollar."""
+    prices = np.nanmedian(np.where(panel.close > 0, panel.close, np.nan), axis=0)
+    interval_ms = _funding_interval_ms(panel)
+    made = {}
+    for column, symbol in enumerate(panel.symbols):
+        price = float(prices[column]) if np.isfinite(prices[column]) else 1.0
+        quote = next((coin for coin in ("USDT", "USDC") if symbol.endswith(coin)), "USDT")
+        made[symbol] = Instrument(
+            symbol=symbol,
+            base=symbol.removesuffix(quote),
+            quote=quote,
+            price_tick=_power_below(price) / 10 ** (_SIGNIFICANT_DIGITS - 1),
+            qty_step=min(_power_below(_STEP_USDT / price), Decimal(1000)),
+            lots_min=1,
+            lots_max=10_000_000,
+            lots_max_market=2_000_000,
+            notional_usdt_min=Decimal(5),
+            contract_size=Decimal(1),
+            leverage_x_max=Decimal(50),
+            funding_interval_ms=interval_ms[column],
+            trading=Trading.OPEN,
+            listed_ms=int(panel.listed_ms[column]),
+            delisted_ms=int(panel.delisted_ms[column]),
+            tiers=default_tiers(),
+        )
+    return made
+
+
+def _funding_interval_ms(panel: Panel) -> list[int]:
+    """Tell the time between prints of each name, eight hours where it cannot be told."""
+    intervals = []
+    for column in range(len(panel.symbols)):
+        rates = panel.funding_frac[:, column]
+        stamps = panel.close_ms[np.flatnonzero(np.nan_to_num(rates))]
+        steps = np.diff(stamps)
+        intervals.append(int(np.median(steps)) if steps.size else 8 * HOUR_MS)
+    return intervals
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Prices of every name at one time; NaN where a name does not trade."""
+
+    at_ms: int
+    bar: int
+    last: Floats
+    #: The bar's volume in USDT that fell since the moment before.
+    volume_usdt: Floats
+    #: Whether the bar closes here.
+    closes: bool
+
+
+class Tape:
+    """The panel as a walk through time."""
+
+    def __init__(self, panel: Panel, *, steps: int = STEPS_A_BAR) -> None:
+        self.panel = panel
+        self.steps = steps
+
+    def moments(self, after_ms: int) -> Iterator[Moment]:
+        """Every moment later than `after_ms`, to the end of the panel."""
+        panel = self.panel
+        first = max(0, int((after_ms - panel.close_ms[0]) // panel.bar_ms))
+        for bar in range(first, panel.bars):
+            path = self._path(bar)
+            open_ms = int(panel.close_ms[bar]) - panel.bar_ms
+            for step in range(1, self.steps + 1):
+                at_ms = open_ms + panel.bar_ms * step // self.steps
+                if at_ms <= after_ms:
+                    continue
+                share = np.nan_to_num(panel.volume_usdt[bar]) / self.steps
+                yield Moment(at_ms, bar, path[step], share, closes=step == self.steps)
+
+    def _path(self, bar: int) -> Floats:
+        """Prices at each step of a bar, `steps + 1` rows, the open first."""
+        panel = self.panel
+        start, high, low, close = (getattr(panel, name)[bar] for name in ("open", "high", "low", "close"))
+        low_first = start - low <= high - start
+        corners = np.stack([start, np.where(low_first, low, high), np.where(low_first, high, low), close])
+        place = np.linspace(0, 3, self.steps + 1)
+        leg = np.minimum(place.astype(np.int64), 2)
+        share = (place - leg)[:, None]
+        path: Floats = corners[leg] * (1 - share) + corners[leg + 1] * share
+        for corner in range(4):  # the corners themselves, untouched by rounding
+            path[np.flatnonzero(place == corner)] = corners[corner]
+        return path
+
+
+class Candles:
+    """Bars as the exchange shows them at a time: closed ones, and the one that is forming."""
+
+    def __init__(self, panel: Panel, tape: Tape) -> None:
+        self.panel = panel
+        self.tape = tape
+        self.column = {symbol: number for number, symbol in enumerate(panel.symbols)}
+
+    def bars(self, symbol: str, bar_ms: int, start_ms: int, end_ms: int, now_ms: int) -> list[tuple[float, ...]]:
+        """Rows (open_ms, open, high, low, close, volume_usdt) with `start <= open_ms <= end`, rising.
+
+        `bar_ms` is a multiple of the panel's; longer bars are put together from its bars.
+        """
+        panel, column = self.panel, self.column[symbol]
+        first_open_ms = int(panel.close_ms[0]) - panel.bar_ms
+        rows: list[tuple[float, ...]] = []
+        open_ms = max(start_ms, first_open_ms) // bar_ms * bar_ms
+        if open_ms < start_ms:
+            open_ms += bar_ms
+        while open_ms <= min(end_ms, now_ms - 1):
+            row = self._bar(column, open_ms, bar_ms, now_ms)
+            if row is not None:
+                rows.append(row)
+            open_ms += bar_ms
+        return rows
+
+    def _bar(self, column: int, open_ms: int, bar_ms: int, now_ms: int) -> tuple[float, ...] | None:
+        panel = self.panel
+        base_ms = int(panel.close_ms[0]) - panel.bar_ms
+        lower = max(0, (open_ms - base_ms) // panel.bar_ms)
+        upper = min(panel.bars, (open_ms + bar_ms - base_ms) // panel.bar_ms)
+        closed = int(min(upper, max(lower, (now_ms - base_ms) // panel.bar_ms)))
+        pieces = np.array([getattr(panel, name)[lower:closed, column] for name in ("open", "high", "low", "close")]).T
+        volumes = panel.volume_usdt[lower:closed, column]
+        if closed < upper:
+            forming, volume = self._forming(column, closed, now_ms)
+            pieces, volumes = np.vstack([pieces, forming]), np.append(volumes, volume)
+        known = ~np.isnan(pieces[:, 3]) if len(pieces) else np.zeros(0, dtype=bool)
+        if not known.any():
+            return None
+        pieces, volumes = pieces[known], volumes[known]
+        high, low = float(pieces[:, 1].max()), float(pieces[:, 2].min())
+        volume_usdt = float(np.nansum(volumes))
+        return (open_ms, float(pieces[0, 0]), high, low, float(pieces[-1, 3]), volume_usdt)
+
+    def _forming(self, column: int, bar: int, now_ms: int) -> tuple[Floats, float]:
+        """Put together what is seen of a bar before it closes."""
+        panel, tape = self.panel, self.tape
+        open_ms = int(panel.close_ms[bar]) - panel.bar_ms
+        step = min(tape.steps, (now_ms - open_ms) * tape.steps // panel.bar_ms)
+        seen = tape._path(bar)[: step + 1, column]  # noqa: SLF001  the tape's own path
+        volume = float(np.nan_to_num(panel.volume_usdt[bar, column])) * step / tape.steps
+        return np.array([seen[0], seen.max(), seen.min(), seen[-1]]), volume
+
+    def known(self, symbol: str, now_ms: int) -> bool:
+        """Whether the name is listed by then."""
+        return symbol in self.column and int(self.panel.listed_ms[self.column[symbol]]) <= now_ms
+
+    def delisted(self, symbol: str, now_ms: int) -> bool:
+        """Whether the name has left by then."""
+        at_ms = int(self.panel.delisted_ms[self.column[symbol]])
+        return at_ms != NEVER_MS and at_ms <= now_ms
+
+    def funding(self, symbol: str, start_ms: int, end_ms: int, now_ms: int) -> list[tuple[int, float]]:
+        """Settled prints with `start <= stamp <= end`, rising; each at the close of its bar."""
+        panel, column = self.panel, self.column[symbol]
+        stamps = panel.close_ms
+        rates = panel.funding_frac[:, column]
+        chosen = (stamps >= start_ms) & (stamps <= min(end_ms, now_ms)) & (np.nan_to_num(rates) != 0)
+        rows = np.flatnonzero(chosen)
+        return [(int(stamps[row]), float(rates[row])) for row in rows]

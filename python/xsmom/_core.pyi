@@ -138,6 +138,35 @@ def simulate(
     keep_trips: bool = True,
     keep_units: bool = False,
 ) -> dict[str, Any]: ...
+
+class Exchange:
+    """A derivatives exchange as one state machine: whole ticks, whole lots, money in 1e-8 USDT.
+
+    Commands, questions, events and answers are JSON; their names are those of the manual's page on the
+    exchange core. A command that is refused says so in an event; one that cannot be read raises
+    `KernelError`.
+    """
+
+    def __new__(cls, setup: bytes) -> Exchange: ...
+    def apply(self, command: bytes, at_ms: int) -> bytes:
+        """Carry out one command, and give the events that it made."""
+
+    def apply_all(self, commands: bytes, at_ms: int) -> bytes:
+        """Carry out a list of commands of one moment, and give their events in one list."""
+
+    def ask(self, query: bytes) -> bytes:
+        """Answer a question; `null` when there is no such thing."""
+
+    @property
+    def log_hash(self) -> str: ...
+    @property
+    def now_ms(self) -> int: ...
+    def snapshot(self) -> bytes:
+        """All of the state; `restore` goes on from there with the same future."""
+
+    @staticmethod
+    def restore(snapshot: bytes) -> Exchange: ...
+
 def ema(x: NDArray[np.float64], period: int) -> NDArray[np.float64]: ...
 def wilder(x: NDArray[np.float64], period: int) -> NDArray[np.float64]: ...
 def sma(x: NDArray[np.float64], period: int) -> NDArray[np.float64]: ...

@@ -8,6 +8,7 @@ mod arrays;
 mod build;
 mod decide;
 mod enter;
+mod exchange;
 mod features;
 mod indicators;
 mod model_book;
@@ -43,6 +44,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(model_book::model_book, module)?)?;
     module.add_function(wrap_pyfunction!(model_book::model_weights, module)?)?;
     module.add_function(wrap_pyfunction!(simulate::simulate, module)?)?;
+    module.add_class::<exchange::Exchange>()?;
     add_indicators(module)?;
     Ok(())
 }

@@ -11,6 +11,7 @@
 pub mod book;
 pub mod decide;
 pub mod error;
+pub mod exchange;
 pub mod features;
 pub mod fill;
 pub mod guards;

@@ -38,3 +38,40 @@ HEDGE_UNSUPPORTED = Code(110029, "Hedge mode is not supported for this symbol.")
 STOPS_SAME = Code(34040, "not modified")
 BAD_POSITION_INDEX = Code(10001, "position idx not match position mode")
 NO_POSITION_FOR_STOP = Code(10001, "can not set tp/sl/ts for zero position")
+
+REFUSALS = {
+    "no_account": BAD_KEY,
+    "no_symbol": Code(10001, "params error: symbol invalid"),
+    "not_trading": Code(110074, "This contract is not live"),
+    "only_reduce": Code(110023, "Currently you can only reduce your position on this contract."),
+    "only_post": Code(110103, "Only Post-Only orders are available at this stage"),
+    "no_price": Code(110074, "This contract is not live"),
+    "size": Code(10001, "The number of contracts is outside the minimum and maximum limit allowed"),
+    "notional": Code(110094, "Order does not meet minimum order value 5USDT"),
+    "price": Code(110003, "Order price exceeds the allowable range."),
+    "trigger_not_above": Code(110092, "expect Rising, but trigger_price <= current"),
+    "trigger_not_below": Code(110093, "expect Falling, but trigger_price >= current"),
+    "stop_side": Code(10001, "StopLoss or TakeProfit set for position should be on the other side of base_price"),
+    "reduce_only": Code(110017, "current position is zero, cannot fix reduce-only order qty"),
+    "stops_on_reduce_only": Code(10001, "can not set tp/sl on a reduce-only order"),
+    "margin": Code(110007, "ab not enough for new order"),
+    "position_max": Code(
+        110090,
+        "Order placement failed as your position may exceed the max limit. Please adjust your leverage to increase it",
+    ),
+    "too_many_orders": Code(110020, "Not allowed to have more than 500 active orders."),
+    "too_many_conditional": Code(110009, "The number of stop orders exceeds the maximum allowable limit"),
+    "too_many_stops": Code(110061, "Not allowed to have more than 20 TP/SLs under Partial tpSlMode"),
+    "duplicate_id": Code(110072, "OrderLinkedID is duplicate"),
+    "bad_id": Code(10001, "params error: OrderLinkID invalid"),
+    "no_order": Code(110001, "order not exists or too late to cancel"),
+    "already_done": Code(110008, "The order has been completed or cancelled."),
+    "below_filled": Code(
+        110064, "The modified contract quantity cannot be less than or equal to the filled quantity."
+    ),
+    "no_change": Code(10001, "The order remains unchanged as the parameters entered match the existing ones."),
+    "no_position": NO_POSITION_FOR_STOP,
+    "leverage": Code(110013, "Cannot set leverage due to risk limit level."),
+    "funds": Code(110012, "Insufficient available balance."),
+}
+"""What the core's refusals are called here."""

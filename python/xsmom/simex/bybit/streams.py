@@ -84,6 +84,7 @@ class Hub:
         self.sockets: set[Socket] = set()
         world.on_public = self.publish
         world.on_private = self.publish_account
+        world.listened = self.listened
         self._held_back: dict[tuple[str, str], dict[str, Any]] = {}
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
@@ -257,6 +258,10 @@ class Hub:
             return codes.OK, handler(self.world, key, Asked(given)), standing
         except Refusal as refusal:
             return refusal.code, {}, standing
+
+    def listened(self, topic: str) -> bool:
+        """Whether anybody wants a public topic."""
+        return any(topic in socket.topics for socket in self.sockets)
 
     def publish(self, topic: str, message: dict[str, Any]) -> None:
         """Push to whoever listens to a public topic."""

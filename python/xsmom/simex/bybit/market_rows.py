@@ -1,0 +1,179 @@
+"""Tickers, books and bars as they stand on the wire, and what is pushed of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from xsmom.simex.bybit.wire import INTERVALS_MS, fixed, plain, rate
+
+if TYPE_CHECKING:
+    from xsmom.simex.market import Moment
+    from xsmom.simex.world import World
+
+Row = dict[str, Any]
+
+DAY_MS, HOUR_MS = 86_400_000, 3_600_000
+_BOOK_DEPTHS = (1, 50, 200, 1000)
+
+
+def ticker_row(world: World, symbol: str) -> Row | None:
+    """Give the newest prices of a contract; none where it has no price."""
+    price = world.prices.of.get(symbol)
+    if price is None:
+        return None
+    instrument = world.instruments[symbol]
+    tick, step, now_ms = instrument.price_tick, instrument.qty_step, world.clock.now_ms()
+    write = lambda ticks: fixed(ticks * tick, tick)  # noqa: E731
+    day = world.candles.bars(symbol, world.tape.panel.bar_ms, now_ms - DAY_MS, now_ms, now_ms)
+    highest = max([row[2] for row in day], default=float(price.last * tick))
+    lowest = min([row[3] for row in day], default=float(price.last * tick))
+    before = day[0][1] if day else float(price.last * tick)
+    turnover = Decimal(sum(row[5] for row in day)).quantize(Decimal("0.0001"))
+    hour = [row for row in day if row[0] >= now_ms - HOUR_MS]
+    last = price.last * tick
+    change = (last / Decimal(before) - 1).quantize(Decimal("0.000001")) if before else Decimal(0)
+    written = lambda value: write(world.prices.ticks(symbol, value))  # noqa: E731
+    interval_ms = instrument.funding_interval_ms
+    return {
+        "symbol": symbol,
+        "lastPrice": write(price.last),
+        "indexPrice": write(price.index),
+        "markPrice": write(price.mark),
+        "prevPrice24h": written(before),
+        "price24hPcnt": plain(change),
+        "highPrice24h": written(highest),
+        "lowPrice24h": written(lowest),
+        "prevPrice1h": written(hour[0][1] if hour else before),
+        "openInterest": "0",
+        "openInterestValue": "0",
+        "turnover24h": plain(turnover),
+        "volume24h": fixed((turnover / last).quantize(step), step),
+        "fundingRate": rate(Decimal(expected_funding(world, symbol, now_ms))),
+        "nextFundingTime": str((now_ms // interval_ms + 1) * interval_ms),
+        "predictedDeliveryPrice": "",
+        "basisRate": "",
+        "deliveryFeeRate": "",
+        "deliveryTime": "0",
+        "ask1Size": fixed(price.level_lots * step, step),
+        "bid1Price": write(price.bid),
+        "ask1Price": write(price.ask),
+        "bid1Size": fixed(price.level_lots * step, step),
+        "basis": "",
+        "preOpenPrice": "",
+        "preQty": "",
+        "curPreListingPhase": "",
+        "fundingIntervalHour": str(max(1, interval_ms // HOUR_MS)),
+        "fundingCap": "0.02",
+        "basisRateYear": "",
+    }
+
+
+def expected_funding(world: World, symbol: str, now_ms: int) -> float:
+    """Tell the rate that is published for the next settlement: the one that was settled last."""
+    prints = world.candles.funding(symbol, now_ms - 3 * DAY_MS, now_ms, now_ms)
+    return prints[-1][1] if prints else 0.0
+
+
+def book_row(world: World, symbol: str, depth: int) -> Row:
+    """Give the book of a contract."""
+    instrument = world.instruments[symbol]
+    tick, step, now_ms = instrument.price_tick, instrument.qty_step, world.clock.told_ms()
+    price = world.prices.of.get(symbol)
+    bids, asks = world.prices.levels(symbol) if price else ([], [])
+    write = lambda levels: [[fixed(t * tick, tick), fixed(n * step, step)] for t, n in levels[:depth]]  # noqa: E731
+    updates = price.updates if price else 0
+    return {
+        "s": symbol,
+        "b": write(bids),
+        "a": write(asks),
+        "ts": now_ms,
+        "u": updates,
+        "seq": updates,
+        "cts": now_ms,
+    }
+
+
+def _ticker_message(world: World, symbol: str, kind: str) -> Row | None:
+    row = ticker_row(world, symbol)
+    if row is None:
+        return None
+    row["tickDirection"] = "PlusTick" if world.prices.of[symbol].rising else "MinusTick"
+    now_ms = world.clock.told_ms()
+    return {"topic": f"tickers.{symbol}", "type": kind, "data": row, "cs": world.prices.of[symbol].updates, "ts": now_ms}
+
+
+def _book_message(world: World, symbol: str, depth: int) -> Row:
+    row = book_row(world, symbol, depth)
+    data = {name: row[name] for name in ("s", "b", "a", "u", "seq")}
+    # Each picture of the book is whole: a snapshot, which a client takes instead of what it had.
+    return {
+        "topic": f"orderbook.{depth}.{symbol}",
+        "type": "snapshot",
+        "ts": row["ts"],
+        "data": data,
+        "cts": row["cts"],
+    }
+
+
+def _bar_message(world: World, symbol: str, interval: str, at_ms: int, *, confirm: bool) -> Row | None:
+    bar_ms = INTERVALS_MS[interval]
+    open_ms = (at_ms - 1) // bar_ms * bar_ms
+    bars = world.candles.bars(symbol, bar_ms, open_ms, open_ms, at_ms)
+    if not bars:
+        return None
+    row = bars[0]
+    instrument = world.instruments[symbol]
+    tick, step = instrument.price_tick, instrument.qty_step
+    write = lambda value: fixed(world.prices.ticks(symbol, value) * tick, tick)  # noqa: E731
+    turnover = Decimal(row[5]).quantize(Decimal("0.00000001"))
+    data = {
+        "start": open_ms,
+        "end": open_ms + bar_ms - 1,
+        "interval": interval,
+        "open": write(row[1]),
+        "close": write(row[4]),
+        "high": write(row[2]),
+        "low": write(row[3]),
+        "volume": fixed((turnover / Decimal(row[4])).quantize(step), step),
+        "turnover": plain(turnover),
+        "confirm": confirm,
+        "timestamp": at_ms,
+    }
+    return {"topic": f"kline.{interval}.{symbol}", "data": [data], "ts": world.clock.told_ms(), "type": "snapshot"}
+
+
+def price_messages(world: World, symbol: str) -> Iterator[tuple[str, Row]]:
+    """What is pushed when the price of a contract has moved."""
+    if world.listened(f"tickers.{symbol}"):
+        message = _ticker_message(world, symbol, "delta")
+        if message is not None:
+            yield message["topic"], message
+    for depth in _BOOK_DEPTHS:
+        if world.listened(f"orderbook.{depth}.{symbol}"):
+            message = _book_message(world, symbol, depth)
+            yield message["topic"], message
+
+
+def market_messages(world: World, moment: Moment) -> Iterator[tuple[str, Row]]:
+    """What is pushed after a moment of the market."""
+    for symbol in world.prices.of:
+        yield from price_messages(world, symbol)
+        for interval, bar_ms in INTERVALS_MS.items():
+            if bar_ms % world.tape.panel.bar_ms or not world.listened(f"kline.{interval}.{symbol}"):
+                continue
+            message = _bar_message(world, symbol, interval, moment.at_ms, confirm=moment.at_ms % bar_ms == 0)
+            if message is not None:
+                yield message["topic"], message
+
+
+def snapshots(world: World, topic: str) -> list[Row]:
+    """What a new listener is told first."""
+    kind, *_, symbol = topic.split(".")
+    if kind == "tickers":
+        message = _ticker_message(world, symbol, "snapshot")
+        return [] if message is None else [message]
+    if kind == "orderbook" and symbol in world.prices.of:
+        return [_book_message(world, symbol, int(topic.split(".")[1]))]
+    return []

@@ -24,7 +24,8 @@ fn read<'a, T: serde::Deserialize<'a>>(what: &'static str, json: &'a [u8]) -> Py
 }
 
 fn write<'py, T: serde::Serialize>(py: Python<'py>, value: &T) -> PyResult<Bound<'py, PyBytes>> {
-    let json = serde_json::to_vec(value).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    let json =
+        serde_json::to_vec(value).map_err(|error| PyValueError::new_err(error.to_string()))?;
     Ok(PyBytes::new(py, &json))
 }
 
@@ -38,14 +39,24 @@ impl Exchange {
     }
 
     /// Carry out one command, and give the events that it made.
-    fn apply<'py>(&mut self, py: Python<'py>, command: &[u8], at_ms: i64) -> PyResult<Bound<'py, PyBytes>> {
+    fn apply<'py>(
+        &mut self,
+        py: Python<'py>,
+        command: &[u8],
+        at_ms: i64,
+    ) -> PyResult<Bound<'py, PyBytes>> {
         let command: Command = read("command", command)?;
         let events = self.inner.apply(&command, at_ms);
         write(py, &events)
     }
 
     /// Carry out many commands of one moment, and give their events in one list.
-    fn apply_all<'py>(&mut self, py: Python<'py>, commands: &[u8], at_ms: i64) -> PyResult<Bound<'py, PyBytes>> {
+    fn apply_all<'py>(
+        &mut self,
+        py: Python<'py>,
+        commands: &[u8],
+        at_ms: i64,
+    ) -> PyResult<Bound<'py, PyBytes>> {
         let commands: Vec<Command> = read("commands", commands)?;
         let inner = &mut self.inner;
         let events: Vec<_> = enter(py, || {

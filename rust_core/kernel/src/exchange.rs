@@ -25,7 +25,9 @@ pub use account::{Account, Position, Transaction, TransactionKind};
 pub use command::{Command, Filter, Place, Prices, StopsAsked};
 pub use event::{Event, Execution, ExecutionKind, OrderNews, Refusal, WalletRow};
 pub use market::Status;
-pub use order::{CancelReason, CreatedBy, Order, OrderState, StopKind, TimeInForce, Trigger, TriggerBy};
+pub use order::{
+    CancelReason, CreatedBy, Order, OrderState, StopKind, TimeInForce, Trigger, TriggerBy,
+};
 pub use query::{Answer, MarketRow, PositionRow, Query};
 pub use spec::{Spec, SpecTier};
 
@@ -104,8 +106,12 @@ impl Exchange {
 
     fn run(&mut self, command: &Command) {
         match command {
-            Command::OpenAccount { name, wallet_e8 } => self.open_account(name, E8::from(*wallet_e8)),
-            Command::Transfer { account, change_e8 } => self.transfer(*account, E8::from(*change_e8)),
+            Command::OpenAccount { name, wallet_e8 } => {
+                self.open_account(name, E8::from(*wallet_e8))
+            }
+            Command::Transfer { account, change_e8 } => {
+                self.transfer(*account, E8::from(*change_e8))
+            }
             Command::SetLeverage { account, symbol, leverage_e8 } => {
                 self.set_leverage(*account, *symbol, *leverage_e8);
             }

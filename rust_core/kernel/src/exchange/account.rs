@@ -221,7 +221,8 @@ impl Exchange {
         }
         let before = held.leverage_e8;
         let position = |exchange: &mut Self, leverage_e8: i64| {
-            exchange.accounts[account as usize].positions[symbol as usize].leverage_e8 = leverage_e8;
+            exchange.accounts[account as usize].positions[symbol as usize].leverage_e8 =
+                leverage_e8;
         };
         position(self, leverage_e8);
         if self.wallet(account).available_e8 < 0 {

@@ -82,7 +82,8 @@ impl Exchange {
         let held: Vec<Id> = held.into_iter().filter(|s| self.held_lots(account, *s) != 0).collect();
         let all_e8: E8 = held.iter().map(|symbol| self.margins(account, *symbol).value_e8).sum();
         for symbol in held {
-            let (lots, mark) = (self.held_lots(account, symbol), self.markets[symbol as usize].mark());
+            let (lots, mark) =
+                (self.held_lots(account, symbol), self.markets[symbol as usize].mark());
             // Down for a long, up for a short, and rounded that way.
             let shift = -(-E8::from(mark) * left_e8).div_euclid(all_e8.max(1));
             let ticks = (E8::from(mark) - E8::from(lots.signum()) * shift).max(1) as i64;

@@ -28,7 +28,8 @@ fn fold(position: &mut Position, lots: i64, value_e8: E8, seq: u64, now_ms: i64)
     let held = position.lots;
     let closed = if held.signum() == -lots.signum() { lots.abs().min(held.abs()) } else { 0 };
     let closing_e8 = value_e8 * E8::from(closed) / E8::from(lots.abs());
-    let cost_e8 = if held == 0 { 0 } else { position.cost_e8 * E8::from(closed) / E8::from(held.abs()) };
+    let cost_e8 =
+        if held == 0 { 0 } else { position.cost_e8 * E8::from(closed) / E8::from(held.abs()) };
     // Both are signed as the lots are: what was bought for `cost` is sold for `-closing`.
     let realised_e8 = -(closing_e8 + cost_e8);
     position.cost_e8 = position.cost_e8 - cost_e8 + (value_e8 - closing_e8);
@@ -61,12 +62,15 @@ impl Exchange {
     pub(super) fn enter_book(&mut self, account: Id, id: u64) {
         let Some(order) = self.order(account, id).cloned() else { return };
         let book = &self.markets[order.symbol as usize].book;
-        let meets = book.best(order.side()).is_some_and(|best| reaches(order.side(), order.ticks, best));
+        let meets =
+            book.best(order.side()).is_some_and(|best| reaches(order.side(), order.ticks, best));
         match order.time_in_force {
             TimeInForce::PostOnly if meets => {
                 return self.close_order(account, id, CancelReason::PostOnly);
             }
-            TimeInForce::Fok if book.within(order.side(), order.ticks) < order.rest_lots().abs() => {
+            TimeInForce::Fok
+                if book.within(order.side(), order.ticks) < order.rest_lots().abs() =>
+            {
                 return self.close_order(account, id, CancelReason::NotWhole);
             }
             _ => {}
@@ -87,7 +91,8 @@ impl Exchange {
         while let Some(order) = self.order(account, id) {
             let (symbol, side, ticks) = (order.symbol, order.side(), order.ticks);
             let lots = self.fillable(account, id);
-            let Some((ticks, lots)) = self.markets[symbol as usize].book.take(side, ticks, lots) else {
+            let Some((ticks, lots)) = self.markets[symbol as usize].book.take(side, ticks, lots)
+            else {
                 return;
             };
             let kind = ExecutionKind::Trade;
@@ -127,7 +132,8 @@ impl Exchange {
     /// Others have traded `lots` at a price: who stands at a better one is met first, and at this very
     /// price those who stood before us.
     pub(super) fn see_trade(&mut self, symbol: Id, ticks: i64, lots: i64) {
-        let tradable = self.markets.get(symbol as usize).is_some_and(|market| market.marks.is_some());
+        let tradable =
+            self.markets.get(symbol as usize).is_some_and(|market| market.marks.is_some());
         if !tradable || ticks <= 0 || lots <= 0 {
             return;
         }
@@ -172,7 +178,13 @@ impl Exchange {
         let (symbol, signed) = (order.symbol, order.side() * fill.lots);
         let fees = self.fees(account, symbol);
         let rate = match fill.kind {
-            ExecutionKind::Trade => if fill.is_maker { fees.0 } else { fees.1 },
+            ExecutionKind::Trade => {
+                if fill.is_maker {
+                    fees.0
+                } else {
+                    fees.1
+                }
+            }
             _ => 0,
         };
         let market = &self.markets[symbol as usize];
@@ -246,10 +258,10 @@ impl Exchange {
         if whole {
             self.put_away(account, id);
         }
+        self.settle_orders(account, symbol);
         if let Some(order) = attached {
             self.attach_stops(&order);
         }
-        self.settle_orders(account, symbol);
         self.tell_position(account, symbol);
     }
 

@@ -167,7 +167,9 @@ impl Exchange {
     /// Answer a question; one about an account or contract that is not there has no answer.
     pub fn answer(&self, query: &Query) -> Answer {
         match query {
-            Query::Market { symbol } => self.market_row(*symbol).map_or(Answer::Nothing, Answer::Market),
+            Query::Market { symbol } => {
+                self.market_row(*symbol).map_or(Answer::Nothing, Answer::Market)
+            }
             Query::Position { account, symbol } if self.known(*account, *symbol) => {
                 Answer::Position(Box::new(self.position_row(*account, *symbol)))
             }
@@ -231,7 +233,8 @@ impl Exchange {
         let margins = self.margins(account, symbol);
         let tiers = &market.spec.tiers;
         let tier = market.spec.tier(margins.value_e8);
-        let stop = self.stop_of(account, symbol, StopKind::StopLoss).and_then(|order| order.trigger);
+        let stop =
+            self.stop_of(account, symbol, StopKind::StopLoss).and_then(|order| order.trigger);
         let target = self.stop_of(account, symbol, StopKind::TakeProfit);
         PositionRow {
             account,

@@ -61,7 +61,10 @@ impl Spec {
         if self.unit_e8 < 1 {
             return refuse("tick times step is below 1e-8 USDT, wants a coarser tick or step");
         }
-        if self.lots_min < 1 || self.lots_max < self.lots_min || self.lots_max_market < self.lots_min {
+        if self.lots_min < 1
+            || self.lots_max < self.lots_min
+            || self.lots_max_market < self.lots_min
+        {
             return refuse("wants 1 <= lots_min <= lots_max and lots_max_market");
         }
         if self.notional_min_e8 < 0 || self.band_e8 <= 0 || self.protection_e8 <= 0 {

@@ -71,7 +71,9 @@ impl Exchange {
         let found = self.stop_of(account, symbol, leg.kind).map(|order| (order.id, order.trigger));
         let trigger = leg.trigger(held.signum());
         match found {
-            Some((id, _)) if leg.ticks == 0 => self.close_order(account, id, CancelReason::PositionStops),
+            Some((id, _)) if leg.ticks == 0 => {
+                self.close_order(account, id, CancelReason::PositionStops)
+            }
             Some((_, now)) if now == Some(trigger) => return false,
             Some((id, _)) => {
                 let now_ms = self.now_ms;
@@ -119,7 +121,12 @@ impl Exchange {
         let (stop, target) = (StopKind::PartialStopLoss, StopKind::PartialTakeProfit);
         let legs = [
             leg(stop, asked.stop_loss_ticks, asked.stop_loss_by, asked.stop_loss_limit_ticks),
-            leg(target, asked.take_profit_ticks, asked.take_profit_by, asked.take_profit_limit_ticks),
+            leg(
+                target,
+                asked.take_profit_ticks,
+                asked.take_profit_by,
+                asked.take_profit_limit_ticks,
+            ),
         ];
         let wanted = legs.iter().flatten().count();
         if wanted == 0 {
@@ -217,10 +224,8 @@ impl Exchange {
             let waits = orders.filter(|order| order.state == OrderState::Untriggered);
             let woken = waits.filter(|order| order.trigger.is_some_and(|t| t.met(marks.of(t.by))));
             met.extend(woken.map(|order| {
-                let target = matches!(
-                    order.stop_kind,
-                    StopKind::TakeProfit | StopKind::PartialTakeProfit
-                );
+                let target =
+                    matches!(order.stop_kind, StopKind::TakeProfit | StopKind::PartialTakeProfit);
                 (target, order.id, account as Id)
             }));
         }
@@ -242,7 +247,8 @@ impl Exchange {
         if reduces && (held == 0 || held.signum() == side) {
             return self.close_order(account, id, CancelReason::ReduceOnly);
         }
-        let ticks = if market { self.markets[symbol as usize].protection(side) } else { Some(order.ticks) };
+        let ticks =
+            if market { self.markets[symbol as usize].protection(side) } else { Some(order.ticks) };
         let Some(ticks) = ticks else { return }; // No book to meet: it waits for one.
         let before = self.wallet(account).available_e8;
         let Some(order) = self.accounts[account as usize].open.get_mut(&id) else { return };

@@ -1,6 +1,8 @@
 //! Money to the unit: fees, results, funding, margin by tiers, liquidation.
 
-use xsmom_kernel::exchange::{Answer, Command, Event, ExecutionKind, ONE_E8, Place, Query, Refusal};
+use xsmom_kernel::exchange::{
+    Answer, Command, Event, ExecutionKind, ONE_E8, Place, Query, Refusal,
+};
 
 use crate::venue::{CASH_E8, UNIT_E8, Venue, limit, market, whole_stops};
 
@@ -53,7 +55,7 @@ fn funding_is_paid_by_longs_and_rounded_against_everybody() {
     let exact = 33 * 1_000 * i128::from(UNIT_E8) * 12_345;
     let paid = before[0] - wallet_of(&venue, 0);
     let received = wallet_of(&venue, 1) - before[1];
-    assert_eq!(paid, exact.div_ceil(100_000_000));
+    assert_eq!(paid, -(-exact).div_euclid(100_000_000));
     assert_eq!(received, exact / 100_000_000);
     let funding = &venue.executions()[0];
     assert_eq!((funding.kind, funding.lots, funding.ticks), (ExecutionKind::Funding, 33, 1_000));
@@ -82,7 +84,7 @@ fn margins_follow_value_leverage_and_tier() {
     venue.place(&limit(2_000, 1_004)).expect("taken");
     let position = venue.position(0);
     let value = position.value_e8;
-    let closing = ((value - value / 10) * 55_000).div_ceil(100_000_000);
+    let closing = -(-(value - value / 10) * 55_000).div_euclid(100_000_000);
     assert_eq!(position.tier, 2);
     assert_eq!(position.maintenance_e8, value / 40 - usdt(300) + closing);
 }
@@ -148,7 +150,9 @@ fn a_reduction_can_save_an_account() {
     assert!(events.iter().any(|event| matches!(event, Event::Liquidated { .. })));
     let position = venue.position(0);
     assert!(position.lots > 0 && position.value_e8 <= usdt(20_000), "{position:?}");
-    assert!(venue.wallet().wallet_e8 + venue.wallet().unrealised_e8 > venue.wallet().maintenance_e8);
+    assert!(
+        venue.wallet().wallet_e8 + venue.wallet().unrealised_e8 > venue.wallet().maintenance_e8
+    );
 }
 
 #[test]

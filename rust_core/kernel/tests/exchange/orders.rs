@@ -1,8 +1,8 @@
 //! How orders come in, stand, are met and go.
 
 use xsmom_kernel::exchange::{
-    CancelReason, Command, Filter, OrderState, Place, Refusal, Status, StopKind, TimeInForce, Trigger,
-    TriggerBy,
+    CancelReason, Command, Filter, OrderState, Place, Refusal, Status, StopKind, TimeInForce,
+    Trigger, TriggerBy,
 };
 
 use crate::venue::{Venue, cancelled, limit, market};

@@ -26,7 +26,9 @@ fn attached_stops_stand_with_the_first_fill_and_follow_the_size() {
 #[test]
 fn a_stop_closes_the_position_and_takes_its_sister_with_it() {
     let mut venue = Venue::new();
-    venue.place(&Place { stop_loss_ticks: 950, take_profit_ticks: 1_080, ..market(100) }).expect("taken");
+    venue
+        .place(&Place { stop_loss_ticks: 950, take_profit_ticks: 1_080, ..market(100) })
+        .expect("taken");
     let stop = venue.open_orders()[0].clone();
     assert_eq!(stop.stop_kind, StopKind::StopLoss);
     venue.price(0, 950);
@@ -61,7 +63,10 @@ fn stops_are_set_moved_and_taken_away() {
     assert_eq!((position.stop_loss_ticks, position.take_profit_ticks), (960, 1_080));
     assert_eq!(venue.open_orders().len(), before.len(), "moved, not added");
     assert_eq!(venue.refused(&whole_stops(Some(0), None)), None);
-    assert_eq!((venue.position(0).stop_loss_ticks, venue.position(0).take_profit_ticks), (0, 1_080));
+    assert_eq!(
+        (venue.position(0).stop_loss_ticks, venue.position(0).take_profit_ticks),
+        (0, 1_080)
+    );
 }
 
 #[test]
@@ -111,5 +116,7 @@ fn a_position_is_stopped_before_the_same_price_liquidates_it() {
     let held = venue.position(0).lots;
     assert_eq!(held, 4_000);
     venue.price(0, 920);
-    assert!(venue.executions().iter().all(|e| e.kind == xsmom_kernel::exchange::ExecutionKind::Trade));
+    assert!(
+        venue.executions().iter().all(|e| e.kind == xsmom_kernel::exchange::ExecutionKind::Trade)
+    );
 }

@@ -1,9 +1,9 @@
 //! A small exchange that the tests drive: one account of 10,000 USDT, two contracts of 0.01 USDT a unit.
 
 use xsmom_kernel::exchange::{
-    Answer, CancelReason, Command, Event, Exchange, Execution, Id, ONE_E8, Order, OrderState, Place,
-    PositionRow, Prices, Query, Refusal, Setup, Spec, SpecTier, StopsAsked, TimeInForce, TriggerBy,
-    WalletRow,
+    Answer, CancelReason, Command, Event, Exchange, Execution, Id, ONE_E8, Order, OrderState,
+    Place, PositionRow, Prices, Query, Refusal, Setup, Spec, SpecTier, StopsAsked, TimeInForce,
+    TriggerBy, WalletRow,
 };
 
 pub(crate) const UNIT_E8: i64 = ONE_E8 / 100;
@@ -101,7 +101,11 @@ impl Venue {
     }
 
     pub(crate) fn order(&self, id: u64) -> Order {
-        match self.exchange.answer(&Query::Order { account: 0, order: id, client_id: String::new() }) {
+        match self.exchange.answer(&Query::Order {
+            account: 0,
+            order: id,
+            client_id: String::new(),
+        }) {
             Answer::Order(order) => *order,
             other => panic!("no order {id}: {other:?}"),
         }

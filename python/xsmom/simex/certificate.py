@@ -6,7 +6,7 @@ that all that hangs on an address, error tables among it, works as it does in ea
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import ssl
 import tempfile
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ def make_certificate(hosts: Sequence[str]) -> tuple[bytes, bytes]:
     """Certificate and key as PEM, good for a year and for `hosts`."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "xsmom simulated exchange")])
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     names = [x509.DNSName(host) for host in hosts]
     certificate = (
         x509.CertificateBuilder()
@@ -30,8 +30,8 @@ def make_certificate(hosts: Sequence[str]) -> tuple[bytes, bytes]:
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=365))
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=365))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())

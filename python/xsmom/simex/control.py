@@ -26,7 +26,10 @@ class Control:
             "advance": (self._advance, "to_ms or by_ms: move market time ahead, with all that falls in it"),
             "speed": (self._speed, "speed: market time per real time, 0 stands still"),
             "price": (self._price, "symbol, last, mark, index: set prices, which hold until the next moment"),
-            "faults": (self._faults, "script: a list of faults; clear: forget the old ones; rate, seed: a random profile"),
+            "faults": (
+                self._faults,
+                "script: a list of faults; clear: forget the old ones; rate, seed: a random profile",
+            ),
             "kill-sockets": (self._kill_sockets, "kind: public, private or trade; all without it"),
             "restart": (self._restart, "cut all sockets and forget closed orders"),
             "key": (self._key, "key, and banned, can_trade, can_withdraw, ips, expires_ms as they should be"),
@@ -62,7 +65,7 @@ class Control:
             return web.json_response(await found[0](given))
         except XsmomError as error:
             return web.json_response({"error": str(error)}, status=400)
-        except (KeyError, TypeError, ValueError) as error:
+        except (ArithmeticError, KeyError, RecursionError, TypeError, ValueError) as error:
             wants = f"{request.match_info['name']} wants {found[1]}"
             return web.json_response({"error": f"{wants}; could not read {error}"}, status=400)
 
@@ -81,7 +84,9 @@ class Control:
 
     async def _price(self, given: dict[str, Any]) -> Any:
         last = float(given["last"])
-        self.world.inject_price(str(given["symbol"]), last, float(given.get("mark", last)), float(given.get("index", last)))
+        self.world.inject_price(
+            str(given["symbol"]), last, float(given.get("mark", last)), float(given.get("index", last))
+        )
         return {"symbol": given["symbol"], "last": last}
 
     async def _faults(self, given: dict[str, Any]) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -35,6 +35,9 @@ Deed = Literal[
 
 REQUEST_DEEDS = frozenset({"http", "ret", "drop", "delay", "html200", "empty", "cut", "forget_closed"})
 EVENT_DEEDS = frozenset({"late", "duplicate", "reorder", "lose", "kill_socket", "silent_socket"})
+
+_DRAWN: tuple[Deed, ...] = ("drop", "http", "html200", "empty", "cut", "ret", "delay")
+_STATUS_MIN, _STATUS_MAX = 200, 599
 
 
 @dataclass
@@ -64,8 +67,20 @@ class Fault:
             self.when = "event"
         elif self.when not in ("before", "after_accept"):
             raise DataError(f"fault {self.do!r} cannot act {self.when!r}: before or after_accept")
+        self._check_types()
+        if not _STATUS_MIN <= self.status <= _STATUS_MAX:
+            raise DataError(f"fault {self.do!r} cannot answer with status {self.status}: 200 to 599")
         if self.skip < 0 or self.times < 0 or self.delay_ms < 0:
             raise DataError(f"fault {self.do!r}: skip, times and delay_ms are at least 0")
+
+    def _check_types(self) -> None:
+        for name in ("match", "client_id", "text"):
+            if not isinstance(getattr(self, name), str):
+                raise DataError(f"fault {self.do!r}: {name} is text, not {getattr(self, name)!r}")
+        for name in ("skip", "times", "status", "code", "delay_ms"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise DataError(f"fault {self.do!r}: {name} is a whole number, not {value!r}")
 
     def takes(self, where: str, when: When, client_id: str) -> bool:
         """Whether it meets this one; counts those that it sees."""
@@ -87,6 +102,11 @@ class Faults:
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)  # noqa: S311  faults, not secrets
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing can happen: no script, no profile."""
+        return not self.script and not self.rate_frac
+
     def set_profile(self, rate_frac: float, seed: int) -> None:
         """Meet a share of all requests and events at random; 0 ends it."""
         if not 0 <= rate_frac <= 1:
@@ -106,7 +126,7 @@ class Faults:
     def _draw(self, when: When) -> Fault:
         if when == "event":
             return Fault(self._random.choice(("late", "duplicate", "reorder")), delay_ms=self._random.randrange(200))
-        deed = self._random.choice(("drop", "http", "html200", "empty", "cut", "ret", "delay"))
+        deed = self._random.choice(_DRAWN)
         status = self._random.choice((502, 503, 504, 524))
         return Fault(deed, when=when, status=status, delay_ms=self._random.randrange(300))
 
@@ -115,13 +135,13 @@ class Faults:
         return fault
 
 
-def parse_faults(rows: Iterable[Mapping[str, Any]]) -> list[Fault]:
+def parse_faults(rows: Iterable[Any]) -> list[Fault]:
     """Faults of plain rows, as a script file or the control interface gives them."""
     known = {each.name for each in fields(Fault)} - {"met"}
     faults = []
     for number, row in enumerate(rows, start=1):
-        if not isinstance(row, Mapping) or "do" not in row:
-            raise DataError(f"fault {number} lacks 'do': it says what happens, such as {{\"do\": \"drop\"}}")
+        if not isinstance(row, dict) or not isinstance(row.get("do"), str):
+            raise DataError(f'fault {number} lacks \'do\': it says what happens, such as {{"do": "drop"}}')
         for name in row:
             if name not in known:
                 raise DataError(f"fault {number} has {name!r}, which is not known: one of {', '.join(sorted(known))}")

@@ -44,7 +44,16 @@ class Limits:
         self.refused = 0
         self._of: defaultdict[tuple[str, str], RollingLimit | None] = defaultdict(lambda: None)
 
-    def take(self, who: str, what: str, limit: int, now_ms: float, *, window_ms: int = 1000, count: int = 1) -> Standing:
+    def take_some(self, who: str, what: str, limit: int, now_ms: float, count: int) -> tuple[Standing, int]:
+        """Count as many of `count` rows as the budget has room for; say how many those are."""
+        standing = self.take(who, what, limit, now_ms, count=count)
+        if standing.allowed or not standing.left:
+            return standing, count if standing.allowed else 0
+        return self.take(who, what, limit, now_ms, count=standing.left), standing.left
+
+    def take(
+        self, who: str, what: str, limit: int, now_ms: float, *, window_ms: int = 1000, count: int = 1
+    ) -> Standing:
         """Count a call of `who` against the budget of `what`."""
         budget = self._of[who, what]
         if budget is None or budget.limit != limit:

@@ -153,17 +153,31 @@ class Candles:
         `bar_ms` is a multiple of the panel's; longer bars are put together from its bars.
         """
         panel, column = self.panel, self.column[symbol]
-        first_open_ms = int(panel.close_ms[0]) - panel.bar_ms
+        base_ms = int(panel.close_ms[0]) - panel.bar_ms
+        open_ms = -(-max(start_ms, base_ms // bar_ms * bar_ms) // bar_ms) * bar_ms
+        last_ms = min(end_ms, now_ms - 1, int(panel.close_ms[-1]) - 1)
         rows: list[tuple[float, ...]] = []
-        open_ms = max(start_ms, first_open_ms) // bar_ms * bar_ms
-        if open_ms < start_ms:
-            open_ms += bar_ms
-        while open_ms <= min(end_ms, now_ms - 1):
+        if bar_ms == panel.bar_ms and base_ms % bar_ms == 0:
+            rows, open_ms = self._closed_bars(column, open_ms, last_ms, now_ms)
+        while open_ms <= last_ms:
             row = self._bar(column, open_ms, bar_ms, now_ms)
             if row is not None:
                 rows.append(row)
             open_ms += bar_ms
         return rows
+
+    def _closed_bars(self, column: int, open_ms: int, last_ms: int, now_ms: int) -> tuple[list[tuple[float, ...]], int]:
+        """Cut closed bars out of the panel as they stand there; give also where the next one opens."""
+        panel = self.panel
+        base_ms = int(panel.close_ms[0]) - panel.bar_ms
+        lower = (open_ms - base_ms) // panel.bar_ms
+        upper = max(lower, min(last_ms - base_ms, now_ms - panel.bar_ms - base_ms) // panel.bar_ms + 1)
+        prices = [getattr(panel, name)[lower:upper, column] for name in ("open", "high", "low", "close")]
+        volume = np.nan_to_num(panel.volume_usdt[lower:upper, column])
+        opens = panel.close_ms[lower:upper] - panel.bar_ms
+        known = ~np.isnan(prices[3])
+        columns = [opens[known].tolist(), *(each[known].tolist() for each in (*prices, volume))]
+        return list(zip(*columns, strict=True)), base_ms + upper * panel.bar_ms
 
     def _bar(self, column: int, open_ms: int, bar_ms: int, now_ms: int) -> tuple[float, ...] | None:
         panel = self.panel
@@ -205,8 +219,7 @@ class Candles:
     def funding(self, symbol: str, start_ms: int, end_ms: int, now_ms: int) -> list[tuple[int, float]]:
         """Settled prints with `start <= stamp <= end`, rising; each at the close of its bar."""
         panel, column = self.panel, self.column[symbol]
-        stamps = panel.close_ms
-        rates = panel.funding_frac[:, column]
-        chosen = (stamps >= start_ms) & (stamps <= min(end_ms, now_ms)) & (np.nan_to_num(rates) != 0)
-        rows = np.flatnonzero(chosen)
-        return [(int(stamps[row]), float(rates[row])) for row in rows]
+        lower = int(np.searchsorted(panel.close_ms, start_ms))
+        upper = int(np.searchsorted(panel.close_ms, min(end_ms, now_ms), side="right"))
+        rates = np.nan_to_num(panel.funding_frac[lower:upper, column])
+        return [(int(panel.close_ms[lower + row]), float(rates[row])) for row in np.flatnonzero(rates)]

@@ -34,7 +34,7 @@ class Views:
     def __init__(self, lags_ms: dict[str, int]) -> None:
         self._lags_ms = lags_ms
         self.open: dict[int, Row] = {}
-        self.closed: deque[Row] = deque(maxlen=REALTIME_CLOSED_MAX)
+        self.closed: dict[int, Row] = {}
         self.history: dict[int, Row] = {}
         self.executions: deque[Row] = deque(maxlen=HISTORY_MAX)
         self.positions: dict[int, Row] = {}
@@ -43,7 +43,7 @@ class Views:
         """An order is as it is told here."""
         self.later("realtime", lambda: self._show_order(order))
         if _is_final(order):
-            self.later("history", lambda: self.history.update({order["id"]: order}))
+            self.later("history", lambda: self._show_closed(order))
 
     def note_execution(self, execution: Row) -> None:
         """Something was executed."""
@@ -61,9 +61,13 @@ class Views:
         """Open orders, the newest first."""
         return iter(sorted(self.open.values(), key=lambda order: -order["id"]))
 
+    def newest_closed(self) -> Iterator[Row]:
+        """Orders that were closed of late, the last one first."""
+        return reversed(self.closed.values())
+
     def find(self, matches: Callable[[Row], bool]) -> Row | None:
         """Find an order among the open ones and the last closed ones."""
-        for order in (*self.open.values(), *reversed(self.closed)):
+        for order in (*self.open.values(), *self.newest_closed()):
             if matches(order):
                 return order
         return None
@@ -82,9 +86,16 @@ class Views:
             return
         if _is_final(order):
             self.open.pop(order["id"], None)
-            self.closed.append(order)
-        elif not any(closed["id"] == order["id"] for closed in self.closed):
+            self.closed[order["id"]] = order
+            if len(self.closed) > REALTIME_CLOSED_MAX:
+                del self.closed[next(iter(self.closed))]
+        elif order["id"] not in self.closed:
             self.open[order["id"]] = order
+
+    def _show_closed(self, order: Row) -> None:
+        self.history[order["id"]] = order
+        if len(self.history) > HISTORY_MAX:
+            del self.history[next(iter(self.history))]
 
     def _show_position(self, position: Row) -> None:
         known = self.positions.get(position["symbol"])

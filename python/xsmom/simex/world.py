@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -22,11 +23,13 @@ from xsmom.simex.faults import Faults
 from xsmom.simex.limits import Limits
 from xsmom.simex.market import Candles, Moment, Tape, make_instruments
 from xsmom.simex.prices import Prices
-from xsmom.simex.views import LAGS_MS, Row, Views, check_lag
+from xsmom.simex.views import HISTORY_MAX, LAGS_MS, Row, Views, check_lag
 
 MAKER_FRAC, TAKER_FRAC = Decimal("0.0002"), Decimal("0.00055")
 _STATUS = {Trading.OPEN: "open", Trading.CLOSING: "closing", Trading.CLOSED: "closed", Trading.NOT_YET: "closed"}
 _DELISTED_LOSS_FRAC = 0.05
+_PRICE_MAX = 1e12
+_LAST_MS = 4_102_444_800_000
 
 Push = Callable[[str, dict[str, Any]], None]
 PushAccount = Callable[[str, str, list[dict[str, Any]]], None]
@@ -65,7 +68,9 @@ class World:
         self.on_public: Push = lambda _topic, _message: None
         self.on_private: PushAccount = lambda _account, _topic, _rows: None
         self.listened: Callable[[str], bool] = lambda _topic: False
+        self.account_listened: Callable[[str, str], bool] = lambda _account, _topic: False
         self.ended = False
+        self.closed_results_e8: dict[int, int] = {}
         self._think_ms = think_ms
         self._forced: dict[str, Trading] = {}
         self._announced: set[str] = set()
@@ -109,28 +114,39 @@ class World:
 
     def _digest(self, events: list[dict[str, Any]]) -> None:
         """Hand events on: to the lists, and to whoever listens, each when it is due."""
+        self._note_results(events)
         for event in events:
             kind = event["event"]
-            version = next(self._versions)
             if kind == "order":
-                order = event["order"] | {"version": version}
-                views = self.views[order["account"]]
-                views.note_order(order)
-                self._tell(order["account"], "order", lambda o=order: rows.order_row(self, o))
+                order = event["order"] | {"version": next(self._versions)}
+                self.views[order["account"]].note_order(order)
+                self._tell(order["account"], "order", rows.order_event, order)
             elif kind == "executed":
                 self.views[event["account"]].note_execution(event)
-                self._tell(event["account"], "execution", lambda e=event: rows.execution_row(self, e))
+                self._tell(event["account"], "execution", rows.execution_event, event)
             elif kind == "position":
-                self.views[event["account"]].note_position(event | {"version": version})
-                self._tell(event["account"], "position", lambda e=event: rows.position_event(self, e))
+                position = event | {"version": next(self._versions)}
+                self.views[event["account"]].note_position(position)
+                self._tell(event["account"], "position", rows.position_event, position)
             elif kind == "wallet":
-                self._tell(event["account"], "wallet", lambda e=event: rows.wallet_row(self, e["account"]))
+                self._tell(event["account"], "wallet", rows.wallet_event, event)
 
-    def _tell(self, account: int, topic: str, row: Callable[[], Row]) -> None:
+    def _note_results(self, events: list[dict[str, Any]]) -> None:
+        """Add up what each order has closed; the order is told before its execution is."""
+        for event in events:
+            if event["event"] == "executed" and event["closed_lots"]:
+                results = self.closed_results_e8
+                result = event["realised_e8"] - event["fee_e8"]
+                results[event["order"]] = results.pop(event["order"], 0) + result
+                if len(results) > HISTORY_MAX:
+                    del results[next(iter(results))]
+
+    def _tell(self, account: int, topic: str, make: Callable[[World, Row], Row], event: Row) -> None:
         """Push a row to the account's topic once it is due; it is made now, as things are now."""
-        told = row()
         name = self.accounts[account]
-        self.views[account].later(f"{topic}_event", lambda: self.on_private(name, topic, [told]))
+        if self.account_listened(name, topic):
+            told = make(self, event)
+            self.views[account].later(f"{topic}_event", lambda: self.on_private(name, topic, [told]))
 
     # --- market time ----------------------------------------------------------------------------
 
@@ -140,10 +156,8 @@ class World:
             wait_s = self.clock.wall_seconds_until(self._next.at_ms)
             if wait_s > 0:
                 self._woken.clear()
-                try:
+                with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._woken.wait(), None if wait_s == float("inf") else wait_s)
-                except TimeoutError:
-                    pass
                 continue
             self._step(self._next)
             await asyncio.sleep(0)
@@ -151,6 +165,8 @@ class World:
 
     async def advance(self, to_ms: int) -> None:
         """Go ahead to a time, with every moment on the way."""
+        if not self.clock.now_ms() <= to_ms <= _LAST_MS:
+            raise DataError(f"market time goes from {self.clock.now_ms()} on to 2100 at most, not to {to_ms}")
         while self._next is not None and self._next.at_ms <= to_ms:
             self.clock.advance_to(self._next.at_ms)
             self._step(self._next)
@@ -218,8 +234,10 @@ class World:
     def inject_price(self, symbol: str, last: float, mark: float, index: float) -> None:
         """Set prices of one contract now; the next moment of the market takes them back."""
         self.symbol_number(symbol)
-        if min(last, mark, index) <= 0:
-            raise DataError("prices are above 0")
+        if not all(0 < price < _PRICE_MAX for price in (last, mark, index)):
+            raise DataError("prices are above 0 and below 1e12")
+        if self.trading(symbol, self.clock.now_ms()) in (Trading.CLOSED, Trading.NOT_YET):
+            raise DataError(f"{symbol} does not trade now, so it has no price")
         self.prices.move(symbol, last, mark, index, 0.0)
         self.command(self._price_command(symbol))
         for topic, message in market_rows.price_messages(self, symbol):

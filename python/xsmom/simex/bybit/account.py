@@ -85,7 +85,10 @@ def list_transactions(world: World, key: Key, asked: Asked) -> dict[str, Any]:
 def _transaction_row(world: World, key: Key, entry: dict[str, Any]) -> dict[str, Any]:
     name = "" if entry["symbol"] is None else world.symbols[entry["symbol"]]
     transfer = "TRANSFER_IN" if entry["change_e8"] > 0 else "TRANSFER_OUT"
-    size = lambda lots: fixed(abs(world.size_of(name, lots)), world.instruments[name].qty_step)  # noqa: E731
+
+    def size(lots: int) -> str:
+        return fixed(abs(world.size_of(name, lots)), world.instruments[name].qty_step) if name else "0"
+
     return {
         "id": f"{key.uid}_{entry['id']}",
         "symbol": name,
@@ -94,8 +97,8 @@ def _transaction_row(world: World, key: Key, entry: dict[str, Any]) -> dict[str,
         "transactionTime": str(entry["at_ms"]),
         "type": _TRANSACTION_TYPES.get(entry["kind"], transfer),
         "transSubType": "",
-        "qty": size(entry["lots"]) if name else "0",
-        "size": size(entry["held_lots"]) if name else "0",
+        "qty": size(entry["lots"]),
+        "size": size(entry["held_lots"]),
         "currency": "USDT",
         "tradePrice": plain(world.price_of(name, entry["ticks"])) if name else "0",
         # Received above 0, paid below: the other way round than in the list of executions.
@@ -137,6 +140,11 @@ def show_key(world: World, key: Key, _asked: Asked) -> dict[str, Any]:
             "NFT": [],
             "Affiliate": [],
             "Earn": [],
+            "FiatP2P": [],
+            "FiatBitPay": [],
+            "FiatConvertBroker": [],
+            "BitCard": [],
+            "ByXPost": [],
         },
         "ips": list(key.ips) or ["*"],
         "type": 1,
@@ -176,4 +184,3 @@ GETS = {
     "/v5/asset/coin/query-info": (list_coins, 5),
 }
 """Handler and budget a second."""
-

@@ -9,6 +9,8 @@ from typing import Any
 from xsmom.simex.bybit import codes
 from xsmom.simex.bybit.codes import Code
 
+_DIGITS_MAX = 20
+
 
 class Refusal(Exception):
     """The exchange says no: the answer's code and text."""
@@ -27,8 +29,10 @@ def refuse(text: str) -> Refusal:
 class Asked:
     """Parameters of one request: query strings, or the members of a JSON body."""
 
-    def __init__(self, given: Mapping[str, Any]) -> None:
+    def __init__(self, given: Mapping[str, Any], granted: int | None = None) -> None:
         self.given = given
+        #: How many rows of a batch the budget allows; none where nothing was counted.
+        self.granted = granted
 
     def text(self, name: str, default: str | None = None) -> str:
         """Read text; without a default it must be there."""
@@ -48,8 +52,8 @@ class Asked:
     def whole(self, name: str, default: int | None = None, *, low: int = 0, high: int = 2**63 - 1) -> int:
         """Read a whole number between bounds."""
         text = self.text(name, None if default is None else str(default))
-        digits = text[1:] if text.startswith("-") else text
-        if not digits.isascii() or not digits.isdigit() or not low <= int(text) <= high:
+        digits = text.removeprefix("-")
+        if len(text) > _DIGITS_MAX or not digits.isascii() or not digits.isdigit() or not low <= int(text) <= high:
             raise refuse(f"params error: {name} invalid")
         return int(text)
 

@@ -29,6 +29,8 @@ WS_UNKNOWN_OP = Code(10404, "op type is not found")
 WS_REPEATED_AUTH = Code(20001, "repeat auth")
 WS_DUPLICATE_REQUEST = Code(20006, "reqId is duplicated")
 
+TOO_LATE_TO_CANCEL = Code(110001, "order not exists or too late to cancel")
+TOO_LATE_TO_AMEND = Code(110001, "order not exists or too late to replace")
 LEVERAGE_SAME = Code(110043, "leverage not modified")
 POSITION_MODE_SAME = Code(110025, "Position mode is not modified")
 MARGIN_MODE_SAME = Code(110026, "Cross/isolated margin mode is not modified")
@@ -64,11 +66,9 @@ REFUSALS = {
     "too_many_stops": Code(110061, "Not allowed to have more than 20 TP/SLs under Partial tpSlMode"),
     "duplicate_id": Code(110072, "OrderLinkedID is duplicate"),
     "bad_id": Code(10001, "params error: OrderLinkID invalid"),
-    "no_order": Code(110001, "order not exists or too late to cancel"),
+    "no_order": TOO_LATE_TO_CANCEL,
     "already_done": Code(110008, "The order has been completed or cancelled."),
-    "below_filled": Code(
-        110064, "The modified contract quantity cannot be less than or equal to the filled quantity."
-    ),
+    "below_filled": Code(110064, "The modified contract quantity cannot be less than or equal to the filled quantity."),
     "no_change": Code(10001, "The order remains unchanged as the parameters entered match the existing ones."),
     "no_position": NO_POSITION_FOR_STOP,
     "leverage": Code(110013, "Cannot set leverage due to risk limit level."),

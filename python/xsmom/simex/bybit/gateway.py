@@ -24,6 +24,8 @@ from xsmom.simex.world import World
 
 IP_LIMIT, IP_WINDOW_MS = 600, 5000
 _HTML = b"<!DOCTYPE html><html><head><title>Just a moment...</title></head><body></body></html>"
+_BODIES = {"http": (_HTML, "text/html"), "html200": (_HTML, "text/html"), "empty": (b"", "application/json")}
+_CUT = b'{"retCode":0,"retMsg":"OK","result":{"ord'
 
 
 class Route(NamedTuple):
@@ -53,6 +55,10 @@ class Gateway:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer one request."""
         raw = (await request.read()).decode("utf-8", "replace")
+        if self.world.faults.idle:
+            answer = self._serve(request, raw)
+            await self.world.think()
+            return answer
         client_id = _client_id(raw) if request.method == "POST" else request.query.get("orderLinkId", "")
         fault = self.world.faults.find(request.path, "before", client_id)
         if fault is not None and fault.do != "delay":
@@ -76,7 +82,7 @@ class Gateway:
         route = PRIVATE.get((request.method, request.path))
         if route is None:
             return _respond(envelope({}, self.world.clock.told_ms(), codes.NO_ROUTE), status=404)
-        payload = request.query_string if request.method == "GET" else raw
+        payload = request.rel_url.raw_query_string if request.method == "GET" else raw
         key, code = check_request(request.headers, payload, self.world.keys, self.world.clock)
         if key is not None and key.ips and peer not in key.ips:
             code = codes.BAD_IP
@@ -89,15 +95,16 @@ class Gateway:
             return self._refuse(codes.NO_PERMISSION)
         try:
             given = json.loads(raw) if request.method == "POST" and raw else dict(request.query)
-        except ValueError:
+        except (RecursionError, ValueError):
             return self._refuse(codes.BAD_PARAMETER)
         if not isinstance(given, dict):
             return self._refuse(codes.BAD_PARAMETER)
-        count = len(given["request"]) if isinstance(given.get("request"), list) else 1
-        standing = self.world.limits.take(str(key.uid), request.path, route.a_second, wall_ms(), count=max(count, 1))
+        standing, granted = self.world.limits.take_some(
+            str(key.uid), request.path, route.a_second, wall_ms(), count_rows(given)
+        )
         if not standing.allowed:
             return self._refuse(codes.TOO_MANY_VISITS, standing)
-        return self._run(lambda: route.handler(self.world, key, Asked(given)), standing)
+        return self._run(lambda: route.handler(self.world, key, Asked(given, granted)), standing)
 
     def _run(self, handler: Any, standing: Standing | None) -> web.Response:
         try:
@@ -120,14 +127,15 @@ class Gateway:
             if request.transport is not None:
                 request.transport.abort()
             return web.Response(status=500)
-        if fault.do == "http":
-            return web.Response(status=fault.status, body=_HTML, content_type="text/html")
-        if fault.do == "html200":
-            return web.Response(body=_HTML, content_type="text/html")
-        if fault.do == "empty":
-            return web.Response(body=b"", content_type="application/json")
         if fault.do == "ret":
             return self._refuse(Code(fault.code, fault.text))
+        if fault.do == "cut" and answer is None and request.method == "POST":
+            return web.Response(body=_CUT, content_type="application/json")
+        if fault.do in _BODIES:
+            body, content_type = _BODIES[fault.do]
+            return web.Response(
+                status=fault.status if fault.do == "http" else 200, body=body, content_type=content_type
+            )
         if answer is None:
             answer = self._serve(request, (await request.read()).decode("utf-8", "replace"))
         if fault.do == "cut":
@@ -138,10 +146,16 @@ class Gateway:
         return answer
 
 
+def count_rows(given: dict[str, Any]) -> int:
+    """Say how many calls a request stands for: its rows, where it has some."""
+    rows = given.get("request")
+    return max(1, min(len(rows), trade.BATCH_MAX)) if isinstance(rows, list) else 1
+
+
 def _client_id(raw: str) -> str:
     try:
         given = json.loads(raw)
-    except ValueError:
+    except (RecursionError, ValueError):
         return ""
     found = given.get("orderLinkId", "") if isinstance(given, dict) else ""
     return found if isinstance(found, str) else ""

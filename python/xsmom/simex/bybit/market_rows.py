@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 DAY_MS, HOUR_MS = 86_400_000, 3_600_000
+_DATED_ONLY = ("predictedDeliveryPrice", "basisRate", "deliveryFeeRate", "deliveryTime", "basis", "basisRateYear")
 _BOOK_DEPTHS = (1, 50, 200, 1000)
 
 
@@ -25,7 +26,6 @@ def ticker_row(world: World, symbol: str) -> Row | None:
         return None
     instrument = world.instruments[symbol]
     tick, step, now_ms = instrument.price_tick, instrument.qty_step, world.clock.now_ms()
-    write = lambda ticks: fixed(ticks * tick, tick)  # noqa: E731
     day = world.candles.bars(symbol, world.tape.panel.bar_ms, now_ms - DAY_MS, now_ms, now_ms)
     highest = max([row[2] for row in day], default=float(price.last * tick))
     lowest = min([row[3] for row in day], default=float(price.last * tick))
@@ -34,7 +34,13 @@ def ticker_row(world: World, symbol: str) -> Row | None:
     hour = [row for row in day if row[0] >= now_ms - HOUR_MS]
     last = price.last * tick
     change = (last / Decimal(before) - 1).quantize(Decimal("0.000001")) if before else Decimal(0)
-    written = lambda value: write(world.prices.ticks(symbol, value))  # noqa: E731
+
+    def write(ticks: int) -> str:
+        return fixed(ticks * tick, tick)
+
+    def written(value: float) -> str:
+        return write(world.prices.ticks(symbol, value))
+
     interval_ms = instrument.funding_interval_ms
     return {
         "symbol": symbol,
@@ -82,7 +88,10 @@ def book_row(world: World, symbol: str, depth: int) -> Row:
     tick, step, now_ms = instrument.price_tick, instrument.qty_step, world.clock.told_ms()
     price = world.prices.of.get(symbol)
     bids, asks = world.prices.levels(symbol) if price else ([], [])
-    write = lambda levels: [[fixed(t * tick, tick), fixed(n * step, step)] for t, n in levels[:depth]]  # noqa: E731
+
+    def write(levels: list[tuple[int, int]]) -> list[list[str]]:
+        return [[fixed(ticks * tick, tick), fixed(lots * step, step)] for ticks, lots in levels[:depth]]
+
     updates = price.updates if price else 0
     return {
         "s": symbol,
@@ -99,9 +108,17 @@ def _ticker_message(world: World, symbol: str, kind: str) -> Row | None:
     row = ticker_row(world, symbol)
     if row is None:
         return None
+    for name in _DATED_ONLY:
+        del row[name]
     row["tickDirection"] = "PlusTick" if world.prices.of[symbol].rising else "MinusTick"
     now_ms = world.clock.told_ms()
-    return {"topic": f"tickers.{symbol}", "type": kind, "data": row, "cs": world.prices.of[symbol].updates, "ts": now_ms}
+    return {
+        "topic": f"tickers.{symbol}",
+        "type": kind,
+        "data": row,
+        "cs": world.prices.of[symbol].updates,
+        "ts": now_ms,
+    }
 
 
 def _book_message(world: World, symbol: str, depth: int) -> Row:
@@ -126,7 +143,10 @@ def _bar_message(world: World, symbol: str, interval: str, at_ms: int, *, confir
     row = bars[0]
     instrument = world.instruments[symbol]
     tick, step = instrument.price_tick, instrument.qty_step
-    write = lambda value: fixed(world.prices.ticks(symbol, value) * tick, tick)  # noqa: E731
+
+    def write(value: float) -> str:
+        return fixed(world.prices.ticks(symbol, value) * tick, tick)
+
     turnover = Decimal(row[5]).quantize(Decimal("0.00000001"))
     data = {
         "start": open_ms,

@@ -11,6 +11,7 @@ from xsmom.simex.bybit.codes import Code
 from xsmom.simex.bybit.public import cut_page, need_linear
 from xsmom.simex.bybit.signing import Key
 from xsmom.simex.bybit.trade import WATCHED, account_of, demand, find_symbol, to_lots, to_ticks
+from xsmom.simex.bybit.wire import money, plain
 from xsmom.simex.core import to_e8
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ def _seen(world: World, account: int, symbol: int) -> dict[str, Any]:
     now: dict[str, Any] = world.core.ask({"ask": "position", "account": account, "symbol": symbol})
     shown = world.views[account].positions.get(symbol)
     if shown is None:
-        return now if not now["seq"] else now | {"lots": 0, "cost_e8": 0, "seq": 0}
+        unseen = {"lots": 0, "cost_e8": 0, "seq": 0, "stop_loss_ticks": 0, "take_profit_ticks": 0, "realised_e8": 0}
+        return now if not now["seq"] else now | unseen
     same = ("seq", "lots", "stop_loss_ticks", "take_profit_ticks", "leverage_e8")
     return now if all(now[name] == shown[name] for name in same) else shown
 
@@ -134,11 +136,11 @@ def _closed_row(world: World, execution: dict[str, Any]) -> dict[str, Any]:
         "orderType": row["orderType"],
         "execType": row["execType"],
         "closedSize": row["closedSize"],
-        "cumEntryValue": rows.money(entry_value),
-        "avgEntryPrice": rows.plain((entry_value / size).quantize(tick * Decimal("0.0001"))),
-        "cumExitValue": rows.money(exit_value),
+        "cumEntryValue": money(entry_value),
+        "avgEntryPrice": plain((entry_value / size).quantize(tick * Decimal("0.0001"))),
+        "cumExitValue": money(exit_value),
         "avgExitPrice": row["execPrice"],
-        "closedPnl": rows.money(Decimal(row["execPnl"]) - Decimal(row["execFee"])),
+        "closedPnl": money(Decimal(row["execPnl"]) - Decimal(row["execFee"])),
         "fillCount": "1",
         "leverage": "",
         "createdTime": row["execTime"],

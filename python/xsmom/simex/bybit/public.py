@@ -11,6 +11,7 @@ from xsmom.domain.panel import NEVER_MS
 from xsmom.simex.bybit import codes
 from xsmom.simex.bybit.asking import Asked, Refusal, refuse
 from xsmom.simex.bybit.codes import Code
+from xsmom.simex.bybit.signing import is_count
 from xsmom.simex.bybit.wire import INTERVALS_MS, fixed, plain, rate
 from xsmom.simex.world import World
 
@@ -24,6 +25,7 @@ TIERS_A_PAGE = 15
 _BARS_MAX = 1000
 _PRINTS_MAX = 200
 _FIRST_MS = 1_500_000_000_000
+PRICE_TICKS_MAX = 1_999_999_998
 
 Handler = Callable[[World, Asked], dict[str, Any]]
 
@@ -78,7 +80,7 @@ def cut_page(rows: list[Any], asked: Asked, limit: int) -> tuple[list[Any], str]
     start = 0
     if asked.has("cursor"):
         text = asked.text("cursor").removeprefix("page_")
-        if not text.isdigit():
+        if not is_count(text):
             raise refuse("params error: cursor invalid")
         start = int(text)
     end = start + limit
@@ -90,6 +92,7 @@ def _instrument_row(world: World, instrument: Instrument, now_ms: int) -> dict[s
     gone = instrument.delisted_ms
     return {
         "symbol": instrument.symbol,
+        "symbolId": world.number[instrument.symbol] + 1,
         "contractType": "LinearPerpetual",
         "status": STATUS[world.trading(instrument.symbol, now_ms)],
         "baseCoin": instrument.base,
@@ -98,8 +101,12 @@ def _instrument_row(world: World, instrument: Instrument, now_ms: int) -> dict[s
         "deliveryTime": "0" if gone == NEVER_MS or not world.told_delisting(instrument.symbol) else str(gone),
         "deliveryFeeRate": "",
         "priceScale": str(max(0, -int(tick.normalize().as_tuple().exponent))),
-        "leverageFilter": {"minLeverage": "1", "maxLeverage": f"{instrument.leverage_x_max:.2f}", "leverageStep": "0.01"},
-        "priceFilter": {"minPrice": plain(tick), "maxPrice": plain(tick * 19_999_998), "tickSize": plain(tick)},
+        "leverageFilter": {
+            "minLeverage": "1",
+            "maxLeverage": f"{instrument.leverage_x_max:.2f}",
+            "leverageStep": "0.01",
+        },
+        "priceFilter": {"minPrice": plain(tick), "maxPrice": plain(tick * PRICE_TICKS_MAX), "tickSize": plain(tick)},
         "lotSizeFilter": {
             "maxOrderQty": fixed(instrument.lots_max * step, step),
             "minOrderQty": fixed(instrument.lots_min * step, step),
@@ -222,7 +229,7 @@ def list_tiers(world: World, asked: Asked) -> dict[str, Any]:
                     "initialMargin": plain((1 / tier.leverage_x_max).quantize(Decimal("0.0001"))),
                     "isLowestRisk": int(number == 1),
                     "maxLeverage": f"{tier.leverage_x_max:.2f}",
-                    "mmDeduction": plain(tier.deduction_usdt),
+                    "mmDeduction": plain(tier.deduction_usdt) if tier.deduction_usdt else "",
                 }
             )
     return {"category": "linear", "list": rows, "nextPageCursor": cursor}

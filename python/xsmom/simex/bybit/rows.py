@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from xsmom.simex.bybit.wire import fixed, money, plain, ratio
@@ -59,7 +60,7 @@ _REJECT_REASONS = {
     "user": "EC_PerCancelRequest",
     "margin": "EC_Others",
 }
-_EXECUTED = {
+EXECUTED = {
     "trade": "Trade",
     "funding": "Funding",
     "takeover": "BustTrade",
@@ -79,7 +80,7 @@ def read_order_id(text: str) -> int:
         number = int(text.rsplit("-", 1)[-1], 16)
     except ValueError:
         return 0
-    return number if order_id(number) == text else 0
+    return number if 0 < number < 2**48 and order_id(number) == text else 0
 
 
 def execution_id(number: int) -> str:
@@ -94,7 +95,15 @@ def side(lots: int) -> str:
 
 def stamp(at_ms: int) -> str:
     """Write a time as ISO 8601 with a Z."""
-    return datetime.datetime.fromtimestamp(at_ms / 1000, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return dt.datetime.fromtimestamp(at_ms / 1000, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _price(tick: Decimal, ticks: int) -> str:
+    return fixed(ticks * tick, tick) if ticks else ""
+
+
+def _size(step: Decimal, lots: int) -> str:
+    return fixed(abs(lots) * step, step)
 
 
 def _created_by(row: Row) -> str:
@@ -112,8 +121,7 @@ def order_row(world: World, order: Row) -> Row:
     symbol = world.symbols[order["symbol"]]
     instrument = world.instruments[symbol]
     tick, step = instrument.price_tick, instrument.qty_step
-    price = lambda ticks: fixed(ticks * tick, tick) if ticks else ""  # noqa: E731
-    size = lambda lots: fixed(abs(lots) * step, step)  # noqa: E731
+    price, size = partial(_price, tick), partial(_size, step)
     rest = order["lots"] - order["filled_lots"] if order["state"] != "cancelled" else 0
     filled, value = abs(order["filled_lots"]), from_e8(order["value_e8"])
     average = plain((value / (filled * step)).quantize(tick * Decimal("0.0001"))) if filled else ""
@@ -124,6 +132,7 @@ def order_row(world: World, order: Row) -> Row:
         "symbol": symbol,
         "orderId": order_id(order["id"]),
         "orderLinkId": order["client_id"],
+        "parentOrderLinkId": "",
         "blockTradeId": "",
         "side": side(order["lots"]),
         "positionIdx": 0,
@@ -144,6 +153,11 @@ def order_row(world: World, order: Row) -> Row:
         "orderType": "Market" if order["market"] else "Limit",
         "stopOrderType": STOP_KINDS[order["stop_kind"]],
         "orderIv": "",
+        "marketUnit": "",
+        "ocoTriggerBy": "",
+        "basePrice": "",
+        "slippageToleranceType": "UNKNOWN",
+        "slippageTolerance": "",
         "triggerPrice": price(trigger["ticks"]),
         "takeProfit": price(attached[1]),
         "stopLoss": price(attached[0]),
@@ -167,6 +181,18 @@ def order_row(world: World, order: Row) -> Row:
     }
 
 
+def order_event(world: World, order: Row) -> Row:
+    """Show an order as the stream does: with the result of what it closed."""
+    closed = money(from_e8(world.closed_results_e8.get(order["id"], 0)))
+    more = {"closedPnl": closed, "feeCurrency": "", "brokerOrderPrice": ""}
+    return order_row(world, order) | more | {"rpiTakerAccess": False, "rpiMatchedQty": "0"}
+
+
+def wallet_event(world: World, event: Row) -> Row:
+    """Show the wallet as it is once its event is told."""
+    return wallet_row(world, event["account"])
+
+
 def _mode(order: Row) -> str:
     if order["stop_kind"].startswith("partial_"):
         return "Partial"
@@ -180,7 +206,7 @@ def execution_row(world: World, execution: Row) -> Row:
     instrument = world.instruments[symbol]
     tick, step = instrument.price_tick, instrument.qty_step
     funding = execution["kind"] == "funding"
-    size = lambda lots: fixed(abs(lots) * step, step)  # noqa: E731
+    size = partial(_size, step)
     return {
         "category": "linear",
         "symbol": symbol,
@@ -195,10 +221,11 @@ def execution_row(world: World, execution: Row) -> Row:
         "orderType": "UNKNOWN" if funding else "Market" if execution["order_market"] else "Limit",
         "stopOrderType": STOP_KINDS[execution["stop_kind"]] or "UNKNOWN",
         "execFee": money(from_e8(execution["fee_e8"])),
+        "execFeeV2": "",
         "execId": execution_id(execution["id"]),
         "execPrice": fixed(execution["ticks"] * tick, tick),
         "execQty": size(execution["lots"]),
-        "execType": _EXECUTED[execution["kind"]],
+        "execType": EXECUTED[execution["kind"]],
         "execValue": money(from_e8(execution["value_e8"])),
         "execTime": str(execution["at_ms"]),
         "execPnl": money(from_e8(execution["realised_e8"])),
@@ -219,6 +246,11 @@ def execution_row(world: World, execution: Row) -> Row:
     }
 
 
+def execution_event(world: World, execution: Row) -> Row:
+    """Show an execution as the stream does: further fees are a list there."""
+    return execution_row(world, execution) | {"extraFees": []}
+
+
 def position_row(world: World, position: Row) -> Row:
     """Show a position; a flat one has empty names and prices where the exchange leaves them empty."""
     symbol = world.symbols[position["symbol"]]
@@ -226,7 +258,7 @@ def position_row(world: World, position: Row) -> Row:
     tick, step = instrument.price_tick, instrument.qty_step
     held = abs(position["lots"])
     cost = abs(from_e8(position["cost_e8"]))
-    stop = lambda ticks: fixed(ticks * tick, tick) if ticks else ""  # noqa: E731
+    stop = partial(_price, tick)
     liquidation = position["liquidation_ticks"]
     return {
         "positionIdx": 0,
@@ -322,7 +354,9 @@ def wallet_row(world: World, account: int) -> Row:
                 "bonus": "0",
                 "marginCollateral": True,
                 "collateralSwitch": True,
+                "colRes": "0",
                 "spotBorrow": "0",
+                "free": "",
                 "availableToWithdraw": "",
                 "availableToBorrow": "",
             }

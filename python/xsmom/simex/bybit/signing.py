@@ -12,6 +12,7 @@ from xsmom.simex.bybit.codes import Code
 from xsmom.simex.clock import VenueClock
 
 RECV_WINDOW_MS = 5000
+_DIGITS_MAX = 18
 
 
 @dataclass
@@ -34,6 +35,15 @@ def sign(secret: str, text: str) -> str:
     return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
+def is_count(text: str) -> bool:
+    """Whether text is a whole number of a sane length, in the digits that everybody knows."""
+    return text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX
+
+
+def _same(expected: str, told: str) -> bool:
+    return hmac.compare_digest(expected.encode(), told.encode("utf-8", "replace"))
+
+
 def check_request(
     headers: Mapping[str, str], payload: str, keys: Mapping[str, Key], clock: VenueClock
 ) -> tuple[Key | None, Code]:
@@ -43,20 +53,20 @@ def check_request(
     key = keys.get(name)
     if key is None:
         return None, codes.BAD_KEY
-    if not stamp.isdigit() or not window.isdigit():
+    if not is_count(stamp) or not is_count(window):
         return None, codes.BAD_TIME
     if not clock.is_timely(int(stamp), int(window)):
         told = f"req_timestamp[{stamp}],server_timestamp[{clock.told_ms()}],recv_window[{window}]"
         return None, Code(codes.BAD_TIME.number, f"{codes.BAD_TIME.text}. {told}")
     expected = sign(key.secret, f"{stamp}{name}{window}{payload}")
-    if not hmac.compare_digest(expected, headers.get("X-BAPI-SIGN", "")):
+    if not _same(expected, headers.get("X-BAPI-SIGN", "")):
         return None, codes.BAD_SIGN
     return key, standing(key, clock)
 
 
 def check_socket(args: list[object], keys: Mapping[str, Key], clock: VenueClock) -> tuple[Key | None, Code]:
     """Find the key that a socket authenticates with: key, expiry, signature."""
-    if len(args) != 3 or not isinstance(args[0], str) or not str(args[1]).isdigit():
+    if len(args) != 3 or not isinstance(args[0], str) or not is_count(str(args[1])):
         return None, codes.BAD_PARAMETER
     key = keys.get(args[0])
     if key is None:
@@ -65,7 +75,7 @@ def check_socket(args: list[object], keys: Mapping[str, Key], clock: VenueClock)
     # Until then the signature holds; it may lie far ahead.
     if not clock.is_timely(expires_ms, 0) and expires_ms <= clock.told_ms():
         return None, codes.BAD_TIME
-    if not hmac.compare_digest(sign(key.secret, f"GET/realtime{expires_ms}"), str(args[2])):
+    if not _same(sign(key.secret, f"GET/realtime{expires_ms}"), str(args[2])):
         return None, codes.BAD_SIGN
     return key, standing(key, clock)
 

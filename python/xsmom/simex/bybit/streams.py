@@ -10,7 +10,8 @@ import asyncio
 import json
 import uuid
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import WSMsgType, web
@@ -18,19 +19,18 @@ from aiohttp import WSMsgType, web
 from xsmom.simex.bybit import codes, trade
 from xsmom.simex.bybit.asking import Asked, Refusal
 from xsmom.simex.bybit.codes import Code
-from xsmom.simex.bybit.signing import Key, check_socket
+from xsmom.simex.bybit.gateway import count_rows
+from xsmom.simex.bybit.signing import RECV_WINDOW_MS, Key, check_socket, is_count
 from xsmom.simex.bybit.wire import INTERVALS_MS
 from xsmom.simex.clock import wall_ms
 from xsmom.simex.faults import Fault
+from xsmom.simex.limits import Standing
 from xsmom.simex.world import World
 
 BACKLOG_MAX = 10_000
 PRIVATE_TOPICS = frozenset({"order", "execution", "position", "wallet"})
-_TRADE_OPS = {
-    "order.create": ("/v5/order/create", trade.create),
-    "order.amend": ("/v5/order/amend", trade.amend),
-    "order.cancel": ("/v5/order/cancel", trade.cancel),
-}
+_HELD_BACK_MS = 250
+_TRADE_OPS = {path.removeprefix("/v5/").replace("/", "."): path for path in trade.POSTS if "cancel-all" not in path}
 
 
 class Socket:
@@ -76,6 +76,61 @@ class Socket:
                     return
 
 
+@dataclass(frozen=True)
+class Entry:
+    """One command of the order entry socket."""
+
+    op: str
+    path: str
+    request_id: Any
+    header: dict[str, Any]
+    given: dict[str, Any]
+    client_id: str
+
+    @classmethod
+    def read(cls, asked: dict[str, Any]) -> Entry:
+        """Take a message apart; what it lacks is empty."""
+        args, header = asked.get("args"), asked.get("header")
+        given = args[0] if isinstance(args, list) and args and isinstance(args[0], dict) else {}
+        name = given.get("orderLinkId", "")
+        return cls(
+            op=asked["op"],
+            path=_TRADE_OPS.get(asked["op"], ""),
+            request_id=asked.get("reqId"),
+            header=header if isinstance(header, dict) else {},
+            given=given,
+            client_id=name if isinstance(name, str) else "",
+        )
+
+    def answer(self, socket: Socket, code: Code, data: Any, ext: Any, standing: Standing | None) -> dict[str, Any]:
+        """Give the acknowledgement, or the refusal, as the socket tells it."""
+        told = {} if self.request_id is None else {"reqId": self.request_id}
+        told |= {"retCode": code.number, "retMsg": code.text, "op": self.op, "data": data, "retExtInfo": ext}
+        header = {"Traceid": uuid.uuid4().hex, "Timenow": str(wall_ms())}
+        if standing is not None:
+            header |= {
+                "X-Bapi-Limit": str(standing.limit),
+                "X-Bapi-Limit-Status": str(standing.left),
+                "X-Bapi-Limit-Reset-Timestamp": str(standing.reset_ms),
+            }
+        return told | {"header": header, "connId": socket.connection}
+
+
+def _after(fault: Fault, act: Callable[[], None]) -> None:
+    if fault.delay_ms:
+        asyncio.get_running_loop().call_later(fault.delay_ms / 1000, act)
+    else:
+        act()
+
+
+def _spoil(socket: Socket, entry: Entry, fault: Fault) -> None:
+    """Give something else than the answer: another code, or an end, as a socket knows no broken bodies."""
+    if fault.do == "ret":
+        socket.send(entry.answer(socket, Code(fault.code, fault.text), {}, {}, None))
+    else:
+        socket.kill()
+
+
 class Hub:
     """Every open socket of one world."""
 
@@ -85,6 +140,7 @@ class Hub:
         world.on_public = self.publish
         world.on_private = self.publish_account
         world.listened = self.listened
+        world.account_listened = self.account_listened
         self._held_back: dict[tuple[str, str], dict[str, Any]] = {}
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
@@ -114,7 +170,7 @@ class Hub:
     def _receive(self, socket: Socket, text: str) -> None:
         try:
             asked = json.loads(text)
-        except ValueError:
+        except (RecursionError, ValueError):
             asked = None
         if not isinstance(asked, dict) or not isinstance(asked.get("op"), str):
             socket.send({"success": False, "ret_msg": "Invalid request", "conn_id": socket.connection, "op": ""})
@@ -134,7 +190,13 @@ class Hub:
     def _pong(self, socket: Socket, asked: dict[str, Any]) -> None:
         request_id = str(asked.get("req_id", ""))
         if socket.kind == "public":
-            told = {"success": True, "ret_msg": "pong", "conn_id": socket.connection, "req_id": request_id, "op": "ping"}
+            told = {
+                "success": True,
+                "ret_msg": "pong",
+                "conn_id": socket.connection,
+                "req_id": request_id,
+                "op": "ping",
+            }
             socket.send(told)
         elif socket.kind == "private":
             args = [str(wall_ms())]
@@ -193,7 +255,7 @@ class Hub:
         pieces = topic.split(".")
         if pieces[-1] not in self.world.instruments:
             return False
-        if pieces[0] in ("tickers", "publicTrade"):
+        if pieces[0] == "tickers":
             return len(pieces) == 2
         if pieces[0] == "kline":
             return len(pieces) == 3 and INTERVALS_MS.get(pieces[1], 1) % self.world.tape.panel.bar_ms == 0
@@ -201,63 +263,68 @@ class Hub:
 
     def _enter_order(self, socket: Socket, asked: dict[str, Any]) -> None:
         """Place, change or take back an order over the socket: the same code as over REST."""
-        op = asked["op"]
-        code, data, standing = codes.OK, {}, None
-        request_id = asked.get("reqId")
-        header = asked.get("header") if isinstance(asked.get("header"), dict) else {}
-        args = asked.get("args")
-        given = args[0] if isinstance(args, list) and args and isinstance(args[0], dict) else {}
-        client_id = given.get("orderLinkId", "") if isinstance(given.get("orderLinkId", ""), str) else ""
-        path, handler = _TRADE_OPS.get(op, ("", None))
-        if self._spoil_request(socket, path, "before", client_id):
-            return
-        if handler is None:
-            code = codes.WS_UNKNOWN_OP
-        elif socket.key is None:
-            code = codes.BAD_KEY
-        elif isinstance(request_id, str) and request_id in socket.request_ids:
-            code = codes.WS_DUPLICATE_REQUEST
-        else:
-            code, data, standing = self._run(socket.key, path, handler, header, given)
-        if isinstance(request_id, str):
-            socket.request_ids.add(request_id)
-        if self._spoil_request(socket, path, "after_accept", client_id):
-            return
-        told: dict[str, Any] = {"retCode": code.number, "retMsg": code.text, "op": op, "data": data}
-        told |= {"retExtInfo": {}, "header": {"Traceid": uuid.uuid4().hex, "Timenow": str(wall_ms())}}
-        if standing is not None:
-            told["header"] |= {
-                "X-Bapi-Limit": str(standing.limit),
-                "X-Bapi-Limit-Status": str(standing.left),
-                "X-Bapi-Limit-Reset-Timestamp": str(standing.reset_ms),
-            }
-        told["connId"] = socket.connection
-        if request_id is not None:
-            told["reqId"] = request_id
-        socket.send(told)
-
-    def _spoil_request(self, socket: Socket, path: str, when: Any, client_id: str) -> bool:
-        """Whether a fault took the request or its answer; a socket knows only silence and an end."""
-        fault = self.world.faults.find(path, when, client_id) if path else None
+        entry = Entry.read(asked)
+        fault = self.world.faults.find(entry.path, "before", entry.client_id) if entry.path else None
         if fault is None:
-            return False
-        if fault.do != "delay":
-            socket.kill()
-        return fault.do != "delay"
+            self._act(socket, entry)
+        elif fault.do in ("delay", "forget_closed"):
+            if fault.do == "forget_closed":
+                self.world.forget_closed()
+            _after(fault, lambda: self._act(socket, entry))
+        else:
+            _after(fault, lambda: _spoil(socket, entry, fault))
 
-    def _run(self, key: Key, path: str, handler: Any, header: Any, given: dict[str, Any]) -> Any:
-        stamp, window = str(header.get("X-BAPI-TIMESTAMP", "")), str(header.get("X-BAPI-RECV-WINDOW", "5000"))
-        if not stamp.isdigit() or not window.isdigit() or not self.world.clock.is_timely(int(stamp), int(window)):
-            return codes.BAD_TIME, {}, None
+    def _act(self, socket: Socket, entry: Entry) -> None:
+        code, data, ext, standing = self._enter(socket, entry)
+        told = entry.answer(socket, code, data, ext, standing)
+        fault = self.world.faults.find(entry.path, "after_accept", entry.client_id) if entry.path else None
+        if fault is None:
+            socket.send(told)
+        elif fault.do in ("delay", "forget_closed"):
+            if fault.do == "forget_closed":
+                self.world.forget_closed()
+            _after(fault, lambda: socket.send(told))
+        else:
+            _after(fault, lambda: _spoil(socket, entry, fault))
+
+    def _enter(self, socket: Socket, entry: Entry) -> tuple[Code, Any, Any, Standing | None]:
+        if not entry.path:
+            return codes.WS_UNKNOWN_OP, {}, {}, None
+        if socket.key is None:
+            return codes.BAD_KEY, {}, {}, None
+        if isinstance(entry.request_id, str):
+            if entry.request_id in socket.request_ids:
+                return codes.WS_DUPLICATE_REQUEST, {}, {}, None
+            socket.request_ids.add(entry.request_id)
+        return self._run(socket.key, entry)
+
+    def _run(self, key: Key, entry: Entry) -> tuple[Code, Any, Any, Standing | None]:
+        stamp = str(entry.header.get("X-BAPI-TIMESTAMP", ""))
+        window = str(entry.header.get("X-BAPI-RECV-WINDOW", RECV_WINDOW_MS))
+        counted = is_count(stamp) and is_count(window)
+        if not counted or not self.world.clock.is_timely(int(stamp), int(window)):
+            return codes.BAD_TIME, {}, {}, None
         if not key.can_trade:
-            return codes.NO_PERMISSION, {}, None
-        standing = self.world.limits.take(str(key.uid), path, 10, wall_ms())
+            return codes.NO_PERMISSION, {}, {}, None
+        handler, a_second, _ = trade.POSTS[entry.path]
+        count = count_rows(entry.given)
+        standing, granted = self.world.limits.take_some(str(key.uid), entry.path, a_second, wall_ms(), count)
         if not standing.allowed:
-            return codes.TOO_MANY_VISITS, {}, standing
+            return codes.TOO_MANY_VISITS, {}, {}, standing
         try:
-            return codes.OK, handler(self.world, key, Asked(given)), standing
+            result = handler(self.world, key, Asked(entry.given, granted))
         except Refusal as refusal:
-            return refusal.code, {}, standing
+            return refusal.code, {}, {}, standing
+        data, ext = result if isinstance(result, tuple) else (result, {})
+        return codes.OK, data, ext, standing
+
+    def account_listened(self, account: str, topic: str) -> bool:
+        """Whether anybody wants an account's topic."""
+        return bool(self._listeners(account, topic))
+
+    def _listeners(self, account: str, topic: str) -> list[Socket]:
+        names = {topic, f"{topic}.linear"}
+        return [s for s in self.sockets if s.key is not None and s.key.account == account and names & s.topics]
 
     def listened(self, topic: str) -> bool:
         """Whether anybody wants a public topic."""
@@ -271,8 +338,7 @@ class Hub:
 
     def publish_account(self, account: str, topic: str, rows: list[dict[str, Any]]) -> None:
         """Push rows of one account's topic."""
-        names = {topic, f"{topic}.linear"}
-        listeners = [s for s in self.sockets if s.key is not None and s.key.account == account and names & s.topics]
+        listeners = self._listeners(account, topic)
         if not listeners:
             return
         message = {"id": uuid.uuid4().hex, "topic": topic, "creationTime": self.world.clock.told_ms(), "data": rows}
@@ -296,6 +362,9 @@ class Hub:
             self._send(listeners, message)
         elif fault.do == "reorder":
             self._held_back.update({(socket.connection, topic): message for socket in listeners})
+            # Nothing may follow that it could come behind: then it comes late.
+            loop = asyncio.get_running_loop()
+            loop.call_later(max(fault.delay_ms, _HELD_BACK_MS) / 1000, self._release, listeners, topic)
         elif fault.do == "kill_socket":
             for socket in listeners:
                 socket.kill()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from xsmom.simex.bybit import codes, rows
 from xsmom.simex.bybit.asking import Asked, Refusal, refuse
 from xsmom.simex.bybit.codes import Code
-from xsmom.simex.bybit.public import cut_page, need_linear
+from xsmom.simex.bybit.public import PRICE_TICKS_MAX, cut_page, need_linear
 from xsmom.simex.bybit.signing import Key
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ BATCH_MAX = 20
 _PAGE_MAX = 50
 _FILLS_PAGE_MAX = 100
 _WEEK_MS = 7 * 86_400_000
+_LOTS_MAX = 10**12
 
 Answer = dict[str, Any] | tuple[dict[str, Any], dict[str, Any]]
 
@@ -36,18 +37,22 @@ def find_symbol(world: World, asked: Asked) -> Instrument:
 
 def to_ticks(instrument: Instrument, asked: Asked, name: str) -> int:
     """Read a price that lies on the tick."""
-    ticks = asked.number(name) / instrument.price_tick
-    if ticks != ticks.to_integral_value():
+    price = asked.number(name)
+    if price > instrument.price_tick * PRICE_TICKS_MAX:
+        raise Refusal(codes.REFUSALS["price"])
+    if price % instrument.price_tick:
         raise refuse(f"params error: {name} invalid, tick size {instrument.price_tick}")
-    return int(ticks)
+    return int(price / instrument.price_tick)
 
 
 def to_lots(instrument: Instrument, asked: Asked, name: str = "qty") -> int:
     """Read a size that lies on the step."""
-    lots = asked.number(name) / instrument.qty_step
-    if lots != lots.to_integral_value():
+    size = asked.number(name)
+    if size > instrument.qty_step * _LOTS_MAX:
+        raise Refusal(codes.REFUSALS["size"])
+    if size % instrument.qty_step:
         raise refuse("Qty invalid")
-    return int(lots)
+    return int(size / instrument.qty_step)
 
 
 def account_of(world: World, key: Key) -> int:
@@ -80,7 +85,7 @@ def _placing(world: World, key: Key, asked: Asked) -> dict[str, Any]:
         "do": "place",
         "account": account_of(world, key),
         "symbol": world.number[instrument.symbol],
-        "client_id": asked.text("orderLinkId", ""),
+        "client_id": _own_name(asked),
         "lots": side * to_lots(instrument, asked),
         "reduce_only": asked.flag("reduceOnly"),
         "close_on_trigger": asked.flag("closeOnTrigger"),
@@ -103,6 +108,14 @@ def _placing(world: World, key: Key, asked: Asked) -> dict[str, Any]:
     return command
 
 
+def _own_name(asked: Asked) -> str:
+    """Read the client's own name for an order; signs that no name has do not reach the core."""
+    name = asked.text("orderLinkId", "")
+    if not name.isascii():
+        raise Refusal(codes.REFUSALS["bad_id"])
+    return name
+
+
 def create(world: World, key: Key, asked: Asked) -> Answer:
     """`/v5/order/create`: only an acknowledgement; what becomes of the order is told elsewhere."""
     events = demand(world, _placing(world, key, asked))
@@ -110,31 +123,33 @@ def create(world: World, key: Key, asked: Asked) -> Answer:
     return {"orderId": rows.order_id(order["id"]), "orderLinkId": order["client_id"]}
 
 
-def _meant(asked: Asked) -> dict[str, Any]:
-    """Say which order is meant: its number goes before its name, even where the number is none."""
+def _find_order(world: World, account: int, asked: Asked, otherwise: Code) -> dict[str, Any]:
+    """Find an open order: its number goes before its name, even where the number is none."""
+    instrument = find_symbol(world, asked)
     if asked.has("orderId"):
-        number = rows.read_order_id(asked.text("orderId"))
-        if not number:
-            raise Refusal(codes.REFUSALS["no_order"])
-        return {"order": number}
-    if not asked.has("orderLinkId"):
+        meant: dict[str, Any] = {"order": rows.read_order_id(asked.text("orderId"))}
+    elif asked.has("orderLinkId"):
+        meant = {"client_id": _own_name(asked)}
+    else:
         raise refuse("params error: orderId or orderLinkId is required")
-    return {"client_id": asked.text("orderLinkId")}
+    known = any(meant.values()) and world.core.ask({"ask": "order", "account": account, **meant})
+    if not known or known["symbol"] != world.number[instrument.symbol] or known["state"] in ("filled", "cancelled"):
+        raise Refusal(otherwise)
+    found: dict[str, Any] = known
+    return found
 
 
-def _ids(world: World, account: int, meant: dict[str, Any]) -> dict[str, Any]:
-    order = world.core.ask({"ask": "order", "account": account, **meant})
+def _ids(order: dict[str, Any]) -> dict[str, Any]:
     return {"orderId": rows.order_id(order["id"]), "orderLinkId": order["client_id"]}
 
 
 def amend(world: World, key: Key, asked: Asked) -> Answer:
     """`/v5/order/amend`."""
-    instrument, account, meant = find_symbol(world, asked), account_of(world, key), _meant(asked)
-    command: dict[str, Any] = {"do": "amend", "account": account, **meant}
+    instrument, account = find_symbol(world, asked), account_of(world, key)
+    known = _find_order(world, account, asked, codes.TOO_LATE_TO_AMEND)
+    command: dict[str, Any] = {"do": "amend", "account": account, "order": known["id"]}
     if asked.has("qty"):
-        known = world.core.ask({"ask": "order", "account": account, **meant})
-        side = -1 if known and known["lots"] < 0 else 1
-        command["lots"] = side * to_lots(instrument, asked)
+        command["lots"] = (-1 if known["lots"] < 0 else 1) * to_lots(instrument, asked)
     if asked.has("price"):
         command["ticks"] = to_ticks(instrument, asked, "price")
     if asked.has("triggerPrice"):
@@ -143,31 +158,55 @@ def amend(world: World, key: Key, asked: Asked) -> Answer:
         if asked.has(name):
             raise Refusal(Code(codes.BAD_PARAMETER.number, f"{name} of an order cannot be amended here"))
     demand(world, command)
-    return _ids(world, account, meant)
+    return _ids(known)
 
 
 def cancel(world: World, key: Key, asked: Asked) -> Answer:
     """`/v5/order/cancel`."""
-    find_symbol(world, asked)
-    account, meant = account_of(world, key), _meant(asked)
-    demand(world, {"do": "cancel", "account": account, **meant})
-    return _ids(world, account, meant)
+    account = account_of(world, key)
+    known = _find_order(world, account, asked, codes.TOO_LATE_TO_CANCEL)
+    demand(world, {"do": "cancel", "account": account, "order": known["id"]})
+    return _ids(known)
+
+
+def _contracts(world: World, asked: Asked) -> list[int] | None:
+    """Find the contracts that a symbol or a coin means; none where all are meant."""
+    if asked.has("symbol"):
+        return [world.number[find_symbol(world, asked).symbol]]
+    chosen = list(world.instruments.values())
+    if asked.has("settleCoin"):
+        chosen = [each for each in chosen if each.quote == asked.text("settleCoin")]
+    if asked.has("baseCoin"):
+        chosen = [each for each in chosen if each.base == asked.text("baseCoin")]
+    return None if len(chosen) == len(world.symbols) else [world.number[each.symbol] for each in chosen]
+
+
+def _need_scope(asked: Asked) -> None:
+    if not any(asked.has(name) for name in ("symbol", "baseCoin", "settleCoin")):
+        raise refuse("params error: symbol or settleCoin or baseCoin is required")
 
 
 def cancel_all(world: World, key: Key, asked: Asked) -> Answer:
     """`/v5/order/cancel-all`: without a filter stops and conditional orders go too."""
     need_linear(Asked({"category": asked.text("category")}))
+    _need_scope(asked)
     account = account_of(world, key)
-    filters = {"Order": "active", "StopOrder": "conditional", "": "all"}
-    chosen = filters[asked.choice("orderFilter", ("Order", "StopOrder", ""), "")]
-    command: dict[str, Any] = {"do": "cancel_all", "account": account, "filter": chosen}
-    if asked.has("symbol"):
-        command["symbol"] = world.number[find_symbol(world, asked).symbol]
-    elif not asked.has("settleCoin") and not asked.has("baseCoin"):
-        raise refuse("params error: symbol or settleCoin or baseCoin is required")
-    events = demand(world, command)
-    gone = [event["order"] for event in events if event["event"] == "order" and event["news"] == "cancelled"]
-    told = [{"orderId": rows.order_id(order["id"]), "orderLinkId": order["client_id"]} for order in gone]
+    wanted = asked.choice("orderFilter", ("Order", "OpenOrder", "StopOrder", ""), "")
+    filters = {
+        "Order": ["active"],
+        "OpenOrder": ["active"],
+        "StopOrder": ["conditional", "position_stops"],
+        "": ["all"],
+    }
+    chosen = filters[wanted]
+    if wanted == "StopOrder" and asked.choice("stopOrderType", ("Stop", ""), "") == "Stop":
+        chosen = ["conditional"]
+    told = []
+    contracts = _contracts(world, asked)
+    for kind in chosen:
+        for symbol in [None] if contracts is None else contracts:
+            command = {"do": "cancel_all", "account": account, "filter": kind, "symbol": symbol}
+            told += [_ids(e["order"]) for e in demand(world, command) if e.get("news") == "cancelled"]
     return {"list": told, "success": "1"}
 
 
@@ -180,14 +219,16 @@ def _batch(one: Any) -> Any:
         if not isinstance(given, list) or not 1 <= len(given) <= BATCH_MAX:
             raise refuse(f"params error: request wants 1 to {BATCH_MAX} rows")
         done, told = [], []
-        for row in given:
+        granted = len(given) if asked.granted is None else asked.granted
+        for number, row in enumerate(given):
             row = row if isinstance(row, dict) else {}  # noqa: PLW2901  a row of another kind is an empty one
             about = {"category": "linear", "symbol": str(row.get("symbol", ""))}
             try:
-                ids = one(world, key, Asked({**row, "category": "linear"}))
-                code = codes.OK
+                ids = one(world, key, Asked({**row, "category": "linear"})) if number < granted else None
+                code = codes.OK if ids else codes.TOO_MANY_VISITS
             except Refusal as refusal:
-                ids, code = {"orderId": "", "orderLinkId": str(row.get("orderLinkId", ""))}, refusal.code
+                ids, code = None, refusal.code
+            ids = ids or {"orderId": "", "orderLinkId": str(row.get("orderLinkId", ""))}
             created = {"createAt": str(world.clock.told_ms()) if ids["orderId"] else ""} if one is create else {}
             done.append({**about, **ids, **created})
             told.append({"code": code.number, "msg": code.text})
@@ -199,11 +240,11 @@ def _batch(one: Any) -> Any:
 def _wanted(world: World, asked: Asked) -> Any:
     """Make the test that a list of orders applies to each."""
     need_linear(Asked({"category": asked.text("category")}))
-    symbol = world.number[find_symbol(world, asked).symbol] if asked.has("symbol") else None
+    contracts = _contracts(world, asked)
     filters = asked.choice("orderFilter", ("Order", "StopOrder", ""), "")
 
     def test(order: dict[str, Any]) -> bool:
-        if symbol is not None and order["symbol"] != symbol:
+        if contracts is not None and order["symbol"] not in contracts:
             return False
         waits = order["trigger"] is not None and not order["woken_ms"]
         return not filters or (filters == "StopOrder") == waits
@@ -215,14 +256,14 @@ def list_open(world: World, key: Key, asked: Asked) -> Answer:
     """`/v5/order/realtime`: open orders, or one by its identity, closed ones of late included."""
     wanted, views = _wanted(world, asked), world.views[account_of(world, key)]
     identified = asked.has("orderId") or asked.has("orderLinkId")
-    if not identified and not any(asked.has(name) for name in ("symbol", "baseCoin", "settleCoin")):
-        raise refuse("params error: symbol or settleCoin or baseCoin is required")
+    if not identified:
+        _need_scope(asked)
     limit = asked.whole("limit", 20, low=1, high=_PAGE_MAX)
     if identified:
         found = views.find(_matcher(asked))
-        chosen = [found] if found is not None else []
+        chosen = [found] if found is not None and wanted(found) else []
     elif asked.whole("openOnly", 0, low=0, high=2) == 1:
-        chosen = [order for order in reversed(views.closed) if wanted(order)]
+        chosen = [order for order in views.newest_closed() if wanted(order)]
     else:
         chosen = [order for order in views.orders() if wanted(order)]
     page, cursor = cut_page(chosen, asked, limit)
@@ -285,18 +326,24 @@ def list_fills(world: World, key: Key, asked: Asked) -> Answer:
     limit = asked.whole("limit", 50, low=1, high=_FILLS_PAGE_MAX)
     start_ms, end_ms = _window(world, asked)
     kind = asked.text("execType", "")
-    chosen = []
-    for execution in reversed(world.views[account_of(world, key)].executions):
-        row = rows.execution_row(world, execution)
-        identified = asked.has("orderId") and row["orderId"] != asked.text("orderId")
-        named = asked.has("orderLinkId") and row["orderLinkId"] != asked.text("orderLinkId")
-        inside = start_ms <= execution["at_ms"] <= end_ms
-        if not identified and not named and inside and kind in ("", row["execType"]):
-            if symbol is None or execution["symbol"] == symbol:
-                del row["category"]
-                chosen.append(row)
+    number = rows.read_order_id(asked.text("orderId")) if asked.has("orderId") else None
+    name = asked.text("orderLinkId", "")
+
+    def meant(execution: dict[str, Any]) -> bool:
+        return (
+            start_ms <= execution["at_ms"] <= end_ms
+            and symbol in (None, execution["symbol"])
+            and number in (None, execution["order"])
+            and name in ("", execution["client_id"])
+            and kind in ("", rows.EXECUTED[execution["kind"]])
+        )
+
+    chosen = list(filter(meant, reversed(world.views[account_of(world, key)].executions)))
     page, cursor = cut_page(chosen, asked, limit)
-    return {"list": page, "nextPageCursor": cursor, "category": "linear"}
+    told = [rows.execution_row(world, execution) for execution in page]
+    for row in told:
+        del row["category"]
+    return {"list": told, "nextPageCursor": cursor, "category": "linear"}
 
 
 POSTS = {
@@ -316,4 +363,3 @@ GETS = {
     "/v5/execution/list": (list_fills, 50),
 }
 """Handler and budget a second."""
-

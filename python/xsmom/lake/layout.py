@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from xsmom.domain.timeframe import format_timeframe, parse_timeframe
 from xsmom.errors import DataError
-from xsmom.lake.series import KINDS, VENUE, Kind, SeriesKey, folder_name, symbol_of
+from xsmom.lake.series import BAR_KINDS, VENUE, Kind, SeriesKey, folder_name, symbol_of
 from xsmom.lake.telling import telling
 
 _PART = re.compile(r"([0-9]{4})\.parquet")
@@ -59,13 +59,10 @@ def _places(root: Path) -> Iterator[_Place]:
     for folder in _folders(root):
         if not VENUE.fullmatch(folder.name):
             continue
-        for kind in KINDS:
-            if kind == "funding":
-                yield _Place(folder.name, kind, "", folder / kind)
-                continue
-            for timeframe in _folders(folder / kind):
-                if _is_timeframe(timeframe.name):
-                    yield _Place(folder.name, kind, timeframe.name, timeframe)
+        yield _Place(folder.name, "funding", "", folder / "funding")
+        for kind in BAR_KINDS:
+            lengths = [one for one in _folders(folder / kind) if _is_timeframe(one.name)]
+            yield from (_Place(folder.name, kind, one.name, one) for one in lengths)
 
 
 def _is_timeframe(name: str) -> bool:

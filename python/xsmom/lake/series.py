@@ -13,6 +13,7 @@ from xsmom.lake.spans import Span
 
 Kind = Literal["bars", "mark", "funding"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+BAR_KINDS: tuple[Kind, ...] = ("bars", "mark")
 
 BAR_COLUMNS = ("open_ms", "open", "high", "low", "close", "volume", "volume_usdt")
 FUNDING_COLUMNS = ("at_ms", "rate_frac")

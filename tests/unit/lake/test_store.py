@@ -171,9 +171,14 @@ def test_a_key_that_could_not_lie_anywhere_is_refused(words: str, key: tuple) ->
 def test_a_batch_comes_whole_or_not_at_all(lake: Lake) -> None:
     rows = make_bars()
     other = SeriesKey("binance", "bars", "1h", "ETHUSDT")
-    with pytest.raises(DataError, match="lack column"), lake.batch():
-        lake.merge(BARS, rows, covered=None, source=SOURCE, replace=False)
-        lake.merge(other, rows.drop("close"), covered=None, source=SOURCE, replace=False)
+
+    def merge_both() -> None:
+        with lake.batch():
+            lake.merge(BARS, rows, covered=None, source=SOURCE, replace=False)
+            lake.merge(other, rows.drop("close"), covered=None, source=SOURCE, replace=False)
+
+    with pytest.raises(DataError, match="lack column"):
+        merge_both()
     assert lake.keys() == []
     assert not list(lake.root.rglob(".*.tmp"))
     with lake.batch():

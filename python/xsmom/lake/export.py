@@ -52,7 +52,7 @@ def write_frame(frame: pl.DataFrame, out: Path, how: Format) -> None:
     """Write the file whole or not at all."""
     write: dict[Format, Callable[[BinaryIO], object]] = {
         "parquet": lambda file: frame.write_parquet(file, compression="zstd"),
-        "csv": lambda file: frame.write_csv(file),
+        "csv": frame.write_csv,
         "feather": lambda file: frame.write_ipc(file, compression="zstd"),
     }
     temporary = out.with_name(f".{out.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")

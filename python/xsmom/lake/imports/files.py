@@ -40,8 +40,7 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = (one for one in path.rglob("*") if one.is_file() and not one.name.startswith("."))
-            these = sorted(one for one in inside if one.suffix.lower() in ENDINGS)
+            these = _inside(path)
         elif not path.exists() and any(sign in str(path) for sign in "*?["):
             base = Path(path.anchor) if path.is_absolute() else Path()
             these = sorted(one for one in base.glob(str(path.relative_to(base))) if one.is_file())
@@ -51,6 +50,15 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
             raise DataError(f"{path} holds no file that could be imported ({', '.join(ENDINGS)})")
         found += these
     return list(dict.fromkeys(found))
+
+
+def _inside(folder: Path) -> list[Path]:
+    """All files of a folder that may be read; those of a lake in it are no source."""
+    files = [one for one in folder.rglob("*") if one.is_file() and one.suffix.lower() in ENDINGS]
+    lakes = [one.parent for one in files if one.name == "lake.json"]
+    return sorted(
+        one for one in files if not one.name.startswith(".") and not any(one.is_relative_to(lake) for lake in lakes)
+    )
 
 
 def read_tables(path: Path) -> Iterator[Table]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -74,8 +75,12 @@ def download(
         outcome = await Download(market, store, wish, tell).run(contracts)
         return outcome, _measured(market, len(wish.symbols), monotonic() - began_s)
 
-    with store.writing(), ProgressBar(f"pages from {name}") as tell:
-        outcome, measured = converse(name, reached, question)
+    try:
+        with store.writing(), ProgressBar(f"pages from {name}") as tell:
+            outcome, measured = converse(name, reached, question)
+    except KeyboardInterrupt:
+        print("what came so far is stored: run the same command again to go on", file=sys.stderr)
+        raise
     _show(outcome, {"exchange": name, "lake": str(lake), **measured}, as_json)
     _fail_if_incomplete(outcome)
 

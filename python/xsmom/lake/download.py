@@ -111,7 +111,9 @@ class Download:
         pages = list(job.pages)
         if job.before:
             pages += await self._before_listing(job, outcome)
-        for first in range(0, len(pages), _PAGES_AT_ONCE):
+        # The first page by itself: a contract that the exchange refuses is asked for once only.
+        await self._batch(job, outcome, pages[:1])
+        for first in range(1, len(pages), _PAGES_AT_ONCE):
             await self._batch(job, outcome, pages[first : first + _PAGES_AT_ONCE])
 
     async def _before_listing(self, job: Job, outcome: SeriesOutcome) -> list[Span]:

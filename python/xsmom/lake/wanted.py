@@ -13,6 +13,7 @@ from xsmom.lake.spans import Span, difference
 
 #: A print or bar of the last minutes may not be published yet; its absence says nothing before this.
 SETTLED_AFTER_MS = {"bars": 120_000, "mark": 120_000, "funding": 900_000}
+_MINUTE_MS = 60_000
 #: Funding is asked for in stretches of about three pages at the usual interval.
 FUNDING_STRETCH_MS = 180 * DAY_MS
 #: The longest time between two settlements that any exchange uses, with room to spare.
@@ -65,9 +66,9 @@ def plan(key: SeriesKey, wish: Wish, covered: Iterable[Span], contract: Instrume
 
 def told_until(key: SeriesKey, page: Span, last_ms: int | None, now_ms: int) -> int:
     """Up to where an answer to `page` is the whole truth, when its newest row is stamped `last_ms`."""
-    grid_ms = key.bar_ms or 1
+    grid_ms = key.bar_ms or _MINUTE_MS
     settled_ms = (now_ms - SETTLED_AFTER_MS[key.kind]) // grid_ms * grid_ms
-    seen_ms = page.start_ms if last_ms is None else last_ms + grid_ms
+    seen_ms = page.start_ms if last_ms is None else last_ms + (key.bar_ms or 1)
     return min(page.end_ms, max(seen_ms, settled_ms, page.start_ms))
 
 

@@ -94,7 +94,12 @@ def test_repeated_runs_ask_for_the_same_pages():
     [
         (BARS, NOW_MS - DAY_MS, None, NOW_MS - DAY_MS),  # long over: an empty answer is an answer
         (BARS, NOW_MS // HOUR_MS * HOUR_MS, None, NOW_MS // HOUR_MS * HOUR_MS),  # 20 minutes ago: published by now
-        (FUNDING, NOW_MS, None, NOW_MS - 900_000),  # a print of the last quarter of an hour may still come
+        (
+            FUNDING,
+            NOW_MS,
+            None,
+            (NOW_MS - 900_000) // 60_000 * 60_000,
+        ),  # a print of the last quarter of an hour may still come
         (FUNDING, NOW_MS, NOW_MS - 100, NOW_MS - 99),
     ],
 )

@@ -128,7 +128,9 @@ def rising(cells: NDArray[np.float64]) -> NDArray[np.float64]:
         return cells
     if not np.array_equal(cells[1:][again], cells[:-1][again], equal_nan=True):
         raise ValueError("two different bars of one time")
-    return cells[np.concatenate([[True], ~again])]
+    first = np.concatenate([np.array([True]), ~again])
+    unique: NDArray[np.float64] = cells[first]
+    return unique
 
 
 def candles(symbol: str, bar_ms: int, cells: NDArray[np.float64]) -> Candles:

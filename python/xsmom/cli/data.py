@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from xsmom.cli import data_download
 from xsmom.cli.data_export import export
 from xsmom.cli.data_import import import_
 from xsmom.cli.data_ls import ls, show_lake
@@ -14,6 +15,8 @@ from xsmom.cli.progress import ProgressBar
 from xsmom.errors import DataError, OutputError
 
 app = typer.Typer(no_args_is_help=True, help="Make and look at market data.")
+
+data_download.register(app)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 

@@ -24,16 +24,20 @@ def rows(first: int, count: int) -> pl.DataFrame:
     return pl.DataFrame({"open_ms": stamps, **dict.fromkeys(("open", "high", "low", "close", "volume"), numbers)})
 
 
+def merge_all(lake: Lake, first: int) -> None:
+    told = rows(first, 7)
+    span = Span(told["open_ms"][0], told["open_ms"][-1] + HOUR_MS)
+    with lake.batch():
+        for symbol in SYMBOLS:
+            key = SeriesKey("binance", "bars", "1h", symbol)
+            lake.merge(key, told, covered=span, source=Source("download", "binance", first), replace=True)
+
+
 def main() -> None:
     lake = Lake.open(sys.argv[1], create=True)
     with lake.writing():
         for first in range(int(sys.argv[2]), 1_000_000, 7):
-            told = rows(first, 7)
-            span = Span(told["open_ms"][0], told["open_ms"][-1] + HOUR_MS)
-            with lake.batch():
-                for symbol in SYMBOLS:
-                    key = SeriesKey("binance", "bars", "1h", symbol)
-                    lake.merge(key, told, covered=span, source=Source("download", "binance", first), replace=True)
+            merge_all(lake, first)
             print(first + 7, flush=True)
 
 

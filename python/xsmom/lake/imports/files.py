@@ -82,16 +82,20 @@ def _read_zip(path: Path, data: bytes, digest: str) -> Iterator[Table]:
             if not members:
                 raise DataError(f"{path} holds no file")
             for member in members:
-                label = f"{path}:{member.filename}"
-                if member.file_size > _UNPACKED_BYTES_MAX:
-                    raise DataError(f"{label} unpacks to {member.file_size:,} bytes: unpack it and import the pieces")
-                tells = read_name(path, member.filename)
-                text = archive.read(member)
-                if not text:
-                    raise DataError(f"{label} is empty")
-                yield Table(_parse(label, member.filename, text), f"{path.name}:{member.filename}", digest, tells)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+                yield _read_member(path, archive, member, digest)
+    except (zipfile.BadZipFile, EOFError, RuntimeError) as error:  # a RuntimeError is how it says "encrypted"
         raise DataError(f"{path} is no whole zip archive ({error}): fetch it again") from None
+
+
+def _read_member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, digest: str) -> Table:
+    label = f"{path}:{member.filename}"
+    if member.file_size > _UNPACKED_BYTES_MAX:
+        raise DataError(f"{label} unpacks to {member.file_size:,} bytes: unpack it and import the pieces")
+    tells = read_name(path, member.filename)
+    data = archive.read(member)
+    if not data:
+        raise DataError(f"{label} is empty")
+    return Table(_parse(label, member.filename, data), f"{path.name}:{member.filename}", digest, tells)
 
 
 def _parse(label: str, name: str, data: bytes) -> pl.DataFrame:

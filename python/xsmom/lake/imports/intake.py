@@ -112,15 +112,18 @@ class Intake:
         for done, unit in enumerate(self._units):
             tell(done, len(self._units))
             try:
-                plans = unit.plans or _plan_file(unit.paths[0], self._wishes)[0]
-                with lake.batch():
-                    for plan in plans:
-                        self._merge(lake, plan, at_ms)
+                self._write_unit(lake, unit, at_ms)
             except DataError as error:
                 self.refused.append(Refusal(unit.paths, error))
                 continue
             yield unit.paths
         tell(len(self._units), len(self._units))
+
+    def _write_unit(self, lake: Lake, unit: _Unit, at_ms: int) -> None:
+        plans = unit.plans or _plan_file(unit.paths[0], self._wishes)[0]
+        with lake.batch():
+            for plan in plans:
+                self._merge(lake, plan, at_ms)
 
     def _add(self, paths: tuple[Path, ...], plans: list[Plan], kept: int) -> int:
         rows = sum(plan.rows for plan in plans)

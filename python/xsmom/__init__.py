@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from xsmom._core import build_info as build_info
     from xsmom.api import backtest as backtest
     from xsmom.api import load_config as load_config
+    from xsmom.api import sweep as sweep
     from xsmom.domain.costs import Costs as Costs
     from xsmom.errors import XsmomError as XsmomError
     from xsmom.lake.panel import Panel as Panel
@@ -30,6 +31,7 @@ _LAZY: dict[str, tuple[str, str]] = {
     "build_info": ("xsmom._core", "build_info"),
     "load_config": ("xsmom.api", "load_config"),
     "stats": ("xsmom.research", "statistics"),
+    "sweep": ("xsmom.api", "sweep"),
 }
 
 __all__ = list(_LAZY)

@@ -6,22 +6,11 @@ import sys
 import warnings
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from xsmom.cli.progress import ProgressBar
-from xsmom.errors import DataError
-
-if TYPE_CHECKING:
-    from xsmom.config.resolved import Resolved
-    from xsmom.lake.panel import Panel
-
-DEFAULT_FILE = Path("config.yaml")
-DEFAULT_PROFILE = "weekly"
-SAMPLE_SYMBOLS = 40
-SAMPLE_DAYS = 730
-SAMPLE_BARS_MAX = 8_760
+from xsmom.cli.market import choose_source, cut_market, open_market
 
 app = typer.Typer(help="Simulate a configuration.")
 
@@ -73,9 +62,9 @@ def backtest(
         raise typer.BadParameter(
             "the replay through the live engine is not available in this version; add --fast", param_hint="--fast"
         )
-    source = config or (str(DEFAULT_FILE) if DEFAULT_FILE.exists() else DEFAULT_PROFILE)
+    source = choose_source(config)
     resolved = load_config(source, overrides or ())
-    market = _cut(_open(panel, resolved), since, until)
+    market = cut_market(open_market(panel, resolved), since, until)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # the same notes are printed below
         result = simulate(market, resolved)
@@ -88,38 +77,3 @@ def backtest(
         print_json({"folder": str(folder), **run.document()})
         return
     print_run(run, folder)
-
-
-def _open(path: Path | None, config: Resolved) -> Panel:
-    from xsmom.lake.panel import Panel
-
-    if path is not None:
-        return Panel.open(path)
-    from xsmom.domain.timeframe import DAY_MS
-    from xsmom.lake.sample import SampleMarket
-
-    bar_ms: Any = config.params()["bar_ms"]
-    bars = min(SAMPLE_DAYS * DAY_MS // bar_ms, SAMPLE_BARS_MAX)
-    with ProgressBar("making a sample market") as tell:
-        return SampleMarket(SAMPLE_SYMBOLS, bars, bar_ms).build(tell)
-
-
-def _cut(panel: Panel, since: str | None, until: str | None) -> Panel:
-    """Bars that lie wholly within the days from `since` to `until`."""
-    from xsmom.domain.stamps import format_ms
-    from xsmom.domain.timeframe import DAY_MS
-
-    first = 0 if since is None else int((panel.close_ms - panel.bar_ms < _day_ms("--from", since)).sum())
-    end = panel.bars if until is None else int((panel.close_ms <= _day_ms("--to", until) + DAY_MS).sum())
-    if first >= end:
-        span = f"{format_ms(int(panel.close_ms[0]) - panel.bar_ms)} to {format_ms(int(panel.close_ms[-1]))}"
-        raise DataError(f"no bar lies within --from {since} --to {until}: the panel spans {span}")
-    return panel.slice(first, end)
-
-
-def _day_ms(option: str, text: str) -> int:
-    try:
-        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no day: write it as 2024-01-31", param_hint=option) from None
-    return int(day.timestamp()) * 1000

@@ -135,7 +135,7 @@ impl Run {
 }
 
 /// Refuse what cannot be run.
-pub(super) fn check(panel: &Panel<'_>, params: &Params, setup: &Setup) -> Result<()> {
+pub(crate) fn check(panel: &Panel<'_>, params: &Params, setup: &Setup) -> Result<()> {
     setup.costs.validate()?;
     if params.bar_ms != panel.bar_ms {
         let what = format!("is {}, the panel's bars are {} ms", params.bar_ms, panel.bar_ms);

@@ -3,9 +3,10 @@
 
 use super::FillAt;
 use super::account::Account;
+pub(crate) use super::setup::check;
 pub use super::setup::{Contracts, Run, Setup};
 use super::setup::{
-    DELISTED_LOSS_FRAC, any_guard, check, fill_price, fine_lots, reachable_lots, sizing_usdt,
+    DELISTED_LOSS_FRAC, any_guard, fill_price, fine_lots, reachable_lots, sizing_usdt,
 };
 use crate::book::{BookRow, DecisionState, GuardAction, Targets};
 use crate::decide::{Decider, is_rebalance};

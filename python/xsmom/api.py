@@ -22,7 +22,9 @@ from xsmom.research.sweep import Sweep, make_trials, run_trials
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["backtest", "load_config", "sweep"]
+    from xsmom.research.check import Examination
+
+__all__ = ["backtest", "check", "load_config", "sweep"]
 
 _WEIGHTS_TIMING = Timing("open", 0, 10_000.0)
 
@@ -55,7 +57,7 @@ def backtest(
     if (config is None) == (weights is None):
         said = "neither" if config is None else "both"
         raise ConfigError(f"a backtest wants a config or weights, and was given {said}: give one of them")
-    changed = _check_assumptions(costs, fill_at, delay_bars, cash_usdt)
+    changed = _read_terms(costs, fill_at, delay_bars, cash_usdt)
     if config is None:
         if contracts is not None:
             raise ConfigError("contracts round the lots of a config; weights are held as they are")
@@ -131,7 +133,7 @@ def sweep(
     a RuntimeWarning.
     """
     _check_panel(panel)
-    timing = _check_assumptions(costs, fill_at, delay_bars, cash_usdt)
+    timing = _read_terms(costs, fill_at, delay_bars, cash_usdt)
     if isinstance(configs, str | Mapping | Resolved) or not len(configs):
         raise ConfigError("a sweep wants a list of configurations, or of mappings of settings over a base")
     if threads is not None and threads < 1:
@@ -151,15 +153,51 @@ def _interrupted(done: Sweep) -> str:
     return f"interrupted: {len(done.place):,} of {len(done.trials):,} configurations are done; the others have no row"
 
 
+def check(
+    panel: Panel,
+    what: Resolved | str | os.PathLike[str] | Callable[[Any], ArrayLike],
+    *,
+    costs: Costs | None = None,
+    fill_at: FillAt | None = None,
+    delay_bars: int | None = None,
+    cash_usdt: float | None = None,
+    warmup_bars: int | None = None,
+    only: Sequence[str] | None = None,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Examination:
+    """Examine a configuration, or a signal of your own, for what makes a backtest lie.
+
+    `what` is a configuration (as `backtest` takes it), or a function that takes a panel and returns
+    weights, bars by symbols. It is called with panels that are cut short, spoiled after a bar, begun later
+    and shuffled; what it decides for a bar must not change with what comes after. `warmup_bars` is how far
+    a function looks back, its own bar included. `only` takes some of the groups "future", "warm-up",
+    "account", "shuffled".
+
+    The answer has `passed`, `findings` and `frame()`, and prints as one line a check.
+    """
+    from xsmom.research.check import examine
+
+    _check_panel(panel)
+    changed = _read_terms(costs, fill_at, delay_bars, cash_usdt)
+    if warmup_bars is not None and warmup_bars < 1:
+        raise ConfigError(f"warmup_bars is {warmup_bars}: a decision looks at 1 bar at least, its own")
+    how: dict[str, Any] = {"only": only, "seed": seed, "progress": progress}
+    if callable(what):
+        timing = _WEIGHTS_TIMING._replace(**changed)
+        return examine(panel, what, costs=costs or Costs(), timing=timing, warmup_bars=warmup_bars, **how)
+    resolved = what if isinstance(what, Resolved) else load_config(what)
+    timing = resolved.timing()._replace(**changed)
+    return examine(panel, resolved, costs=costs or resolved.costs(), timing=timing, **how)
+
+
 def _check_panel(panel: object) -> None:
     if not isinstance(panel, Panel):
         raise DataError(f"panel is a {_name(panel)}, wants an xsmom Panel: Panel.from_frame makes one")
 
 
-def _check_assumptions(
-    costs: object, fill_at: FillAt | None, delay_bars: int | None, cash_usdt: float | None
-) -> dict[str, Any]:
-    """The parts of a timing that are given, once they have been found to be possible."""
+def _read_terms(costs: object, fill_at: str | None, delay_bars: int | None, cash_usdt: float | None) -> dict[str, Any]:
+    """What was given of fill price, delay and cash; what no simulation can do is refused."""
     if costs is not None and not isinstance(costs, Costs):
         raise ConfigError(f"costs is a {_name(costs)}, wants xsmom.Costs, such as Costs(taker_bps=5.5)")
     if fill_at not in {None, *get_args(FillAt)}:

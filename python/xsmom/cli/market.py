@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,6 +20,25 @@ DEFAULT_PROFILE = "weekly"
 SAMPLE_SYMBOLS = 40
 SAMPLE_DAYS = 730
 SAMPLE_BARS_MAX = 8_760
+
+ConfigFile = Annotated[
+    str | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="A YAML file, or a shipped profile: classic or weekly.  [default: ./config.yaml, else weekly]",
+    ),
+]
+PanelFile = Annotated[
+    Path | None, typer.Option("--panel", metavar="PATH", help="Panel file; without one, a synthetic sample market.")
+]
+Since = Annotated[
+    str | None, typer.Option("--from", metavar="DATE", help="First day, UTC; its history is cut off too.")
+]
+Until = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last day, UTC, included.")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; may be repeated.")
+]
 
 
 def choose_source(config: str | None) -> str:

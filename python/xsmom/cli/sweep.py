@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xsmom.cli.market import choose_source, cut_market, open_market
+from xsmom.cli.market import ConfigFile, Overrides, PanelFile, Since, Until, choose_source, cut_market, open_market
 from xsmom.cli.progress import ProgressBar
 
 if TYPE_CHECKING:
@@ -31,24 +31,11 @@ app = typer.Typer(help="Simulate many configurations.")
 
 @app.command()
 def sweep(
-    config: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE",
-            help="What all have in common: a YAML file, or classic or weekly.  [default: ./config.yaml, else weekly]",
-        ),
-    ] = None,
-    panel: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Panel file; without one, a synthetic sample market.")
-    ] = None,
-    since: Annotated[
-        str | None, typer.Option("--from", metavar="DATE", help="First day, UTC; its history is cut off too.")
-    ] = None,
-    until: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last day, UTC, included.")] = None,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override a setting for all; may be repeated."),
-    ] = None,
+    config: ConfigFile = None,
+    panel: PanelFile = None,
+    since: Since = None,
+    until: Until = None,
+    overrides: Overrides = None,
     grid: Annotated[
         list[str] | None, typer.Option(metavar="KEY=V1,V2,…", help="Values of a setting to try; may be repeated.")
     ] = None,

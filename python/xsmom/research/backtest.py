@@ -96,7 +96,7 @@ def _read_only(array: Floats) -> Floats:
 
 
 def check_fit(panel: Panel, config: Resolved, params: _core.Params) -> None:
-    """Refuse a configuration that cannot run over the panel, before the core does so in its own words."""
+    """Refuse a panel of other bars, or of fewer than the configuration looks back on."""
     bar_ms = config.params()["bar_ms"]
     if bar_ms != panel.bar_ms:
         ours, theirs = config.value("strategy.timeframe"), format_timeframe(panel.bar_ms)

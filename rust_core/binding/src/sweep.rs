@@ -108,7 +108,7 @@ impl Work<'_> {
     ) -> Result<(Days, Vec<Option<Outcome>>), KernelError> {
         check_trials(self.panel, self.trials)?;
         let days = Days::of(self.panel);
-        let batches = plan_batches(self.trials);
+        let batches = plan_batches(self.trials, self.threads);
         let (control, next) = (Control::default(), AtomicUsize::new(0));
         let mut outcomes = vec![None; self.trials.len()];
         let failure = std::thread::scope(|scope| {

@@ -66,6 +66,3 @@ pub fn check_trials(panel: &Panel<'_>, trials: &[Trial<'_>]) -> Result<()> {
     }
     Ok(())
 }
-
-#[cfg(test)]
-mod tests;

@@ -4,6 +4,7 @@ use super::days::Days;
 use crate::ledger::CostTotals;
 use crate::metrics::{Metrics, Moments, metrics};
 use crate::overfit::Track;
+use crate::simulate::strategy::Run;
 
 /// Days a year, of which the daily measures are made yearly.
 const DAYS_A_YEAR: f64 = 365.0;
@@ -44,6 +45,8 @@ pub struct Outcome {
 /// What is noted bar by bar.
 #[derive(Debug, Clone)]
 pub(super) struct Tally {
+    /// Costs so far.
+    pub(super) costs: CostTotals,
     bars: usize,
     day: usize,
     equity_before: f64,
@@ -57,6 +60,7 @@ pub(super) struct Tally {
 impl Tally {
     pub(super) fn new(cash_usdt: f64, days: &Days) -> Self {
         Self {
+            costs: CostTotals::default(),
             bars: 0,
             day: 0,
             equity_before: cash_usdt,
@@ -87,7 +91,7 @@ impl Tally {
     }
 
     /// The measures, from what was noted and what the book counted.
-    pub(super) fn finish(self, book: Counts, keep_daily: bool) -> Outcome {
+    pub(super) fn finish(self, book: &Run, keep_daily: bool) -> Outcome {
         let found = metrics(&self.daily, DAYS_A_YEAR);
         let moments = Moments::of(&self.daily);
         let track = Track {
@@ -104,9 +108,9 @@ impl Tally {
             equity_mean_usdt: self.equity_sum / bars,
             gross_mean_frac: self.gross_sum / bars,
             net_mean_frac: self.net_sum / bars,
-            costs: book.costs,
-            trips: book.trips,
-            fills: book.fills,
+            costs: self.costs,
+            trips: book.trip_count,
+            fills: book.fill_count,
             decisions: book.decisions,
             guarded_bars: book.guarded_bars,
             bankrupt_at: book.bankrupt_at,
@@ -114,16 +118,4 @@ impl Tally {
             daily: if keep_daily { self.daily } else { Vec::new() },
         }
     }
-}
-
-/// What a book has counted when its run is over.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Counts {
-    pub(super) costs: CostTotals,
-    pub(super) trips: u64,
-    pub(super) fills: u64,
-    pub(super) decisions: u64,
-    pub(super) guarded_bars: u64,
-    pub(super) bankrupt_at: Option<usize>,
-    pub(super) liquidated_at: Option<usize>,
 }

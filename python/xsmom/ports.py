@@ -1,0 +1,142 @@
+"""What rooms that never import one another ask of each other.
+
+A port is a promise in the words of `domain`: `lake` downloads through `MarketData` without knowing
+that an exchange library exists, and `venues` implements it without knowing of files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Protocol
+
+from xsmom.domain.market_data import Candles, FundingPrints, Instrument, PriceKind, Quote
+from xsmom.domain.trading import (
+    AccountView,
+    AmendRequest,
+    Answer,
+    Capabilities,
+    KeyFacts,
+    ModeReport,
+    Modes,
+    OrderRequest,
+    OrderView,
+    PositionView,
+    Snapshot,
+    TriggerBy,
+    VenueEvent,
+    VenueFill,
+)
+
+
+class MarketData(Protocol):
+    """Public data of one exchange. An answer is complete, or the call raises a `VenueError`.
+
+    Complete means: every closed bar or print that the exchange has in the asked range up to the
+    page's end. An empty answer is an answer only when the exchange said so in its own format; a page
+    of HTML, a cut body or a list that is missing raises.
+    """
+
+    @property
+    def venue(self) -> str:
+        """Name of the exchange, as the lake's folders bear it."""
+        ...
+
+    @property
+    def candles_page_max(self) -> int:
+        """Most bars that one call may ask for."""
+        ...
+
+    async def now_ms(self) -> int:
+        """The exchange's clock now: ours plus the measured offset."""
+        ...
+
+    async def instruments(self) -> Mapping[str, Instrument]:
+        """Every linear perpetual that settles in the quote currency, also those no longer traded."""
+        ...
+
+    async def candles(self, symbol: str, bar_ms: int, since_ms: int, bars: int, price: PriceKind) -> Candles:
+        """Closed bars with `since_ms <= open_ms < since_ms + bars * bar_ms`, rising.
+
+        `bars` is at most `candles_page_max`. The bar that is still forming is left out.
+        """
+        ...
+
+    async def funding(self, symbol: str, since_ms: int, until_ms: int) -> FundingPrints:
+        """Every settled print with `since_ms <= at_ms < until_ms`, past any page limit."""
+        ...
+
+    async def quotes(self) -> Mapping[str, Quote]:
+        """The newest prices of every symbol."""
+        ...
+
+    async def close(self) -> None:
+        """Give connections back."""
+        ...
+
+
+class Venue(MarketData, Protocol):
+    """An account at one exchange, and the only thing that the engine sees of it.
+
+    A mutation answers and never raises: taken, already so, refused, or unknown. A read is complete or
+    raises a `VenueError`.
+    """
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this exchange can do."""
+        ...
+
+    async def account(self) -> AccountView:
+        """Money and margin."""
+        ...
+
+    async def positions(self) -> Snapshot[PositionView]:
+        """Every position that is not flat."""
+        ...
+
+    async def open_orders(self) -> Snapshot[OrderView]:
+        """Every order that is not final, all pages, conditional ones included."""
+        ...
+
+    async def order_by_client_id(self, symbol: str, client_order_id: str) -> OrderView | None:
+        """Look one order up; `None` says only that it is not seen now."""
+        ...
+
+    async def fills(self, since_ms: int) -> Sequence[VenueFill]:
+        """Every execution from `since_ms` on, rising, of every kind."""
+        ...
+
+    async def fees(self) -> Mapping[str, tuple[Decimal, Decimal]]:
+        """Maker and taker fee of each symbol, as shares."""
+        ...
+
+    async def key(self) -> KeyFacts:
+        """Permissions of the key in use."""
+        ...
+
+    async def submit(self, request: OrderRequest) -> Answer:
+        """Send an order."""
+        ...
+
+    async def amend(self, request: AmendRequest) -> Answer:
+        """Change a working order in its place."""
+        ...
+
+    async def cancel(self, symbol: str, client_order_id: str) -> Answer:
+        """Take an order back."""
+        ...
+
+    async def set_position_stop(
+        self, symbol: str, stop_loss_ticks: int | None, take_profit_ticks: int | None, by: TriggerBy
+    ) -> Answer:
+        """Set both legs that protect the whole position, in one request; `None` removes a leg."""
+        ...
+
+    async def ensure_modes(self, modes: Modes) -> ModeReport:
+        """Bring leverage, margin and position mode to what is asked for; already so is success."""
+        ...
+
+    def events(self) -> AsyncIterator[VenueEvent]:
+        """What happens to the account, as it comes; a `Gap` wherever something may be missing."""
+        ...

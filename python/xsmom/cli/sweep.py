@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from xsmom.cli.market import ConfigFile, Overrides, PanelFile, Since, Until, choose_source, cut_market, open_market
+from xsmom.cli.main import EXIT_INTERRUPTED
 from xsmom.cli.progress import ProgressBar
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from xsmom.research.draws import Axis
     from xsmom.research.sweep import Sweep, Trial
 
-EXIT_INTERRUPTED = 130
 _LEAST_FIRST = {
     "turnover_year_x", "cost_year_frac", "fee_year_frac", "spread_year_frac", "impact_year_frac", "funding_year_frac",
     "cost_of_gross_frac", "volatility_ann", "ulcer", "guarded_bars", "kurtosis",

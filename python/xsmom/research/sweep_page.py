@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 ROWS_SHOWN = 25
 _POINTS_MAX = 4_000
 _LINES_MAX = 600
+_BEST_SHARE = 10
 _SETTINGS_MAX = 12
 _CELLS_A_SIDE_MAX = 40
 _COLUMNS = 2
@@ -56,29 +57,39 @@ _RANKED = (
     "to make of the best of so many trials."
 )
 _SETTINGS = "Each dot is a configuration. A setting that matters bends the cloud; a best dot alone above it is noise."
-_HEAT = "Mean Sharpe ratio over everything else that was varied. A broad warm field says more than one warm cell."
-_LINES = "One line for each configuration, coloured by its Sharpe ratio. Drag along an axis to keep a stretch of it."
+_HEAT = "Mean Sharpe ratio over everything else that was varied. A broad field says more than one cell."
+_LINES = "One line for each configuration, from setting to setting: the best tenth by Sharpe ratio over the rest."
 
 
 class _Axis:
     """One setting as numbers that can be drawn, with the words of those that are none."""
 
-    def __init__(self, values: Sequence[object]) -> None:
+    def __init__(self, values: Sequence[object], at: Floats | None = None) -> None:
         self.words: list[str] | None = None
         numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
         if numeric:
-            self.at = np.asarray(values, dtype=np.float64)
+            known = np.asarray(values, dtype=np.float64)
+            self.at = known if at is None else at
+            self.levels = np.unique(known)
         else:
             told = [str(value) for value in values]
             self.words = list(dict.fromkeys(told))
             self.at = np.array([self.words.index(word) for word in told], dtype=np.float64)
-        self.levels = np.unique(self.at)
+            self.levels = np.unique(self.at)
         self.count = len(self.levels)
 
     @property
     def log(self) -> bool:
         """Whether the values lie over decades."""
         return self.words is None and self.levels[0] > 0 and self.levels[-1] / self.levels[0] >= 20
+
+    def heights(self) -> Floats:
+        """Where the values lie between the least and the greatest, on their scale."""
+        low, high = float(self.levels[0]), float(self.levels[-1])
+        at = np.log(self.at) if self.log else self.at
+        ends = np.log([low, high]) if self.log else np.array([low, high])
+        found: Floats = (at - ends[0]) / (ends[1] - ends[0]) if high > low else np.full(at.shape, 0.5)
+        return found
 
     def labels(self) -> list[str]:
         """The words of the levels, in their order."""
@@ -123,8 +134,8 @@ def _draw_ranked(sweep: Sweep, order: Sequence[int]) -> Chart:
         "hovermode": "closest",
         "annotations": [
             {
-                "text": f"luck: {luck:.2f}", "x": 1, "xref": "paper", "xanchor": "right", "y": luck, "yanchor": "bottom",
-                "showarrow": False, "font": {"color": "role:orange"},
+                "text": f"luck: {luck:.2f}", "x": 1, "xref": "paper", "xanchor": "right", "y": luck,
+                "yanchor": "bottom", "showarrow": False, "font": {"color": "role:orange"},
             }
         ],
     }  # fmt: skip
@@ -210,39 +221,58 @@ def _draw_heat(sweep: Sweep, axes: Mapping[str, _Axis]) -> Chart | None:
 
 
 def _moves(axis: _Axis, sharpe: Floats) -> float:
-    """Spread of the mean Sharpe ratio over the values of a setting."""
-    means = [float(np.nanmean(part)) for part in (sharpe[axis.at == level] for level in axis.levels) if _any(part)]
-    return float(np.std(means)) if means else 0.0
-
-
-def _any(part: Floats) -> bool:
-    return bool(np.isfinite(part).any())
+    """Variance of the mean Sharpe ratio over the values of a setting, beyond what noise makes of it."""
+    parts = [sharpe[(axis.at == level) & np.isfinite(sharpe)] for level in axis.levels]
+    means = [float(part.mean()) for part in parts if part.size]
+    noise = [float(part.var()) / part.size for part in parts if part.size]
+    return float(np.var(means) - np.mean(noise)) if means else 0.0
 
 
 def _draw_lines(sweep: Sweep, axes: Mapping[str, _Axis], order: Sequence[int]) -> Chart | None:
-    """Parallel coordinates; the worst are drawn first, so that the best lie on top."""
-    if len(axes) < 2:
-        return None
+    """Parallel coordinates as plain lines (plotly's own kind wants WebGL): the best tenth over the rest."""
     sharpe = sweep.figures["sharpe"]
-    known = [row for row in order if np.isfinite(sharpe[row])]
-    rows = np.array(known, dtype=np.int64)[_thin(len(known), _LINES_MAX)][::-1]
-    if not len(rows):
+    known = np.array([row for row in order if np.isfinite(sharpe[row])], dtype=np.int64)
+    if len(axes) < 2 or not len(known):
         return None
-    dimensions = [_dimension(name, axis, rows) for name, axis in axes.items()]
-    dimensions.append({"label": "Sharpe", "values": _plain(sharpe[rows])})
-    data = {
-        "type": "parcoords", "dimensions": dimensions, "labelangle": -12, "labelside": "top",
-        "line": {"color": _plain(sharpe[rows]), "colorscale": _SCALE, "showscale": False},
-    }  # fmt: skip
-    return {"data": [data], "layout": {"xaxis": {}, "margin": {"l": 70, "r": 50, "t": 90, "b": 30}}, "height": 440}
+    stations = [*axes.values(), _Axis(sharpe[known].tolist(), np.asarray(sharpe))]
+    best = max(1, len(known) // _BEST_SHARE)
+    rest = known[best:][_thin(len(known) - best, _LINES_MAX)] if len(known) > best else known[:0]
+    data = [
+        _line("the rest", stations, rest, "role:soft/0.25", 1.0),
+        _line("the best tenth", stations, known[:best][:_LINES_MAX], "role:blue/0.7", 1.5),
+    ]
+    names = [*(name.rpartition(".")[2] for name in axes), "Sharpe"]
+    layout = {
+        "xaxis": {
+            "tickvals": list(range(len(stations))),
+            "ticktext": [_short(name) for name in names],
+            "range": [-0.3, len(stations) - 0.7],
+        },
+        "yaxis": {"visible": False, "range": [-0.12, 1.12]},
+        "hovermode": False,
+        "annotations": [note for place, axis in enumerate(stations) for note in _ends(place, axis)],
+    }
+    return {"data": data, "layout": layout, "height": 420}
 
 
-def _dimension(name: str, axis: _Axis, rows: NDArray[np.int64]) -> dict[str, Any]:
-    label = name.rpartition(".")[2]
-    if axis.words is not None:
-        ticks = {"tickvals": list(range(len(axis.words))), "ticktext": [_short(word, 12) for word in axis.words]}
-        return {"label": label, "values": axis.at[rows].tolist(), **ticks}
-    return {"label": label, "values": _plain(axis.at[rows])}
+def _line(name: str, stations: Sequence[_Axis], rows: NDArray[np.int64], colour: str, width: float) -> dict[str, Any]:
+    """All lines of one kind as a single trace, with gaps between them."""
+    x = [*range(len(stations)), None] * len(rows)
+    heights = np.stack([axis.heights()[rows] for axis in stations], axis=1)
+    y = [value for row in heights for value in (*_plain(row), None)]
+    line = {"color": colour, "width": width}
+    return {"type": "scatter", "mode": "lines", "name": name, "x": x, "y": y, "line": line}
+
+
+def _ends(place: int, axis: _Axis) -> list[dict[str, Any]]:
+    labels = axis.labels()
+    return [
+        {
+            "text": _short(labels[end]), "x": place, "y": y, "yanchor": anchor, "showarrow": False,
+            "font": {"size": 10},
+        }
+        for end, y, anchor in ((0, -0.02, "top"), (-1, 1.02, "bottom"))
+    ]  # fmt: skip
 
 
 def _section(title: str, charts: Mapping[str, Chart], name: str, caption: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xsmom.config.load import Variations, load_config
@@ -35,6 +35,7 @@ def outcome(make: Any) -> Any:
         return str(error)
 
 
+@settings(deadline=None)
 @given(first=SETTINGS, second=SETTINGS)
 def test_a_variation_is_what_the_whole_load_gives(first: dict[str, Any], second: dict[str, Any]) -> None:
     base = outcome(lambda: load_config("classic", set=first))

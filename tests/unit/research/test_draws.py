@@ -67,6 +67,7 @@ def test_each_stratum_has_its_share() -> None:
     assert (np.bincount((points[:, 1] * 3**5).astype(int), minlength=3**5) == 1).all()
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1, exclude_max=True), min_size=5, max_size=5))
 def test_a_value_stays_on_its_axis(places: list[float]) -> None:
     a, b, c, d, e = (place_on(axis, at) for axis, at in zip(AXES, places, strict=True))
@@ -91,7 +92,7 @@ def test_whole_numbers_have_equal_shares_on_their_scale() -> None:
     assert log[64] > 0
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**32), evenly=st.booleans())
 def test_a_seed_gives_the_same_draws_and_none_twice(seed: int, evenly: bool) -> None:
     axes = (AXES[2], AXES[4])

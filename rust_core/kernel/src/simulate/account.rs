@@ -42,9 +42,6 @@ pub(super) struct Account<'a> {
     pub(super) exits: Vec<SymbolExit>,
     pub(super) fills: Vec<FillRow>,
     pub(super) trips: Vec<TripRow>,
-    /// How many fills and closed round trips there were, kept or not.
-    pub(super) fill_count: u64,
-    pub(super) trip_count: u64,
     pub(super) peak_usdt: f64,
     pub(super) symbol_result_usdt: Vec<f64>,
     pub(super) trade_result_usdt: Vec<f64>,
@@ -79,8 +76,6 @@ impl<'a> Account<'a> {
             exits: Vec::with_capacity(cols),
             fills: Vec::new(),
             trips: Vec::new(),
-            fill_count: 0,
-            trip_count: 0,
             peak_usdt: cash_usdt,
             symbol_result_usdt: vec![0.0; cols],
             trade_result_usdt: vec![0.0; cols],
@@ -169,7 +164,6 @@ impl<'a> Account<'a> {
         let units = order.lots as f64 * order.step;
         let done = fill(units, order.price, self.costs, self.depth[i]);
         let was_flat = self.lots[i] == 0;
-        self.fill_count += 1;
         self.ledger.apply_fill(i, units, order.price, &done);
         let (position, atr, at_ms) = (&mut self.positions[i], order.atr, order.at_ms);
         let ended = fold_into(position, order.lots, done.price, atr, at_ms, params);
@@ -208,7 +202,6 @@ impl<'a> Account<'a> {
             let closes_ms = bar_close_ms(order.at_ms, params.bar_ms);
             self.records.note_round_trip(i, net_usdt, closes_ms, params);
             self.barred.put(i, true);
-            self.trip_count += 1;
             if !self.keep_trips {
                 return;
             }

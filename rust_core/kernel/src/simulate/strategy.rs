@@ -278,8 +278,8 @@ impl<'a> Book<'a> {
         let count = |reason: Reason| ways.iter().map(|way| way[reason as usize]).sum::<u64>();
         let counts = Reason::ALL.iter().map(|reason| (*reason, count(*reason)));
         run.reason_counts = counts.filter(|(_, count)| *count > 0).collect();
-        run.fill_count = self.account.fill_count;
-        run.trip_count = self.account.trip_count;
+        run.fill_count = self.account.ledger.fills;
+        run.trip_count = self.account.records.round_trips;
         run.fills = self.account.fills;
         run.trips = self.account.trips;
         run.guarded_bars = self.end.guarded_bars;

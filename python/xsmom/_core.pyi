@@ -134,6 +134,7 @@ def simulate(
     cash_usdt: float,
     contracts: tuple[list[float], list[float]] | None = None,
     maintenance_frac: float = 0.01,
+    tiers: list[list[tuple[float, float]]] | None = None,
     keep_fills: bool = False,
     keep_trips: bool = True,
     keep_units: bool = False,

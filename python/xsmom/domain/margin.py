@@ -26,10 +26,11 @@ class Margin:
     maintenance_frac: float = 0.01
     tiers: Mapping[str, Sequence[Tier]] = field(default_factory=dict)
 
-    def rows(self, symbols: Sequence[str]) -> list[list[Tier]] | None:
+    def rows(self, symbols: Sequence[str]) -> tuple[tuple[Tier, ...], ...] | None:
         """Tiers of each symbol for the core; None where one rate says it all."""
         if not self.tiers:
             return None
-        flat = [(_NO_LIMIT_USDT, self.maintenance_frac)]
-        rest = self.tiers.get(ALL, flat)
-        return [[(float(most), float(rate)) for most, rate in self.tiers.get(symbol, rest)] for symbol in symbols]
+        flat = ((_NO_LIMIT_USDT, self.maintenance_frac),)
+        plain = {name: tuple((float(most), float(rate)) for most, rate in rows) for name, rows in self.tiers.items()}
+        rest = plain.get(ALL, flat)
+        return tuple(plain.get(symbol, rest) for symbol in symbols)

@@ -28,7 +28,7 @@ pub(crate) struct CostFields {
 }
 
 impl CostFields {
-    fn read(&self) -> Costs {
+    pub(crate) fn read(&self) -> Costs {
         Costs {
             taker_fee_frac: self.taker_fee_frac,
             maker_fee_frac: self.maker_fee_frac,
@@ -40,7 +40,7 @@ impl CostFields {
     }
 }
 
-fn read_timing(fill_at: &str, delay_bars: usize) -> PyResult<Timing> {
+pub(crate) fn read_timing(fill_at: &str, delay_bars: usize) -> PyResult<Timing> {
     let fill_at = match fill_at {
         "open" => FillAt::Open,
         "close" => FillAt::Close,
@@ -51,6 +51,10 @@ fn read_timing(fill_at: &str, delay_bars: usize) -> PyResult<Timing> {
         }
     };
     Ok(Timing { fill_at, delay_bars })
+}
+
+pub(crate) fn read_tiers(rows: Option<&[Vec<(f64, f64)>]>) -> PyResult<Option<TierTable>> {
+    rows.map(TierTable::new).transpose().map_err(|error| raise(&error))
 }
 
 /// Run target weights through the ledger: equity and cumulative costs at every close.
@@ -110,10 +114,7 @@ pub(crate) fn simulate<'py>(
         contracts: contracts
             .map(|(qty_step, notional_usdt_min)| Contracts { qty_step, notional_usdt_min }),
         maintenance_frac,
-        tiers: tiers
-            .map(|rows| TierTable::new(&rows))
-            .transpose()
-            .map_err(|error| raise(&error))?,
+        tiers: read_tiers(tiers.as_deref())?,
         keep_fills,
         keep_trips,
         keep_units,

@@ -26,22 +26,22 @@ def panel() -> xs.Panel:
     return SampleMarket(20, 420, DAY_MS, 7).build()
 
 
-def ended(panel: xs.Panel, margin: xs.Margin | None = None, **settings: Any) -> int | None:
-    config = xs.load_config("weekly", set=LEVERED | settings)
+def ended(panel: xs.Panel, margin: xs.Margin | None = None, settings: dict[str, Any] | None = None) -> int | None:
+    config = xs.load_config("weekly", set=LEVERED | (settings or {}))
     return xs.backtest(panel, config, margin=margin).liquidated_at
 
 
 def test_the_default_rate_is_far_from_this_book(panel: xs.Panel) -> None:
     assert ended(panel) is None
-    assert ended(panel, **{"costs.maintenance_margin_pct": 50.0}) is not None
+    assert ended(panel, None, {"costs.maintenance_margin_pct": 50.0}) is not None
 
 
 def test_tiers_bind_where_their_bracket_is_reached(panel: xs.Panel) -> None:
     """A position is worth up to about 2,000 USDT: what lies above that asks nothing."""
-    assert ended(panel, **{"costs.margin_tiers": [[1e6, 0.01], [1e7, 0.9]]}) is None
-    early = ended(panel, **{"costs.margin_tiers": [[100, 0.01], [1e7, 0.9]]})
+    assert ended(panel, None, {"costs.margin_tiers": [[1e6, 0.01], [1e7, 0.9]]}) is None
+    early = ended(panel, None, {"costs.margin_tiers": [[100, 0.01], [1e7, 0.9]]})
     assert early is not None
-    half = ended(panel, **{"costs.margin_tiers": [[100, 0.01], [1e7, 0.5]]})
+    half = ended(panel, None, {"costs.margin_tiers": [[100, 0.01], [1e7, 0.5]]})
     assert half is None or half >= early
 
 
@@ -55,7 +55,7 @@ def test_a_symbol_has_its_own_and_the_rest_what_is_left(panel: xs.Panel) -> None
 
 
 def test_without_liquidation_only_bankruptcy_ends_a_run(panel: xs.Panel) -> None:
-    assert ended(panel, **{"costs.liquidation": False, "costs.maintenance_margin_pct": 50.0}) is None
+    assert ended(panel, None, {"costs.liquidation": False, "costs.maintenance_margin_pct": 50.0}) is None
     assert ended(panel, xs.Margin(0.0)) is None
 
 
@@ -64,3 +64,15 @@ def test_what_no_venue_has_is_refused(panel: xs.Panel) -> None:
         ended(panel, xs.Margin(tiers={"*": [(1e6, 0.02), (1e5, 0.03)]}))
     with pytest.raises(ConfigError, match="bankruptcy alone"):
         xs.backtest(panel, weights=0.0 * panel.close, margin=xs.Margin())
+
+
+def test_a_sweep_liquidates_as_each_backtest_does(panel: xs.Panel) -> None:
+    points: list[dict[str, Any]] = [
+        {"costs.maintenance_margin_pct": 50.0, "costs.margin_tiers": []},
+        {"costs.maintenance_margin_pct": 1.0, "costs.margin_tiers": []},
+        {"costs.maintenance_margin_pct": 1.0, "costs.margin_tiers": [[100, 0.01], [1e7, 0.9]]},
+    ]
+    frame = xs.sweep(panel, points, base=xs.load_config("weekly", set=LEVERED))
+    alone = [xs.backtest(panel, xs.load_config("weekly", set=LEVERED | point)) for point in points]
+    assert [result.liquidated_at is not None for result in alone] == [True, False, True]
+    assert frame["total_return"].to_list() == [result.metrics["total_return"] for result in alone]

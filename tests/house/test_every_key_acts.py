@@ -78,6 +78,7 @@ DAILY = {"risk.max_daily_loss_pct": 1.5}
 DRAWDOWN = {"risk.max_portfolio_drawdown_pct": 4}
 STREAK = {"risk.streak.losses": 1, "risk.streak.pause_hours": 24}
 CLUSTER = {**STOPS, "risk.stop_cluster.count": 3}
+LEVERED: Settings = {"strategy.gross_leverage": 2.5, "strategy.max_weight_per_asset": 1.0}
 BUDGET = {"costs.enforce_annual_cost": True, "costs.max_annual_cost_frac": 1.0}
 TOP = {"universe.max_symbols": 10, "universe.dollar_volume_days": 3}
 
@@ -259,6 +260,9 @@ ROWS: dict[str, Row] = {
     "costs.fill": ({}, "vwap"),
     "costs.fill_delay_bars": ({}, 1),
     "costs.initial_equity_usdt": ({}, 20_000),
+    "costs.liquidation": ({"costs.maintenance_margin_pct": 50.0, **LEVERED}, False),
+    "costs.maintenance_margin_pct": (LEVERED, 50.0),
+    "costs.margin_tiers": (LEVERED, [[1_000, 0.4], [5_000, 0.8]]),
     "costs.max_annual_cost_frac": (BUDGET, 3.0),
     "costs.enforce_annual_cost": ({"costs.max_annual_cost_frac": 1.0}, True),
 }

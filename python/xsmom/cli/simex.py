@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -25,7 +27,9 @@ def simex(
     exchange: Annotated[Literal["bybit"], typer.Option(help="The protocol to speak.")] = "bybit",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the exchange; 0: any free one.")] = 0,
     control_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the control commands; 0: any.")] = 0,
-    panel: Annotated[Path | None, typer.Option("--panel", metavar="PATH", help="The market; without it a sample.")] = None,
+    panel: Annotated[
+        Path | None, typer.Option("--panel", metavar="PATH", help="The market; without it a sample.")
+    ] = None,
     since: Annotated[
         str | None, typer.Option("--from", metavar="DATE", help="Market time to begin at.  [default: half way]")
     ] = None,
@@ -61,7 +65,8 @@ def simex(
 
         world.faults.script.extend(read_faults(faults))
     world.faults.set_profile(fault_rate, seed)
-    asyncio.run(_serve(world, (port, control_port), cert, pair, as_json=as_json))
+    tell = partial(_tell, world, exchange, cert, pair, as_json=as_json)
+    asyncio.run(_serve(world, (port, control_port), tell))
 
 
 def _read_speed(text: str) -> float:
@@ -74,9 +79,7 @@ def _read_speed(text: str) -> float:
     return speed
 
 
-def _make_world(
-    path: Path | None, since: str | None, speed: float, wallet_usdt: float, pair: tuple[str, str]
-) -> World:
+def _make_world(path: Path | None, since: str | None, speed: float, wallet_usdt: float, pair: tuple[str, str]) -> World:
     from decimal import Decimal
 
     from xsmom.cli.market import day_ms
@@ -111,9 +114,7 @@ def _make_sample() -> Any:
         return Panel.open(path)  # it stays mapped when its name is gone
 
 
-async def _serve(
-    world: World, ports: tuple[int, int], cert: Path | None, pair: tuple[str, str], *, as_json: bool
-) -> None:
+async def _serve(world: World, ports: tuple[int, int], tell: Callable[[Addresses], None]) -> None:
     import asyncio
     import signal
 
@@ -124,12 +125,7 @@ async def _serve(
         addresses = await server.start()
     except OSError as error:
         raise OutputError(f"port {ports[0] or ports[1]} cannot be opened: {error.strerror}; choose another") from error
-    if cert is not None:
-        try:
-            cert.write_bytes(addresses.certificate)
-        except OSError as error:
-            raise OutputError(f"{cert} cannot be written: {error.strerror}") from error
-    _tell(world, addresses, cert, pair, as_json=as_json)
+    tell(addresses)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -142,11 +138,19 @@ async def _serve(
         raise failure
 
 
-def _tell(world: World, addresses: Addresses, cert: Path | None, pair: tuple[str, str], *, as_json: bool) -> None:
+def _tell(
+    world: World, exchange: str, cert: Path | None, pair: tuple[str, str], addresses: Addresses, *, as_json: bool
+) -> None:
     from xsmom.cli.output import print_json
     from xsmom.domain.stamps import format_ms
 
+    if cert is not None:
+        try:
+            cert.write_bytes(addresses.certificate)
+        except OSError as error:
+            raise OutputError(f"{cert} cannot be written: {error.strerror}") from error
     document = {
+        "exchange": exchange,
         "port": addresses.port,
         "control": f"http://127.0.0.1:{addresses.control_port}/control",
         "key": pair[0],
@@ -160,7 +164,7 @@ def _tell(world: World, addresses: Addresses, cert: Path | None, pair: tuple[str
         print_json(document)
         return
     speed = f"{world.clock.speed:g} times real time" if world.clock.speed else "standing still"
-    print(f"simulated exchange, Bybit V5 linear, {len(world.symbols)} contracts: {', '.join(world.symbols[:6])} ...")
+    print(f"simulated {exchange}, linear contracts: {len(world.symbols)}, {', '.join(world.symbols[:6])} ...")
     print(f"market time  {format_ms(world.clock.now_ms())}, {speed}")
     print(f"exchange     https://127.0.0.1:{addresses.port} and wss://127.0.0.1:{addresses.port} (self-signed)")
     print(f"control      {document['control']}")

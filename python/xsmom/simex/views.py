@@ -75,10 +75,14 @@ class Views:
     def later(self, view: str, show: Callable[[], None]) -> None:
         """Show something once its view is due; at once where no clock runs."""
         lag_ms = self._lags_ms[view]
-        if lag_ms <= 0:
+        try:
+            loop = asyncio.get_running_loop() if lag_ms > 0 else None
+        except RuntimeError:  # accounts are opened before the server runs
+            loop = None
+        if loop is None:
             show()
-            return
-        asyncio.get_running_loop().call_later(lag_ms / 1000, show)
+        else:
+            loop.call_later(lag_ms / 1000, show)
 
     def _show_order(self, order: Row) -> None:
         known = self.open.get(order["id"])

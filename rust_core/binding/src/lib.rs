@@ -16,6 +16,7 @@ mod panel;
 mod params;
 mod simulate;
 mod stats;
+mod sweep;
 
 use pyo3::prelude::*;
 
@@ -45,6 +46,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(model_book::model_weights, module)?)?;
     module.add_function(wrap_pyfunction!(simulate::simulate, module)?)?;
     module.add_class::<exchange::Exchange>()?;
+    module.add_function(wrap_pyfunction!(sweep::sweep, module)?)?;
     add_indicators(module)?;
     Ok(())
 }

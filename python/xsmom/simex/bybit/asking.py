@@ -12,7 +12,7 @@ from xsmom.simex.bybit.codes import Code
 _DIGITS_MAX = 20
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818  an answer, not an error of ours
     """The exchange says no: the answer's code and text."""
 
     def __init__(self, code: Code, *, ext: Any = None) -> None:

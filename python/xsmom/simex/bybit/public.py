@@ -150,7 +150,8 @@ def list_bars(world: World, asked: Asked, *, with_volume: bool = True) -> dict[s
         if start_ms >= 0 and not asked.has("end"):
             end_ms = start_ms + (limit - 1) * bar_ms
         else:
-            start_ms = max(end_ms // bar_ms * bar_ms - (limit - 1) * bar_ms, start_ms, 0)
+            newest_ms = min(end_ms, now_ms - 1) // bar_ms * bar_ms
+            start_ms = max(newest_ms - (limit - 1) * bar_ms, start_ms, 0)
     rows = world.candles.bars(instrument.symbol, bar_ms, max(start_ms, 0), end_ms, now_ms)
     told = [_bar_row(instrument, row, with_volume=with_volume) for row in reversed(rows[-limit:])]
     return {"symbol": instrument.symbol, "category": "linear", "list": told}
@@ -176,6 +177,12 @@ def price_text(instrument: Instrument, price: float) -> str:
 def list_mark_bars(world: World, asked: Asked) -> dict[str, Any]:
     """`/v5/market/mark-price-kline` and its sisters: the mark follows the last price here."""
     return list_bars(world, asked, with_volume=False)
+
+
+def list_premium_bars(world: World, asked: Asked) -> dict[str, Any]:
+    """`/v5/market/premium-index-price-kline`: none, as the contract and its index have one price here."""
+    told = list_bars(world, asked, with_volume=False)
+    return told | {"list": [[row[0], *["0"] * 4] for row in told["list"]]}
 
 
 def list_funding(world: World, asked: Asked) -> dict[str, Any]:
@@ -241,6 +248,7 @@ ROUTES: dict[str, Handler] = {
     "/v5/market/kline": list_bars,
     "/v5/market/mark-price-kline": list_mark_bars,
     "/v5/market/index-price-kline": list_mark_bars,
+    "/v5/market/premium-index-price-kline": list_premium_bars,
     "/v5/market/funding/history": list_funding,
     "/v5/market/tickers": list_tickers,
     "/v5/market/orderbook": show_book,

@@ -291,7 +291,7 @@ def list_history(world: World, key: Key, asked: Asked) -> Answer:
     start_ms, end_ms = _window(world, asked)
     status = asked.text("orderStatus", "")
     chosen = []
-    for order in sorted(views.history.values(), key=lambda order: -order["updated_ms"]):
+    for order in sorted(views.history.values(), key=lambda order: (-order["updated_ms"], -order["id"])):
         unfilled = not order["filled_lots"]
         old = world.clock.now_ms() - order["updated_ms"] > _WEEK_MS // 7
         if (unfilled and old) or not start_ms <= order["created_ms"] <= end_ms or not wanted(order):

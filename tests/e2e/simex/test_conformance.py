@@ -394,3 +394,12 @@ async def test_own_key(rig):
     told = (await client.private_get_v5_user_query_api())["result"]
     assert (told["apiKey"], told["readOnly"], told["uta"]) == ("key", 0, 1)
     assert await rig.bare_client(enableUnifiedAccount=None).is_unified_enabled() == [False, True]
+
+
+@on_exchange()
+async def test_a_client_without_any_setting_finds_its_way(rig):
+    client = rig.bare_client(fetchMarkets={}, enableUnifiedAccount=None)
+    client.has["fetchCurrencies"] = True
+    await client.load_markets()
+    assert {market["type"] for market in client.markets.values()} == {"swap"}
+    assert await client.fetch_positions() == []

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from xsmom.simex.bybit.wire import INTERVALS_MS, fixed, plain, rate
 
 if TYPE_CHECKING:
+    from xsmom.domain.market_data import Instrument
     from xsmom.simex.market import Moment
     from xsmom.simex.world import World
 
@@ -76,6 +77,15 @@ def ticker_row(world: World, symbol: str) -> Row | None:
     }
 
 
+def bar_cells(instrument: Instrument, row: tuple[float, ...]) -> list[str]:
+    """Write a bar: open, high, low, close, volume in coins, turnover."""
+    tick, step = instrument.price_tick, instrument.qty_step
+    prices = [fixed(max(1, round(Decimal(price) / tick)) * tick, tick) for price in row[1:5]]
+    turnover = Decimal(row[5]).quantize(Decimal("0.00000001"))
+    volume = turnover / Decimal(sum(row[1:5]) / 4)
+    return [*prices, fixed(volume.quantize(step), step), plain(turnover)]
+
+
 def expected_funding(world: World, symbol: str, now_ms: int) -> float:
     """Tell the rate that is published for the next settlement: the one that was settled last."""
     prints = world.candles.funding(symbol, now_ms - 3 * DAY_MS, now_ms, now_ms)
@@ -140,24 +150,12 @@ def _bar_message(world: World, symbol: str, interval: str, at_ms: int, *, confir
     bars = world.candles.bars(symbol, bar_ms, open_ms, open_ms, at_ms)
     if not bars:
         return None
-    row = bars[0]
-    instrument = world.instruments[symbol]
-    tick, step = instrument.price_tick, instrument.qty_step
-
-    def write(value: float) -> str:
-        return fixed(world.prices.ticks(symbol, value) * tick, tick)
-
-    turnover = Decimal(row[5]).quantize(Decimal("0.00000001"))
+    names = ("open", "high", "low", "close", "volume", "turnover")
     data = {
         "start": open_ms,
         "end": open_ms + bar_ms - 1,
         "interval": interval,
-        "open": write(row[1]),
-        "close": write(row[4]),
-        "high": write(row[2]),
-        "low": write(row[3]),
-        "volume": fixed((turnover / Decimal(row[4])).quantize(step), step),
-        "turnover": plain(turnover),
+        **dict(zip(names, bar_cells(world.instruments[symbol], bars[0]), strict=True)),
         "confirm": confirm,
         "timestamp": at_ms,
     }

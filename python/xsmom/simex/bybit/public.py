@@ -8,7 +8,7 @@ from typing import Any
 
 from xsmom.domain.market_data import Instrument, Trading
 from xsmom.domain.panel import NEVER_MS
-from xsmom.simex.bybit import codes
+from xsmom.simex.bybit import codes, market_rows
 from xsmom.simex.bybit.asking import Asked, Refusal, refuse
 from xsmom.simex.bybit.codes import Code
 from xsmom.simex.bybit.signing import is_count
@@ -21,6 +21,7 @@ STATUS = {
     Trading.CLOSING: "Delivering",
     Trading.CLOSED: "Closed",
 }
+OTHER_CATEGORIES = ("inverse", "spot", "option")
 TIERS_A_PAGE = 15
 _BARS_MAX = 1000
 _PRINTS_MAX = 200
@@ -39,7 +40,7 @@ def tell_time(world: World, _asked: Asked) -> dict[str, Any]:
 def need_linear(asked: Asked) -> None:
     """Only linear contracts trade here."""
     category = asked.text("category", "linear")
-    if category not in ("linear", "inverse", "spot", "option"):
+    if category not in ("linear", *OTHER_CATEGORIES):
         raise refuse("params error: Category is invalid")
     if category != "linear":
         raise Refusal(Code(codes.BAD_PARAMETER.number, f"category {category} is not simulated"))
@@ -153,25 +154,12 @@ def list_bars(world: World, asked: Asked, *, with_volume: bool = True) -> dict[s
             newest_ms = min(end_ms, now_ms - 1) // bar_ms * bar_ms
             start_ms = max(newest_ms - (limit - 1) * bar_ms, start_ms, 0)
     rows = world.candles.bars(instrument.symbol, bar_ms, max(start_ms, 0), end_ms, now_ms)
-    told = [_bar_row(instrument, row, with_volume=with_volume) for row in reversed(rows[-limit:])]
+    cells = [market_rows.bar_cells(instrument, row) for row in reversed(rows[-limit:])]
+    told = [
+        [str(int(row[0])), *texts[: 6 if with_volume else 4]]
+        for row, texts in zip(rows[-limit:][::-1], cells, strict=True)
+    ]
     return {"symbol": instrument.symbol, "category": "linear", "list": told}
-
-
-def _bar_row(instrument: Instrument, row: tuple[float, ...], *, with_volume: bool) -> list[str]:
-    prices = [price_text(instrument, price) for price in row[1:5]]
-    told = [str(int(row[0])), *prices]
-    if with_volume:
-        turnover = Decimal(row[5]).quantize(Decimal("0.00000001"))
-        middle = Decimal(sum(row[1:5]) / 4)
-        units = (turnover / middle).quantize(instrument.qty_step) if middle else Decimal(0)
-        told += [fixed(units, instrument.qty_step), plain(turnover)]
-    return told
-
-
-def price_text(instrument: Instrument, price: float) -> str:
-    """Write a price on its tick."""
-    tick = instrument.price_tick
-    return fixed((Decimal(price) / tick).quantize(Decimal(1)) * tick, tick)
 
 
 def list_mark_bars(world: World, asked: Asked) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from xsmom.simex.bybit.signing import Key
 from xsmom.simex.clock import VenueClock
 from xsmom.simex.core import ONE_E8, Core, from_e8, specify, to_e8
 from xsmom.simex.faults import Faults
+from xsmom.simex.funding import Funding
 from xsmom.simex.limits import Limits
 from xsmom.simex.market import Candles, Moment, Tape, make_instruments
 from xsmom.simex.prices import Prices
@@ -51,6 +52,7 @@ class World:
     ) -> None:
         self.tape = Tape(panel)
         self.candles = Candles(panel, self.tape)
+        self.funding = Funding(self.tape, self.candles)
         self.instruments: dict[str, Instrument] = make_instruments(panel)
         self.symbols = panel.symbols
         self.number = {symbol: number for number, symbol in enumerate(panel.symbols)}
@@ -189,8 +191,8 @@ class World:
                 continue
             self.prices.move(symbol, last, last, last, float(moment.volume_usdt[number]) * self.tape.steps)
             commands.append(self._price_command(symbol))
+        commands += self._funding(moment)
         if moment.closes:
-            commands += self._funding(panel, moment.bar)
             commands += self._leavings(panel, moment)
         self._next = next(self._moments, None)
         self._digest(self.core.apply_all(commands, moment.at_ms))
@@ -215,11 +217,12 @@ class World:
         prices = {"last": price.last, "mark": price.mark, "index": price.index}
         return {"do": "prices", "symbol": self.number[symbol], **prices, "bids": bids, "asks": asks}
 
-    def _funding(self, panel: Panel, bar: int) -> Iterator[dict[str, Any]]:
-        rates = np.nan_to_num(panel.funding_frac[bar])
-        for number in np.flatnonzero(rates):
-            if self.symbols[number] in self.prices.of:
-                yield {"do": "funding", "symbol": int(number), "rate_e8": round(float(rates[number]) * ONE_E8)}
+    def _funding(self, moment: Moment) -> Iterator[dict[str, Any]]:
+        for number, symbol in enumerate(self.symbols):
+            if symbol in self.prices.of:
+                rate = self.funding.due(symbol, moment.bar, moment.at_ms, closes=moment.closes)
+                if rate:
+                    yield {"do": "funding", "symbol": number, "rate_e8": round(rate * ONE_E8)}
 
     def _leavings(self, panel: Panel, moment: Moment) -> Iterator[dict[str, Any]]:
         """Contracts that end with this bar: positions go at the last price, less what the last ones out lose."""
@@ -246,9 +249,9 @@ class World:
     def set_funding_interval(self, symbol: str, interval_ms: int) -> None:
         """Announce another interval of settlements."""
         self.symbol_number(symbol)
-        if interval_ms < 60_000:
-            raise DataError("an interval has at least one minute")
-        self.instruments[symbol] = replace(self.instruments[symbol], funding_interval_ms=interval_ms)
+        instrument = self.instruments[symbol]
+        self.funding.change(symbol, instrument.funding_interval_ms, interval_ms, self.clock.now_ms())
+        self.instruments[symbol] = replace(instrument, funding_interval_ms=interval_ms)
 
     def set_trading(self, symbol: str, trading: str) -> None:
         """Halt a contract, let it only be closed, or open it again."""

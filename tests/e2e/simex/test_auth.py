@@ -140,7 +140,7 @@ async def test_rows_of_a_batch_beyond_the_budget_fail_alone(rig):
 async def test_budget_of_an_address(rig):
     rig.world.limits.enforced = True
     path = "https://api.bybit.com/v5/market/time"
-    statuses = []
+    statuses: list[int] = []
     while not statuses or (statuses[-1] == 200 and len(statuses) < 700):
         async with rig.session.get(path) as answer:
             statuses.append(answer.status)

@@ -185,7 +185,7 @@ async def test_http_statuses_by_fault(rig):
 @on_exchange()
 async def test_what_is_no_json_looks_like_success_to_the_client(rig, when):
     client = await rig.client()
-    spoilt = [{"do": "html200"}, {"do": "empty"}, {"do": "cut"}, {"do": "http", "status": 524}]
+    spoilt: list[dict] = [{"do": "html200"}, {"do": "empty"}, {"do": "cut"}, {"do": "http", "status": 524}]
     for number, row in enumerate(spoilt):
         name = f"spoilt-{number}"
         rig.world.faults.script[:] = parse_faults([row | {"match": "/v5/order/create", "when": when}])

@@ -211,7 +211,7 @@ async def test_each_view_shows_what_happened_when_it_is_due(rig):
 
     assert (await seen())["position"] == 0
     assert (await position(rig))["stopLoss"] == ""
-    order = []
+    order: list[str] = []
     while len(order) < len(LAGS):
         order += [name for name, shown in (await seen()).items() if shown and name not in order]
     assert order == ["execution", "realtime", "position", "history"]

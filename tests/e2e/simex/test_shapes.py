@@ -39,7 +39,7 @@ PUBLIC = {
 
 def kinds(value, before=""):
     """Every key below a value with the set of JSON types that it has."""
-    found = {}
+    found: dict[str, set] = {}
     rows = value if isinstance(value, list) else [value]
     for row in rows:
         for name, inner in row.items() if isinstance(row, dict) else ():
@@ -110,7 +110,8 @@ async def test_stream_rows_have_the_documented_keys_and_types(rig):
     await public.send_json({"op": "subscribe", "req_id": "1", "args": topics})
     private = await rig.socket("/v5/private", auth=True, topics=["order", "execution", "position", "wallet"])
     await traded(rig)
-    wanted, seen = {"tickers", "kline", "orderbook"}, {}
+    seen: dict[str, dict] = {}
+    wanted = {"tickers", "kline", "orderbook"}
     while wanted - set(seen):
         message = await public.receive_json(timeout=5)
         if "topic" in message:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from xsmom.simex.bybit.wire import INTERVALS_MS, fixed, plain, rate
+from xsmom.simex.bybit.wire import INTERVALS_MS, counted, fixed, plain, rate
 
 if TYPE_CHECKING:
     from xsmom.domain.market_data import Instrument
@@ -37,7 +37,7 @@ def ticker_row(world: World, symbol: str) -> Row | None:
     change = (last / Decimal(before) - 1).quantize(Decimal("0.000001")) if before else Decimal(0)
 
     def write(ticks: int) -> str:
-        return fixed(ticks * tick, tick)
+        return counted(ticks, tick)
 
     def written(value: float) -> str:
         return write(world.prices.ticks(symbol, value))
@@ -57,7 +57,7 @@ def ticker_row(world: World, symbol: str) -> Row | None:
         "openInterestValue": "0",
         "turnover24h": plain(turnover),
         "volume24h": fixed((turnover / last).quantize(step), step),
-        "fundingRate": rate(Decimal(expected_funding(world, symbol, now_ms))),
+        "fundingRate": rate(Decimal(world.funding.expected(symbol, now_ms))),
         "nextFundingTime": str((now_ms // interval_ms + 1) * interval_ms),
         "predictedDeliveryPrice": "",
         "basisRate": "",
@@ -80,16 +80,10 @@ def ticker_row(world: World, symbol: str) -> Row | None:
 def bar_cells(instrument: Instrument, row: tuple[float, ...]) -> list[str]:
     """Write a bar: open, high, low, close, volume in coins, turnover."""
     tick, step = instrument.price_tick, instrument.qty_step
-    prices = [fixed(max(1, round(Decimal(price) / tick)) * tick, tick) for price in row[1:5]]
+    prices = [counted(max(1, round(Decimal(price) / tick)), tick) for price in row[1:5]]
     turnover = Decimal(row[5]).quantize(Decimal("0.00000001"))
     volume = turnover / Decimal(sum(row[1:5]) / 4)
     return [*prices, fixed(volume.quantize(step), step), plain(turnover)]
-
-
-def expected_funding(world: World, symbol: str, now_ms: int) -> float:
-    """Tell the rate that is published for the next settlement: the one that was settled last."""
-    prints = world.candles.funding(symbol, now_ms - 3 * DAY_MS, now_ms, now_ms)
-    return prints[-1][1] if prints else 0.0
 
 
 def book_row(world: World, symbol: str, depth: int) -> Row:
@@ -100,7 +94,7 @@ def book_row(world: World, symbol: str, depth: int) -> Row:
     bids, asks = world.prices.levels(symbol) if price else ([], [])
 
     def write(levels: list[tuple[int, int]]) -> list[list[str]]:
-        return [[fixed(ticks * tick, tick), fixed(lots * step, step)] for ticks, lots in levels[:depth]]
+        return [[counted(ticks, tick), counted(lots, step)] for ticks, lots in levels[:depth]]
 
     updates = price.updates if price else 0
     return {

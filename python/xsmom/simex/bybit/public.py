@@ -181,7 +181,7 @@ def list_funding(world: World, asked: Asked) -> dict[str, Any]:
         raise refuse("params error: endTime is required when startTime is given")
     now_ms = world.clock.now_ms()
     start_ms, end_ms = asked.whole("startTime", _FIRST_MS), asked.whole("endTime", now_ms)
-    prints = world.candles.funding(instrument.symbol, start_ms, end_ms, now_ms)[-limit:]
+    prints = world.funding.prints(instrument.symbol, start_ms, end_ms, now_ms)[-limit:]
     rows = [
         {"symbol": instrument.symbol, "fundingRate": rate(Decimal(value)), "fundingRateTimestamp": str(at_ms)}
         for at_ms, value in reversed(prints)

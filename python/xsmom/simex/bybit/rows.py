@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from xsmom.simex.bybit.wire import fixed, money, plain, ratio
+from xsmom.simex.bybit.wire import counted, fixed, money, plain, ratio
 from xsmom.simex.core import from_e8
 
 if TYPE_CHECKING:
@@ -99,11 +99,11 @@ def stamp(at_ms: int) -> str:
 
 
 def _price(tick: Decimal, ticks: int) -> str:
-    return fixed(ticks * tick, tick) if ticks else ""
+    return counted(ticks, tick) if ticks else ""
 
 
 def _size(step: Decimal, lots: int) -> str:
-    return fixed(abs(lots) * step, step)
+    return counted(abs(lots), step)
 
 
 def _created_by(row: Row) -> str:

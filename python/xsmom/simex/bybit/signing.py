@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,7 +31,7 @@ class Key:
 
 def sign(secret: str, text: str) -> str:
     """Give the signature as the exchange computes it."""
-    return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(secret.encode(), text.encode("utf-8", "surrogateescape"), "sha256").hex()
 
 
 def is_count(text: str) -> bool:

@@ -21,7 +21,7 @@ from xsmom.simex.bybit.asking import Asked, Refusal
 from xsmom.simex.bybit.codes import Code
 from xsmom.simex.bybit.gateway import count_rows
 from xsmom.simex.bybit.signing import RECV_WINDOW_MS, Key, check_socket, is_count
-from xsmom.simex.bybit.wire import INTERVALS_MS
+from xsmom.simex.bybit.wire import INTERVALS_MS, dump
 from xsmom.simex.clock import wall_ms
 from xsmom.simex.faults import Fault
 from xsmom.simex.limits import Standing
@@ -45,14 +45,18 @@ class Socket:
         self.silent = False
         self.connection = uuid.uuid4().hex[:20]
         self.request_ids: set[str] = set()
-        self._backlog: deque[str] = deque()
+        self._backlog: deque[bytes] = deque()
         self._wake = asyncio.Event()
 
     def send(self, message: dict[str, Any]) -> None:
         """Put a message behind those that wait."""
+        self.send_bytes(dump(message))
+
+    def send_bytes(self, text: bytes) -> None:
+        """Put a message that is written already behind those that wait."""
         if self.silent:
             return
-        self._backlog.append(json.dumps(message, separators=(",", ":")))
+        self._backlog.append(text)
         if len(self._backlog) > BACKLOG_MAX:
             self.kill()
         self._wake.set()
@@ -71,7 +75,7 @@ class Socket:
             self._wake.clear()
             while self._backlog:
                 try:
-                    await self.ws.send_str(self._backlog.popleft())
+                    await self.ws.send_frame(self._backlog.popleft(), WSMsgType.TEXT)
                 except (ConnectionError, RuntimeError):
                     return
 
@@ -381,5 +385,6 @@ class Hub:
 
     @staticmethod
     def _send(listeners: Iterable[Socket], message: dict[str, Any]) -> None:
+        text = dump(message)
         for socket in listeners:
-            socket.send(message)
+            socket.send_bytes(text)

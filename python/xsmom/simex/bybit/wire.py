@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from xsmom.simex.bybit.codes import OK, Code
@@ -25,6 +26,26 @@ def plain(value: Decimal) -> str:
 def fixed(value: Decimal, step: Decimal) -> str:
     """Write a price or size with the digits of its step."""
     return format(value.quantize(step), "f") if value else format(Decimal(0).quantize(step), "f")
+
+
+_write = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+
+
+@lru_cache(maxsize=4096)
+def _digits(step: Decimal) -> tuple[int, int]:
+    """Split a step into whole units of its last digit, and the number of digits after the point."""
+    digits = max(0, -int(step.as_tuple().exponent))
+    return int(step.scaleb(digits)), digits
+
+
+def counted(count: int, step: Decimal) -> str:
+    """Write so many ticks or lots, from 0 up, with the digits of the step: as `fixed` does, many times faster."""
+    units, digits = _digits(step)
+    text = str(count * units)
+    if not digits:
+        return text
+    text = text.rjust(digits + 1, "0")
+    return f"{text[:-digits]}.{text[-digits:]}"
 
 
 def money(value: Decimal) -> str:
@@ -55,4 +76,4 @@ def envelope(result: Any, at_ms: int, code: Code = OK, ext: Any = None) -> dict[
 
 def dump(body: Any) -> bytes:
     """Encode a body as compact JSON."""
-    return json.dumps(body, separators=(",", ":")).encode()
+    return _write(body).encode()

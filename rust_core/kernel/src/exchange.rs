@@ -107,10 +107,10 @@ impl Exchange {
     fn run(&mut self, command: &Command) {
         match command {
             Command::OpenAccount { name, wallet_e8 } => {
-                self.open_account(name, E8::from(*wallet_e8))
+                self.open_account(name, E8::from(*wallet_e8));
             }
             Command::Transfer { account, change_e8 } => {
-                self.transfer(*account, E8::from(*change_e8))
+                self.transfer(*account, E8::from(*change_e8));
             }
             Command::SetLeverage { account, symbol, leverage_e8 } => {
                 self.set_leverage(*account, *symbol, *leverage_e8);

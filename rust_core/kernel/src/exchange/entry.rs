@@ -86,7 +86,7 @@ impl Exchange {
         if lots == 0 && asked.reduce_only && asked.close_on_trigger && held != 0 {
             lots = -held.signum() * held.abs().min(market.spec.lots_max);
         }
-        self.check_status(market.status, asked)?;
+        check_status(market.status, asked)?;
         let side = lots.signum();
         self.check_size(symbol, lots, asked)?;
         let waits = asked.trigger.is_some();
@@ -101,7 +101,7 @@ impl Exchange {
         }
         let ticks = self.price_of(symbol, side, asked.ticks, waits)?;
         self.check_worth(asked, lots, ticks)?;
-        self.check_attached(asked, side, if asked.ticks.is_some() { ticks } else { marks.last })?;
+        check_attached(asked, side, if asked.ticks.is_some() { ticks } else { marks.last })?;
         self.check_counts(account, symbol, waits)?;
         if !waits && !asked.reduce_only && !self.fits_tier(account, symbol, lots) {
             return Err(Refusal::PositionMax);
@@ -168,17 +168,6 @@ impl Exchange {
         Ok(())
     }
 
-    fn check_status(&self, status: Status, asked: &Place) -> Checked<()> {
-        match status {
-            Status::Open => Ok(()),
-            Status::Closed => Err(Refusal::NotTrading),
-            Status::Closing if asked.reduce_only => Ok(()),
-            Status::Closing => Err(Refusal::OnlyReduce),
-            Status::PostOnly if asked.time_in_force == TimeInForce::PostOnly => Ok(()),
-            Status::PostOnly => Err(Refusal::OnlyPost),
-        }
-    }
-
     fn check_size(&self, symbol: Id, lots: i64, asked: &Place) -> Checked<()> {
         let spec = &self.markets[symbol as usize].spec;
         let most = if asked.ticks.is_some() { spec.lots_max } else { spec.lots_max_market };
@@ -209,19 +198,6 @@ impl Exchange {
         let worth = market.spec.value_e8(lots, price).abs();
         let enough = asked.reduce_only || worth >= super::E8::from(market.spec.notional_min_e8);
         if enough { Ok(()) } else { Err(Refusal::Notional) }
-    }
-
-    fn check_attached(&self, asked: &Place, side: i64, price: i64) -> Checked<()> {
-        let (stop, target) = (asked.stop_loss_ticks, asked.take_profit_ticks);
-        if stop == 0 && target == 0 {
-            return Ok(());
-        }
-        if asked.reduce_only {
-            return Err(Refusal::StopsOnReduceOnly);
-        }
-        let stop_sound = stop == 0 || (stop > 0 && side * (price - stop) > 0);
-        let target_sound = target == 0 || (target > 0 && side * (target - price) > 0);
-        if stop_sound && target_sound { Ok(()) } else { Err(Refusal::StopSide) }
     }
 
     fn check_counts(&self, account: Id, symbol: Id, waits: bool) -> Checked<()> {
@@ -349,4 +325,28 @@ fn check_trigger(ticks: i64, rising: bool, now: i64) -> Checked<()> {
         false if ticks >= now => Err(Refusal::TriggerNotBelow),
         _ => Ok(()),
     }
+}
+
+fn check_status(status: Status, asked: &Place) -> Checked<()> {
+    match status {
+        Status::Open => Ok(()),
+        Status::Closed => Err(Refusal::NotTrading),
+        Status::Closing if asked.reduce_only => Ok(()),
+        Status::Closing => Err(Refusal::OnlyReduce),
+        Status::PostOnly if asked.time_in_force == TimeInForce::PostOnly => Ok(()),
+        Status::PostOnly => Err(Refusal::OnlyPost),
+    }
+}
+
+fn check_attached(asked: &Place, side: i64, price: i64) -> Checked<()> {
+    let (stop, target) = (asked.stop_loss_ticks, asked.take_profit_ticks);
+    if stop == 0 && target == 0 {
+        return Ok(());
+    }
+    if asked.reduce_only {
+        return Err(Refusal::StopsOnReduceOnly);
+    }
+    let stop_sound = stop == 0 || (stop > 0 && side * (price - stop) > 0);
+    let target_sound = target == 0 || (target > 0 && side * (target - price) > 0);
+    if stop_sound && target_sound { Ok(()) } else { Err(Refusal::StopSide) }
 }

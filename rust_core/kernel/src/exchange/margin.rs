@@ -26,6 +26,7 @@ fn closing(value_e8: E8, side: i64, leverage_e8: i64, taker_e8: i64) -> E8 {
 }
 
 /// Margins of one position.
+#[allow(clippy::struct_field_names)] // money is money: the unit stands in every name
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Margins {
     pub(super) value_e8: E8,

@@ -46,6 +46,15 @@ fn fold(position: &mut Position, lots: i64, value_e8: E8, seq: u64, now_ms: i64)
     Folded { realised_e8, closed_lots: closed }
 }
 
+/// The fee that a fill is charged: none outside the book.
+fn rate_of(fill: &Fill, (maker_e8, taker_e8): (i64, i64)) -> i64 {
+    match fill.kind {
+        ExecutionKind::Trade if fill.is_maker => maker_e8,
+        ExecutionKind::Trade => taker_e8,
+        _ => 0,
+    }
+}
+
 impl Exchange {
     pub(super) fn order(&self, account: Id, id: u64) -> Option<&Order> {
         self.accounts[account as usize].open.get(&id)
@@ -176,17 +185,7 @@ impl Exchange {
         let now_ms = self.now_ms;
         let Some(order) = self.order(account, id) else { return };
         let (symbol, signed) = (order.symbol, order.side() * fill.lots);
-        let fees = self.fees(account, symbol);
-        let rate = match fill.kind {
-            ExecutionKind::Trade => {
-                if fill.is_maker {
-                    fees.0
-                } else {
-                    fees.1
-                }
-            }
-            _ => 0,
-        };
+        let rate = rate_of(&fill, self.fees(account, symbol));
         let market = &self.markets[symbol as usize];
         let (value_e8, mark_ticks) = (market.spec.value_e8(signed, fill.ticks), market.mark());
         let fee_e8 = share_up(value_e8.abs(), rate);

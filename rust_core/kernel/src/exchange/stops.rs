@@ -72,7 +72,7 @@ impl Exchange {
         let trigger = leg.trigger(held.signum());
         match found {
             Some((id, _)) if leg.ticks == 0 => {
-                self.close_order(account, id, CancelReason::PositionStops)
+                self.close_order(account, id, CancelReason::PositionStops);
             }
             Some((_, now)) if now == Some(trigger) => return false,
             Some((id, _)) => {

@@ -4,4 +4,5 @@ mod money;
 mod orders;
 mod random;
 mod stops;
+mod vectors;
 mod venue;

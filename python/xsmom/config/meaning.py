@@ -13,6 +13,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
+from xsmom.config.lists import list_symbols
 from xsmom.config.schema import Config
 from xsmom.config.sections.risk import Ladder, ProfitLock
 from xsmom.config.sections.strategy import Strategy
@@ -188,11 +189,18 @@ def _universe(config: Config) -> dict[str, object]:
         "dollar_volume_min_usdt": universe.min_dollar_volume_usdt,
         "age_min_days": universe.min_age_days,
         "price_min_usdt": universe.min_price_usdt,
-        "universe_exclude": sorted(set(universe.banlist)),
+        "universe_exclude": excluded(config),
         "universe_include": sorted(set(universe.whitelist)),
         "stale_bars_max": universe.stale_bars_max,
         "breadth_names_min": universe.min_names,
     }
+
+
+def excluded(config: Config) -> list[str]:
+    """Names that are never traded: the banned ones, and those of the lists that nobody asked for by name."""
+    universe = config.universe
+    listed = set(list_symbols(universe.exclude, config.exchange.quote)) - set(universe.whitelist)
+    return sorted(listed | set(universe.banlist))
 
 
 def _selection(strategy: Strategy) -> dict[str, object]:

@@ -18,6 +18,7 @@ from xsmom.research.cross_section import (
     CrossSection,
     bars_year,
     has_history,
+    is_on,
     is_mixing,
     vol_regime_scale,
     vol_target_scale,
@@ -55,10 +56,10 @@ def universe_rungs(decision: Decision, i: int) -> Iterator[Rung]:
     if delisted != NEVER_MS:
         yield Rung("universe", "delisted", "delisted", delisted, "time", "after", close_ms, close_ms < delisted)
     if p["universe_exclude"]:
-        on = symbol in p["universe_exclude"]
+        on = is_on(symbol, p["universe_exclude"])
         yield Rung("universe", "excluded", "on the list of excluded", on, "flag", passed=not on)
     if p["universe_include"]:
-        on = symbol in p["universe_include"]
+        on = is_on(symbol, p["universe_include"])
         yield Rung("universe", "not_included", "on the list of included", on, "flag", passed=on)
     missing = int(decision.stale_bars[i])
     note = f"absent for {missing} bars" if missing else ""
@@ -105,7 +106,7 @@ def volume_rank(decision: Decision, i: int) -> float:
     passes &= close_ms - panel.listed_ms >= p["age_min_days"] * DAY_MS
     passes &= ~(row["close"] < p["price_min_usdt"]) & ~(volume < p["dollar_volume_min_usdt"])
     excluded, included = p["universe_exclude"], p["universe_include"]
-    passes &= np.array([s not in excluded and (not included or s in included) for s in panel.symbols])
+    passes &= np.array([not is_on(s, excluded) and (not included or is_on(s, included)) for s in panel.symbols])
     if not passes[i]:
         return float("nan")
     ahead = (volume > volume[i]) | ((volume == volume[i]) & (np.arange(volume.size) < i))

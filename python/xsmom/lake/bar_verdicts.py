@@ -48,6 +48,7 @@ class JudgedBars:
         return np.asarray(self.rows.open_ms + self.bar_ms)
 
 
+@np.errstate(divide="ignore", invalid="ignore", over="ignore")  # such rows are judged, not computed with
 def judge_bars(symbol: str, frame: pl.DataFrame, bar_ms: int, limits: Limits, facts: Facts) -> JudgedBars:
     """Judge raw rows of last-price bars (columns of the lake, in any order)."""
     rows, unsure, found = order_rows(symbol, BarRows.from_frame(frame), bar_ms)
@@ -148,8 +149,7 @@ def _mark_spikes(symbol: str, rows: BarRows, usable: Mask, bar_ms: int, limits: 
     if len(rows) < 3:
         return bad, []
     reach = np.log1p(limits.spike_frac)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        before, now, after = np.log(rows.close[:-2]), np.log(rows.close[1:-1]), np.log(rows.open[2:])
+    before, now, after = np.log(rows.close[:-2]), np.log(rows.close[1:-1]), np.log(rows.open[2:])
     near = (np.diff(rows.open_ms)[:-1] == bar_ms) & (np.diff(rows.open_ms)[1:] == bar_ms)
     away = (np.abs(now - before) > reach) & (np.abs(now - after) > reach) & (np.sign(now - before) == np.sign(now - after))
     bad[1:-1] = near & away & (np.abs(after - before) < np.abs(now - before) / 2)
@@ -159,9 +159,8 @@ def _mark_spikes(symbol: str, rows: BarRows, usable: Mask, bar_ms: int, limits: 
 
 def _mark_wicks(symbol: str, rows: BarRows, usable: Mask, bar_ms: int, limits: Limits) -> tuple[Mask, list[Finding]]:
     del bar_ms
-    with np.errstate(divide="ignore", invalid="ignore"):
-        up = rows.high / np.fmax(rows.open, rows.close)
-        down = np.fmin(rows.open, rows.close) / rows.low
+    up = rows.high / np.fmax(rows.open, rows.close)
+    down = np.fmin(rows.open, rows.close) / rows.low
     wick = np.where(usable, np.fmax(up, down), 1.0)
     wild = wick >= WILD_WICK_X
     long = (wick > 1 + limits.spike_frac) & ~wild
@@ -192,6 +191,7 @@ def _note_absent(
     return found
 
 
+@np.errstate(divide="ignore", invalid="ignore", over="ignore")
 def suspect_cut(judged: JudgedBars) -> tuple[Stamps, Mask]:
     """Opens of bars with a usable neighbour behind, and which of them look cut off.
 
@@ -202,9 +202,8 @@ def suspect_cut(judged: JudgedBars) -> tuple[Stamps, Mask]:
     if len(rows) < _USUAL_BARS:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=bool)
     near = judged.usable[:-1] & judged.usable[1:] & (np.diff(rows.open_ms) == judged.bar_ms)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        span = np.where(judged.usable, rows.high / rows.low - 1, np.nan)
-        apart = np.abs(rows.open[1:] / rows.close[:-1] - 1)
+    span = np.where(judged.usable, rows.high / rows.low - 1, np.nan)
+    apart = np.abs(rows.open[1:] / rows.close[:-1] - 1)
     usual_span, usual_volume = _usual(span), _usual(np.where(judged.usable, rows.volume_usdt, np.nan))
     cut = apart > np.fmax(HALF_FINISHED_FRAC * usual_span[:-1], _APART_FRAC_MIN)
     cut &= rows.volume_usdt[:-1] < usual_volume[:-1]
@@ -217,5 +216,4 @@ def _usual(values: Floats) -> Floats:
     total, count = (np.cumsum(np.concatenate(([0.0], each))) for each in (np.where(known, values, 0.0), known))
     place, half = np.arange(len(values)), _USUAL_BARS // 2
     first, end = np.maximum(place - half, 0), np.minimum(place + half + 1, len(values))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray((total[end] - total[first]) / (count[end] - count[first]))
+    return np.asarray((total[end] - total[first]) / (count[end] - count[first]))

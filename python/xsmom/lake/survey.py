@@ -6,7 +6,7 @@ Only one family of tickers is in memory at a time (a family: one ticker, or thos
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -76,6 +76,15 @@ class Survey:
         self.content: dict[str, str] = {}
         self._cut_off = CutOffCount(self.base_ms)
         self._dates: dict[str, SpecDates] | None = None
+
+    def narrow(self, symbols: Sequence[str] | None, without: Collection[SeriesKey]) -> None:
+        """Keep these symbols alone, if they are there, and none of the series in `without`."""
+        self.bar_keys = {
+            symbol: key
+            for symbol, key in self.bar_keys.items()
+            if key not in without and (symbols is None or symbol in symbols)
+        }
+        self.funding_keys = {symbol: key for symbol, key in self.funding_keys.items() if key not in without}
 
     def walk(self, progress: Progress | None = None) -> Iterator[Instrument]:
         """Judge every family in turn, and give its instruments. Findings gather on the way."""
@@ -210,8 +219,3 @@ def read_spec_dates(lake: Lake, venue: str) -> dict[str, SpecDates]:
         gone = row["delisted_ms"]
         dates[row["symbol"]] = SpecDates(row["listed_ms"], None if gone in {None, NEVER_MS} else gone)
     return dates
-
-
-def keys_of(lake: Lake, venue: str | None) -> list[SeriesKey]:
-    """Every series of a venue, or of all."""
-    return list(lake.keys(venue))

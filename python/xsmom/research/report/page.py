@@ -22,10 +22,14 @@ _POLICY = (
 
 def write_page(doc: Doc, charts: Charts) -> str:
     """Put the whole file together."""
+    sections = [write_top(doc), *_write_sections(doc, charts)]
+    return write_shell(f"xsmom report: {doc['label'] or 'backtest'}", "".join(sections), charts)
+
+
+def write_shell(title: str, body: str, charts: Charts) -> str:
+    """A whole file around a body and its charts; every page of ours has this one."""
     from plotly.offline import get_plotlyjs
 
-    sections = [write_top(doc), *_write_sections(doc, charts)]
-    title = escape(f"xsmom report: {doc['label'] or 'backtest'}")
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -34,11 +38,11 @@ def write_page(doc: Doc, charts: Charts) -> str:
 <meta http-equiv="Content-Security-Policy" content="{_POLICY}">
 <meta name="referrer" content="no-referrer">
 <link rel="icon" href="data:,">
-<title>{title}</title>
+<title>{escape(title)}</title>
 <style>{_read("page.css")}</style>
 </head>
 <body>
-{"".join(sections)}
+{body}
 <script type="application/json" id="charts">{embed(charts)}</script>
 <script>{get_plotlyjs()}</script>
 <script>{_read("page.js")}</script>

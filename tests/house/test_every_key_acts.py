@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ HOUR_MS = 3_600_000
 
 # Small windows, a few names, no stops and no guards unless a row asks for them.
 BASE: Settings = {
+    "universe.exclude": [],
     "strategy.timeframe": "2h",
     "strategy.lookbacks": [3, 6, 12],
     "strategy.lookback_weights": [0.5, 0.3, 0.2],
@@ -89,6 +91,7 @@ ROWS: dict[str, Row] = {
     "universe.min_price_usdt": ({}, 1.0),
     "universe.whitelist": ({}, ["BTCUSDT", "ETHUSDT"]),
     "universe.banlist": ({}, ["BTCUSDT"]),
+    "universe.exclude": ({}, ["metals"]),
     "universe.min_names": ({}, 19),
     "universe.stale_bars_max": ({"universe.stale_bars_max": 1}, 50),
     "strategy.rebalance.every_bars": ({}, 3),
@@ -264,6 +267,12 @@ ROWS: dict[str, Row] = {
 
 # The panel has to have the bars of the timeframe, so a changed one is refused instead.
 TIMEFRAME = "strategy.timeframe"
+# What shapes the panel and not the run on it, and the test that shows it.
+ELSEWHERE = {
+    "data.max_spike_frac": "tests/unit/cli/test_data_check.py",
+    "data.max_stale_bars": "tests/unit/cli/test_data_check.py",
+    "universe.renames": "tests/unit/cli/test_data_compile.py",
+}
 
 _done: dict[str, Result] = {}
 
@@ -278,7 +287,8 @@ def panel() -> xs.Panel:
     for cell in cells.values():
         cell[400:412, 2:8] = np.nan
     dates: dict[str, Any] = {"listed_ms": made.listed_ms, "delisted_ms": made.delisted_ms}
-    return xs.Panel.from_arrays(close_ms=made.close_ms, symbols=made.symbols, **cells, **dates)
+    symbols = [*made.symbols[:-1], "XAUUSDT"]  # a metal, which the lists leave out
+    return xs.Panel.from_arrays(close_ms=made.close_ms, symbols=symbols, **cells, **dates)
 
 
 def run(panel: xs.Panel, settings: Settings) -> Result:
@@ -300,7 +310,12 @@ def same(first: Result, second: Result) -> bool:
 
 def test_every_key_has_a_row() -> None:
     keys = {key.name for key in tree().keys.values() if key.available}
-    assert keys == {*ROWS, TIMEFRAME}
+    assert keys == {*ROWS, TIMEFRAME, *ELSEWHERE}
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_a_key_that_shapes_the_panel_is_tested_where_panels_are_made(root: Path, name: str) -> None:
+    assert f'"{name}=' in (root / ELSEWHERE[name]).read_text("utf-8")
 
 
 @pytest.mark.parametrize("name", ROWS)

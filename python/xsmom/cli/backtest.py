@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from xsmom.cli.doctor import EXIT_FOUND
+from xsmom.cli.market_choice import Venue
 from xsmom.cli.progress import ProgressBar
 from xsmom.errors import DataError
 
@@ -36,6 +37,13 @@ ConfigFile = Annotated[
 PanelFile = Annotated[
     Path | None, typer.Option("--panel", metavar="PATH", help="Panel file; without one, a synthetic sample market.")
 ]
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="DIR", help="A lake, whose market is compiled first; its panel is kept there."),
+]
+Timeframe = Annotated[
+    str | None, typer.Option(metavar="TF", help="Length of a bar, in place of the configuration's: 1h, 4h, 1d.")
+]
 Since = Annotated[
     str | None, typer.Option("--from", metavar="DATE", help="First day, UTC; its history is cut off too.")
 ]
@@ -54,6 +62,9 @@ def backtest(
     fast: Annotated[bool, typer.Option("--fast", help="The simulation in the Rust core.")] = False,
     config: ConfigFile = None,
     panel: PanelFile = None,
+    data: DataDir = None,
+    venue: Venue = None,
+    timeframe: Timeframe = None,
     since: Since = None,
     until: Until = None,
     overrides: Overrides = None,
@@ -65,7 +76,7 @@ def backtest(
 ) -> None:
     """Simulate a configuration over a panel: every cost in it, every convention stated.
 
-    The first line is turnover and cost. Without --panel it runs on a seeded synthetic market, which
+    The first line is turnover and cost. Without --panel or --data it runs on a seeded synthetic market, which
     shows that everything works and says nothing about any strategy. --from and --to cut the panel, so
     the first bars of the span are history for the look-backs.
 
@@ -73,6 +84,7 @@ def backtest(
     Examples:
       xsmom backtest --fast
       xsmom backtest --fast --config classic --panel market.panel --from 2024-01-01
+      xsmom backtest --fast --data lake --timeframe 4h
       xsmom backtest --fast --set costs.taker_fee_bps=3 --json --no-report
     """
     if ctx.invoked_subcommand is not None:
@@ -88,13 +100,14 @@ def backtest(
             "the replay through the live engine is not available in this version; add --fast", param_hint="--fast"
         )
     source = _source(config)
-    resolved = load_config(source, overrides or ())
-    market = _cut(_open(panel, resolved), since, until)
+    resolved = load_config(source, _with_timeframe(overrides, timeframe))
+    market = _cut(_open(panel, data, venue, resolved), since, until)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # the same notes are printed below
         result = simulate(market, resolved)
     started = datetime.now(UTC)
-    run = Run(result, source, None if panel is None else str(panel), started, ("xsmom", *sys.argv[1:]))
+    given = panel or data
+    run = Run(result, source, None if given is None else str(given), started, ("xsmom", *sys.argv[1:]))
     folder = write_run(run, out, report=not no_report)
     if as_json:
         from xsmom.cli.output import print_json
@@ -108,6 +121,9 @@ def backtest(
 def check(
     config: ConfigFile = None,
     panel: PanelFile = None,
+    data: DataDir = None,
+    venue: Venue = None,
+    timeframe: Timeframe = None,
     since: Since = None,
     until: Until = None,
     overrides: Overrides = None,
@@ -135,8 +151,8 @@ def check(
     from xsmom.config.load import load_config
 
     source = _source(config)
-    resolved = load_config(source, overrides or ())
-    market = _cut(_open(panel, resolved), since, until)
+    resolved = load_config(source, _with_timeframe(overrides, timeframe))
+    market = _cut(_open(panel, data, venue, resolved), since, until)
     with ProgressBar("examining the backtest") as tell:
         found = examine(market, resolved, only=only, seed=seed, progress=tell)
     if as_json:
@@ -182,9 +198,22 @@ def _source(config: str | None) -> str:
     return config or (str(DEFAULT_FILE) if DEFAULT_FILE.exists() else DEFAULT_PROFILE)
 
 
-def _open(path: Path | None, config: Resolved) -> Panel:
+def _with_timeframe(overrides: list[str] | None, timeframe: str | None) -> list[str]:
+    """`--timeframe` is `--set strategy.timeframe`, said shortly."""
+    return [*(overrides or ()), *([] if timeframe is None else [f"strategy.timeframe={timeframe}"])]
+
+
+def _open(path: Path | None, data: Path | None, venue: str | None, config: Resolved) -> Panel:
     from xsmom.lake.panel import Panel
 
+    if path is not None and data is not None:
+        raise typer.BadParameter("give one of --panel and --data", param_hint="--data")
+    if venue is not None and data is None:
+        raise typer.BadParameter("a venue is chosen in a lake: give --data too", param_hint="--venue")
+    if data is not None:
+        from xsmom.cli.market_choice import open_cached
+
+        return open_cached(data, venue, config)
     if path is not None:
         return Panel.open(path)
     from xsmom.domain.timeframe import DAY_MS

@@ -7,6 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
+from xsmom.cli.data_check import check
+from xsmom.cli.data_compile import compile_
+from xsmom.cli.data_repair import repair
+from xsmom.cli.data_universe import universe
 from xsmom.cli.progress import ProgressBar
 from xsmom.errors import DataError, OutputError
 
@@ -18,6 +22,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")
 @app.callback()
 def data() -> None:
     """Make and look at market data."""
+
+
+app.command("check")(check)
+app.command("repair")(repair)
+app.command("compile")(compile_)
+app.command("universe")(universe)
 
 
 @app.command()

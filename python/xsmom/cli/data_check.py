@@ -10,7 +10,16 @@ import typer
 
 from xsmom.cli.choice import AsJson, Overrides
 from xsmom.cli.doctor import EXIT_FOUND
-from xsmom.cli.market_choice import ConfigFile, LakeDir, Symbols, Venue, load_rules, open_lake, print_rules, split_symbols
+from xsmom.cli.market_choice import (
+    ConfigFile,
+    LakeDir,
+    Symbols,
+    Venue,
+    load_rules,
+    open_lake,
+    print_rules,
+    split_symbols,
+)
 from xsmom.cli.progress import ProgressBar
 
 if TYPE_CHECKING:
@@ -30,8 +39,11 @@ def check(
     ] = None,
     timeframe: Annotated[
         str | None,
-        typer.Option(metavar="TF", help="Bars of this length, made of smaller ones if need be.  [default: each]",
-                     show_default=False),
+        typer.Option(
+            metavar="TF",
+            help="Bars of this length, made of smaller ones if need be.  [default: each]",
+            show_default=False,
+        ),
     ] = None,
     symbols: Symbols = None,
     since: Annotated[
@@ -109,9 +121,7 @@ def _look(
     return markets, others
 
 
-def _print_json(
-    lake: Path, markets: list[MarketCheck], others: list[Finding], errors: int, html: Path | None
-) -> None:
+def _print_json(lake: Path, markets: list[MarketCheck], others: list[Finding], errors: int, html: Path | None) -> None:
     from xsmom.cli.output import print_json
     from xsmom.lake.rules import VERSION
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from xsmom.lake.panel import Panel
     from xsmom.research.universe import Member, Universe
 
+
 def universe(
     at: Annotated[
         str | None,

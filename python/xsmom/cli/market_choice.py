@@ -81,7 +81,6 @@ def rules_of(resolved: Resolved) -> tuple[Limits, tuple[Change, ...]]:
     """The same of a configuration that is read already."""
     from xsmom.config.lists import list_changes
     from xsmom.domain.tickers import Change
-    from xsmom.lake.panel import Panel
     from xsmom.lake.rules import Limits
 
     spike, stale = resolved.value("data.max_spike_frac"), resolved.value("data.max_stale_bars")

@@ -73,6 +73,15 @@ def timing(config: Config) -> Timing:
     return Timing(_FILLS[given.fill], given.fill_delay_bars, float(given.initial_equity_usdt))
 
 
+def data_rules(config: Config) -> dict[str, object]:
+    """How raw rows become a panel, beside the rules that are fixed."""
+    return {
+        "max_spike_frac": float(config.data.max_spike_frac),
+        "max_stale_bars": config.data.max_stale_bars,
+        "renames": dict(config.universe.renames),
+    }
+
+
 def params(config: Config) -> dict[str, object]:
     """All fields of the kernel's `Params`; the configuration has passed the rules before."""
     strategy = config.strategy

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 
 from xsmom.config.advice import notes, warnings
-from xsmom.config.meaning import Timing, costs, params, timing
+from xsmom.config.meaning import Timing, costs, data_rules, params, timing
 from xsmom.config.rules import Problem, contradictions, value
 from xsmom.config.schema import Config
 from xsmom.config.tree import tree
@@ -68,11 +68,13 @@ def resolve(config: Config, origins: Mapping[str, str]) -> Resolved:
     if problems:
         raise refuse(_sentence(problem, origins) for problem in problems)
     meant = {name: _frozen(given) for name, given in params(config).items()}
-    # What changes behaviour: the core's parameters, and what a simulation assumes beside them.
+    # What changes behaviour: the core's parameters, what a simulation assumes beside them, and how raw
+    # rows become a panel.
     behaviour: dict[str, object] = {
         "params": meant,
         "costs": asdict(costs(config)),
         "timing": timing(config)._asdict(),
+        "data": data_rules(config),
     }
     return Resolved(
         written=config,

@@ -92,7 +92,9 @@ def _settle_repeats(symbol: str, rows: BarRows) -> tuple[BarRows, Mask, list[Fin
         kept = "which is right nobody can say" if unsure[place] else "only one of them is possible, and it is kept"
         closes = ", ".join(f"{rows.close[row]:g}" for row in versions)
         found.append(
-            Finding(symbol, "conflict", stamp, stamp, len(versions), f"{len(versions)} versions (close {closes}): {kept}")
+            Finding(
+                symbol, "conflict", stamp, stamp, len(versions), f"{len(versions)} versions (close {closes}): {kept}"
+            )
         )
     return rows.take(chosen), unsure, found
 

@@ -151,7 +151,9 @@ def _mark_spikes(symbol: str, rows: BarRows, usable: Mask, bar_ms: int, limits: 
     reach = np.log1p(limits.spike_frac)
     before, now, after = np.log(rows.close[:-2]), np.log(rows.close[1:-1]), np.log(rows.open[2:])
     near = (np.diff(rows.open_ms)[:-1] == bar_ms) & (np.diff(rows.open_ms)[1:] == bar_ms)
-    away = (np.abs(now - before) > reach) & (np.abs(now - after) > reach) & (np.sign(now - before) == np.sign(now - after))
+    away = (
+        (np.abs(now - before) > reach) & (np.abs(now - after) > reach) & (np.sign(now - before) == np.sign(now - after))
+    )
     bad[1:-1] = near & away & (np.abs(after - before) < np.abs(now - before) / 2)
     bad &= usable & np.concatenate(([False], usable[:-1])) & np.concatenate((usable[1:], [False]))
     return bad, note_runs(symbol, "spike", rows.open_ms, bad, "closes away from both neighbours, which agree")
@@ -168,9 +170,7 @@ def _mark_wicks(symbol: str, rows: BarRows, usable: Mask, bar_ms: int, limits: L
     return wild, found + note_runs(symbol, "long_wick", rows.open_ms, long, "a wick far beyond the body")
 
 
-def _note_absent(
-    symbol: str, rows: BarRows, usable: Mask, bar_ms: int, limits: Limits, facts: Facts
-) -> list[Finding]:
+def _note_absent(symbol: str, rows: BarRows, usable: Mask, bar_ms: int, limits: Limits, facts: Facts) -> list[Finding]:
     """Bars that are not there, by whose fault; and prices that came back elsewhere."""
     found: list[Finding] = []
     stamps = rows.open_ms
@@ -180,7 +180,9 @@ def _note_absent(
         told = difference((absent,), missing)
         for rule, spans, detail in (("gap", told, "no bar was published"), ("hole", missing, "never told; fetch it")):
             found += [
-                Finding(symbol, rule, span.start_ms, span.end_ms - bar_ms, (span.end_ms - span.start_ms) // bar_ms, detail)
+                Finding(
+                    symbol, rule, span.start_ms, span.end_ms - bar_ms, (span.end_ms - span.start_ms) // bar_ms, detail
+                )
                 for span in spans
             ]
         if usable[place] and usable[place + 1]:

@@ -101,10 +101,11 @@ def check_files(
     keys = [key for key in lake.keys(venue) if symbols is None or key.symbol in symbols]
     for done, key in enumerate(keys):
         try:
-            lake.verify(key)
+            told, rule = lake.verify(key), "hash_differs"
         except DataError as error:
-            rule = "hash_differs" if "sha256 differs" in str(error) else "unreadable"
-            found.append(Finding(key.symbol, rule, 0, 0, 0, str(error)))
+            told, rule = [str(error)], "unreadable"
+        for sentence in told:
+            found.append(Finding(key.symbol, rule, 0, 0, 0, sentence))
             broken.add(key)
         if progress is not None:
             progress(done + 1, len(keys))

@@ -18,6 +18,7 @@ import numpy as np
 from xsmom.domain.panel import CELL_FIELDS, NEVER_MS
 from xsmom.domain.stamps import format_ms
 from xsmom.errors import DataError, OutputError
+from xsmom.lake.bar_rows import Floats
 from xsmom.lake.findings import count_by_rule
 from xsmom.lake.panel import Panel
 from xsmom.lake.panel_file import PanelWriter
@@ -168,11 +169,9 @@ def _write(
             writer.append(block)
 
 
-def _read_block(
-    scratch: IO[bytes], columns: list[Column], begin_ms: int, rows: int, bar_ms: int
-) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
+def _read_block(scratch: IO[bytes], columns: list[Column], begin_ms: int, rows: int, bar_ms: int) -> dict[str, Any]:
     """The same bars of all instruments, turned from columns to rows."""
-    cells = {name: np.full((rows, len(columns)), np.nan) for name in CELL_FIELDS}
+    cells: dict[str, Floats] = {name: np.full((rows, len(columns)), np.nan) for name in CELL_FIELDS}
     for place, column in enumerate(columns):
         behind = (begin_ms - column.first_close_ms) // bar_ms
         skip, start = max(0, -behind), max(0, behind)
@@ -184,9 +183,7 @@ def _read_block(
     return cells
 
 
-def _read_cells(
-    scratch: IO[bytes], column: Column, number: int, start: int, count: int
-) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _read_cells(scratch: IO[bytes], column: Column, number: int, start: int, count: int) -> Floats:
     offset = column.offset + 8 * (number * column.bars + start)
     return np.frombuffer(os.pread(scratch.fileno(), 8 * count, offset), dtype=np.float64)
 

@@ -43,6 +43,8 @@ class Listing:
     delisted_ms: int
     listed_by: str
     delisted_by: str
+    #: Older tickers, each with the open of the first bar that is not its own, the youngest first.
+    earlier: tuple[tuple[str, int], ...] = ()
 
     @property
     def first_close_ms(self) -> int:
@@ -166,10 +168,10 @@ def join_renames(
         older = _in_new_units(old.rows, len(old.rows), change.units)
         before = older.open_ms < new.rows.open_ms[0]
         rows = _concatenate(older.take(before), new.rows)
-        one = replace(new, rows=rows, listed_ms=old.listed_ms, listed_by=old.listed_by)
-        earlier = joined[change.old][:-1]
+        earlier = (*new.earlier, (old.ticker, at), *old.earlier)
+        one = replace(new, rows=rows, listed_ms=old.listed_ms, listed_by=old.listed_by, earlier=earlier)
         joined[change.new] = [one, *joined[change.new][1:]]
-        joined[change.old] = earlier
+        joined[change.old] = joined[change.old][:-1]
         detail = f"{int(before.sum())} bars of {change.old}, {change.units:g} new for 1 old"
         found.append(Finding(change.new, "renamed", at, at, int(before.sum()), detail))
     return {ticker: listings for ticker, listings in joined.items() if listings}, found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def _identity(survey: Survey) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _in_order(changes: tuple[Change, ...] | list[Change]) -> list[Change]:
+def _in_order(changes: Sequence[Change]) -> list[Change]:
     return sorted(changes, key=lambda change: (change.at_ms, change.old, change.new))
 
 

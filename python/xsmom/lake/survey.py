@@ -6,7 +6,7 @@ Only one family of tickers is in memory at a time (a family: one ticker, or thos
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -61,13 +61,13 @@ class Survey:
         """Find the series; make bars of smaller ones where none of this length are there."""
         self.bar_ms = parse_timeframe(self.timeframe)
         self.base_ms = self._find_base()
-        kind_tf = ("bars", format_timeframe(self.base_ms))
-        there = {key.symbol: key for key in self.lake.keys(self.venue, *kind_tf)}
+        base = format_timeframe(self.base_ms)
+        there = {key.symbol: key for key in self.lake.keys(self.venue, "bars", base)}
         wanted = sorted(there) if self.symbols is None else list(self.symbols)
         for symbol in wanted:
             if symbol not in there:
                 raise DataError(
-                    f"{self.lake.root} holds no {kind_tf[1]} bars of {symbol} from {self.venue}: "
+                    f"{self.lake.root} holds no {base} bars of {symbol} from {self.venue}: "
                     "see `xsmom data ls`, or download them"
                 )
         self.bar_keys = {symbol: there[symbol] for symbol in wanted}
@@ -140,14 +140,9 @@ class Survey:
             funding[symbol] = self._judge_funding(symbol)
         joined, found = join_renames(listings, self.changes)
         self.findings += found
-        others = {change.new: change for change in self.changes if change.old != change.new}
-        for ticker, pieces in joined.items():
-            sources = [funding[ticker]]
-            old = others.get(ticker)
-            if old is not None and old.old in funding:
-                sources.append(funding[old.old])
+        for pieces in joined.values():
             for listing in pieces:
-                yield self._put_on_grid(listing, [source for source in sources if source is not None])
+                yield self._put_on_grid(listing, funding)
 
     def _judge_ticker(self, symbol: str) -> list[Listing]:
         key = self.bar_keys[symbol]
@@ -177,7 +172,7 @@ class Survey:
         self.findings += judged.findings
         return judged
 
-    def _put_on_grid(self, listing: Listing, funding: list[JudgedFunding]) -> Instrument:
+    def _put_on_grid(self, listing: Listing, funding: Mapping[str, JudgedFunding | None]) -> Instrument:
         rows, bar_ms = listing.rows, self.bar_ms
         first = int(rows.open_ms[0]) // bar_ms
         place = rows.open_ms // bar_ms - first
@@ -188,10 +183,11 @@ class Survey:
             cell[place] = getattr(rows, name)
             cells[name] = cell
         first_close_ms = (first + 1) * bar_ms
-        paid = np.full(bars, np.nan)
-        for source in funding:
-            own = sum_by_bar(source, first_close_ms, bars, bar_ms)
-            paid = np.where(np.isnan(paid), own, paid)
+        paid = _sum_funding(funding[listing.ticker], first_close_ms, bars, bar_ms)
+        closes = first_close_ms + bar_ms * np.arange(bars, dtype=np.int64)
+        for ticker, until_ms in listing.earlier:
+            before = closes <= until_ms
+            paid[before] = _sum_funding(funding[ticker], first_close_ms, bars, bar_ms)[before]
         cells["funding_frac"] = paid
         return Instrument(listing, first_close_ms, cells)
 
@@ -199,6 +195,10 @@ class Survey:
         if self._dates is None:
             self._dates = read_spec_dates(self.lake, self.venue)
         return self._dates
+
+
+def _sum_funding(judged: JudgedFunding | None, first_close_ms: int, bars: int, bar_ms: int) -> Floats:
+    return np.full(bars, np.nan) if judged is None else sum_by_bar(judged, first_close_ms, bars, bar_ms)
 
 
 def read_facts(info: SeriesInfo, bar_ms: int) -> Facts:

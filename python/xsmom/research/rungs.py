@@ -18,8 +18,8 @@ from xsmom.research.cross_section import (
     CrossSection,
     bars_year,
     has_history,
-    is_on,
     is_mixing,
+    is_on,
     vol_regime_scale,
     vol_target_scale,
 )

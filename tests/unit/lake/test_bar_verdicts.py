@@ -337,9 +337,7 @@ def test_the_newest_day_of_a_set_was_cut_off(shared: Path) -> None:
     rows = real_rows(shared, "binance_spot_1d_2021_2023.parquet")
     last = rows.filter(pl.col("open_ms") == parse_ms("2023-12-30"))
     assert last["hours"].max() < 24  # type: ignore[operator]
-    judged = judge_real(
-        shared, "binance_spot_1d_2021_2023.parquet", "BTCUSDT", set_end_ms=parse_ms("2023-12-31")
-    )
+    judged = judge_real(shared, "binance_spot_1d_2021_2023.parquet", "BTCUSDT", set_end_ms=parse_ms("2023-12-31"))
     assert judged.rows.open_ms[-1] == parse_ms("2023-12-29")
 
 

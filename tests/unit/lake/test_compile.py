@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tests.unit.lake.lakes import DOWNLOAD, healthy_lake, put_bars, put_funding, real_lake
+from tests.unit.lake.market_lakes import DOWNLOAD, healthy_lake, put_bars, put_funding, real_lake
 from tests.unit.lake.market_rows import DAY_MS, HOUR_MS, START_MS, healthy, real_rows, rules_of
 from xsmom.config.lists import list_changes
 from xsmom.domain.panel import NEVER_MS

@@ -32,12 +32,10 @@ class BarRows:
     @classmethod
     def from_frame(cls, frame: pl.DataFrame) -> Self:
         """Take the lake's columns; null becomes NaN."""
-        floats = {
-            field.name: frame[field.name].cast(pl.Float64).fill_null(float("nan")).to_numpy()
-            for field in fields(cls)
-            if field.name != "open_ms"
-        }
-        return cls(open_ms=frame["open_ms"].cast(pl.Int64).to_numpy(), **floats)
+        names = [field.name for field in fields(cls) if field.name != "open_ms"]
+        floats = {name: _floats(frame.get_column(name)) for name in names}
+        stamps = frame.get_column("open_ms").to_numpy()
+        return cls(open_ms=np.ascontiguousarray(stamps, dtype=np.int64), **floats)
 
     def __len__(self) -> int:
         return len(self.open_ms)
@@ -53,6 +51,11 @@ class BarRows:
         low = np.where((self.low > floor) & (self.low <= floor * (1 + _DUST)), floor, self.low)
         value = np.where(np.isnan(self.volume_usdt), self.volume * self.close, self.volume_usdt)
         return replace(self, high=high, low=low, volume_usdt=value)
+
+
+def _floats(column: pl.Series) -> Floats:
+    """The column as numbers: a view where nothing is missing."""
+    return np.asarray(column.to_numpy(), dtype=np.float64)
 
 
 def order_rows(symbol: str, rows: BarRows, bar_ms: int) -> tuple[BarRows, Mask, list[Finding]]:

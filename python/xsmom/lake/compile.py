@@ -19,7 +19,7 @@ from xsmom.domain.panel import CELL_FIELDS, NEVER_MS
 from xsmom.domain.stamps import format_ms
 from xsmom.errors import DataError, OutputError
 from xsmom.lake.bar_rows import Floats
-from xsmom.lake.findings import count_by_rule
+from xsmom.lake.findings import Mask, count_by_rule
 from xsmom.lake.panel import Panel
 from xsmom.lake.panel_file import PanelWriter
 from xsmom.lake.rules import VERSION, Finding
@@ -157,16 +157,20 @@ def _write(
             begin_ms = first_close_ms + start * survey.bar_ms
             cells = _read_block(scratch, columns, begin_ms, rows, survey.bar_ms)
             closes = begin_ms + survey.bar_ms * np.arange(rows, dtype=np.int64)
-            cut = np.isin(closes, np.fromiter(half, np.int64, len(half)))
-            for name in CELL_FIELDS:
-                if name != "funding_frac":
-                    cells[name][cut] = np.nan
-                cells[name].flags.writeable = False
+            _blank(cells, np.isin(closes, np.fromiter(half, np.int64, len(half))))
             block = Panel(
                 close_ms=closes, symbols=symbols, bar_ms=survey.bar_ms, listed_ms=listed, delisted_ms=delisted, **cells
             )
             block.check()
             writer.append(block)
+
+
+def _blank(cells: dict[str, Floats], cut: Mask) -> None:
+    """Take away the bars that were cut off for most names; what was paid in them stays. Then lock the arrays."""
+    for name, cell in cells.items():
+        if name != "funding_frac":
+            cell[cut] = np.nan
+        cell.flags.writeable = False
 
 
 def _read_block(scratch: IO[bytes], columns: list[Column], begin_ms: int, rows: int, bar_ms: int) -> dict[str, Any]:

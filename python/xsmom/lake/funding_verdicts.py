@@ -35,9 +35,10 @@ class JudgedFunding:
 
 def judge_funding(symbol: str, frame: pl.DataFrame, covered: Sequence[Span] | None) -> JudgedFunding:
     """Judge raw prints (`at_ms`, `rate_frac`). Without `covered`, all is known from the first to the last."""
-    told = frame.select(pl.col("at_ms").cast(pl.Int64), pl.col("rate_frac").cast(pl.Float64).fill_null(float("nan")))
-    told = told.sort("at_ms", "rate_frac")
-    stamps, rates = told["at_ms"].to_numpy(), told["rate_frac"].to_numpy()
+    stamps = np.asarray(frame.get_column("at_ms").to_numpy(), dtype=np.int64)
+    rates = np.asarray(frame.get_column("rate_frac").to_numpy(), dtype=np.float64)
+    order = np.lexsort((rates, stamps))
+    stamps, rates = stamps[order], rates[order]
     minutes = (stamps + _MINUTE_MS // 2) // _MINUTE_MS * _MINUTE_MS
     off = stamps != minutes
     most = int(np.abs(stamps - minutes).max(initial=0))

@@ -85,9 +85,11 @@ def test_one_of_several_venues_has_to_be_chosen(lake: Lake, tmp_path: Path) -> N
 @pytest.fixture(scope="module")
 def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = SampleMarket(24, 24 * 120, HOUR_MS, 5).build()
-    cells = {name: getattr(made, name) for name in ("open", "high", "low", "close", "volume_usdt", "funding_frac")}
+    cells: dict[str, Any] = {
+        name: getattr(made, name) for name in ("open", "high", "low", "close", "volume_usdt", "funding_frac")
+    }
     symbols = ["USDCUSDT", "PAXGUSDT", *made.symbols[2:]]
-    dates = {"listed_ms": made.listed_ms, "delisted_ms": made.delisted_ms}
+    dates: dict[str, Any] = {"listed_ms": made.listed_ms, "delisted_ms": made.delisted_ms}
     path = tmp_path_factory.mktemp("universe") / "market.panel"
     Panel.from_arrays(close_ms=made.close_ms, symbols=symbols, **cells, **dates).save(path)
     return path

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from xsmom.cli import data_download
 from xsmom.cli.data_check import check
 from xsmom.cli.data_compile import compile_
 from xsmom.cli.data_repair import repair
@@ -15,6 +16,8 @@ from xsmom.cli.progress import ProgressBar
 from xsmom.errors import DataError, OutputError
 
 app = typer.Typer(no_args_is_help=True, help="Make and look at market data.")
+
+data_download.register(app)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 

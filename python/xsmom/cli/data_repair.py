@@ -84,14 +84,14 @@ def _plan(
 
 
 def _fetch(lake: Lake, plan: Repair, network: str, server: str | None) -> None:
-    from xsmom.cli.exchange import converse
+    from xsmom.cli.exchange import access, converse
     from xsmom.errors import VenueError
     from xsmom.lake.repair import fetch_again
 
     name = next(mend.key.venue for mend in plan.fetch if not mend.left)
     with ProgressBar("fetching again") as tell:
         try:
-            converse(name, network, server, lambda market: fetch_again(lake, market, plan, tell))
+            converse(name, access(network, server), lambda market: fetch_again(lake, market, plan, tell))
         except VenueError as error:
             plan.left.append(f"{name} does not answer, so nothing was fetched: {error}")
 

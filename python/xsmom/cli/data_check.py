@@ -10,7 +10,7 @@ import typer
 
 from xsmom.cli.choice import AsJson, Overrides
 from xsmom.cli.doctor import EXIT_FOUND
-from xsmom.cli.market_choice import (
+from xsmom.cli.lake_choice import (
     ConfigFile,
     LakeDir,
     Symbols,

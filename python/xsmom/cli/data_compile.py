@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from xsmom.cli.choice import AsJson, Overrides
-from xsmom.cli.market_choice import (
+from xsmom.cli.lake_choice import (
     ConfigFile,
     LakeDir,
     Symbols,

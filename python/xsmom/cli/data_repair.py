@@ -9,7 +9,7 @@ import typer
 
 from xsmom.cli.choice import AsJson, Overrides
 from xsmom.cli.exchange import NetworkName, Server
-from xsmom.cli.market_choice import ConfigFile, LakeDir, Symbols, Venue, load_rules, open_lake, split_symbols
+from xsmom.cli.lake_choice import ConfigFile, LakeDir, Symbols, Venue, load_rules, open_lake, split_symbols
 from xsmom.cli.progress import ProgressBar
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from xsmom.errors import OutputError
 from xsmom.lake.checkup import Coverage, MarketCheck
 from xsmom.lake.findings import count_by_rule
 from xsmom.lake.rules import RULES, Finding, Severity
-from xsmom.research.report.page import write_shell
+from xsmom.research.report.page import wrap_page
 from xsmom.research.report.wording import say_count, say_of
 
 _ROW_PX, _MARGIN_PX = 16, 90
@@ -39,7 +39,7 @@ def write_coverage(path: Path, lake: str, markets: Sequence[MarketCheck], others
     for number, market in enumerate(markets):
         body.append(_write_market(market, f"coverage-{number}", charts))
     body.append(_write_findings(found))
-    html = write_shell(f"xsmom data check: {lake}", "".join(body), charts)
+    html = wrap_page(f"xsmom data check: {lake}", body, charts)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         temporary.write_text(html, encoding="utf-8", errors="replace", newline="\n")

@@ -23,11 +23,11 @@ _POLICY = (
 def write_page(doc: Doc, charts: Charts) -> str:
     """Put the whole file together."""
     sections = [write_top(doc), *_write_sections(doc, charts)]
-    return write_shell(f"xsmom report: {doc['label'] or 'backtest'}", "".join(sections), charts)
+    return wrap_page(f"xsmom report: {doc['label'] or 'backtest'}", sections, charts)
 
 
-def write_shell(title: str, body: str, charts: Charts) -> str:
-    """A whole file around a body and its charts; every page of ours has this one."""
+def wrap_page(title: str, sections: list[str], charts: Charts) -> str:
+    """One file that needs nothing else: sections of HTML, and the charts whose places they hold."""
     from plotly.offline import get_plotlyjs
 
     return f"""<!doctype html>
@@ -42,7 +42,7 @@ def write_shell(title: str, body: str, charts: Charts) -> str:
 <style>{_read("page.css")}</style>
 </head>
 <body>
-{body}
+{"".join(sections)}
 <script type="application/json" id="charts">{embed(charts)}</script>
 <script>{get_plotlyjs()}</script>
 <script>{_read("page.js")}</script>

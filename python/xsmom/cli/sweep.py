@@ -110,8 +110,7 @@ def sweep(
     from xsmom.cli.sweep_folder import SweepRun
 
     command = shlex.join(("xsmom", *sys.argv[1:]))
-    given = panel or data
-    path = None if given is None else str(given)
+    path = str(panel or data) if panel or data else None
     used = None if count is None else seed
     run = SweepRun(found, base, source, path, started, command, axes, method, used)
     _tell(run, folder, (sort, top), report=not no_report, as_json=as_json, seconds=monotonic() - began)

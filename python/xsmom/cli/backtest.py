@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from xsmom.cli.doctor import EXIT_FOUND
-from xsmom.cli.lake_choice import Venue
 from xsmom.cli.market import (
     ConfigFile,
     DataDir,
@@ -26,6 +25,7 @@ from xsmom.cli.market import (
     with_timeframe,
 )
 from xsmom.cli.progress import ProgressBar
+from xsmom.cli.survey_choice import Venue
 
 if TYPE_CHECKING:
     from xsmom.research.check import Examination

@@ -10,9 +10,10 @@ import typer
 
 from xsmom.cli.choice import AsJson, Overrides
 from xsmom.cli.doctor import EXIT_FOUND
-from xsmom.cli.lake_choice import (
+from xsmom.cli.lake_choice import LakeDir
+from xsmom.cli.progress import ProgressBar
+from xsmom.cli.survey_choice import (
     ConfigFile,
-    LakeDir,
     Symbols,
     Venue,
     load_rules,
@@ -20,7 +21,6 @@ from xsmom.cli.lake_choice import (
     print_rules,
     split_symbols,
 )
-from xsmom.cli.progress import ProgressBar
 
 if TYPE_CHECKING:
     from xsmom.lake.checkup import MarketCheck
@@ -32,7 +32,7 @@ _ALL_KINDS = ("bars", "mark", "funding")
 
 
 def check(
-    lake: LakeDir = Path("lake"),
+    lake: LakeDir = None,
     venue: Venue = None,
     kind: Annotated[
         str | None, typer.Option(metavar="KIND", help="Only bars, mark or funding.", show_default=False)
@@ -86,11 +86,11 @@ def check(
     if html is not None:
         from xsmom.research.report.coverage import write_coverage
 
-        write_coverage(html, str(lake), markets, others)
+        write_coverage(html, str(opened.root), markets, others)
     if as_json:
-        _print_json(lake, markets, others, len(errors), html)
+        _print_json(opened.root, markets, others, len(errors), html)
     else:
-        _show(lake, markets, found, html)
+        _show(opened.root, markets, found, html)
     if errors:
         raise typer.Exit(EXIT_FOUND)
 

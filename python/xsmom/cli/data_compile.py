@@ -8,23 +8,23 @@ from typing import Annotated
 import typer
 
 from xsmom.cli.choice import AsJson, Overrides
-from xsmom.cli.lake_choice import (
+from xsmom.cli.lake_choice import LakeDir
+from xsmom.cli.progress import ProgressBar
+from xsmom.cli.survey_choice import (
     ConfigFile,
-    LakeDir,
     Symbols,
     Venue,
-    choose_venue,
     load_rules,
     make_survey,
     open_lake,
+    pick_venue,
     print_rules,
     split_symbols,
 )
-from xsmom.cli.progress import ProgressBar
 
 
 def compile_(
-    lake: LakeDir = Path("lake"),
+    lake: LakeDir = None,
     venue: Venue = None,
     timeframe: Annotated[
         str, typer.Option(metavar="TF", help="Length of a bar; made of smaller ones if the lake has none.")
@@ -60,7 +60,7 @@ def compile_(
 
     opened = open_lake(lake)
     _, limits, changes = load_rules(config, overrides)
-    name = choose_venue(opened, venue)
+    name = pick_venue(opened, venue)
     survey = make_survey(opened, name, timeframe, split_symbols(symbols), limits, changes)
     since_ms = None if since is None else parse_ms(since)
     until_ms = None if until is None else parse_ms(until) + (DAY_MS if len(until.strip()) == len("2024-01-31") else 0)

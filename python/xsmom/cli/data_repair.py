@@ -9,8 +9,9 @@ import typer
 
 from xsmom.cli.choice import AsJson, Overrides
 from xsmom.cli.exchange import NetworkName, Server
-from xsmom.cli.lake_choice import ConfigFile, LakeDir, Symbols, Venue, load_rules, open_lake, split_symbols
+from xsmom.cli.lake_choice import LakeDir
 from xsmom.cli.progress import ProgressBar
+from xsmom.cli.survey_choice import ConfigFile, Symbols, Venue, load_rules, open_lake, split_symbols
 
 if TYPE_CHECKING:
     from xsmom.lake.repair import Repair
@@ -20,7 +21,7 @@ _SHOWN = 30
 
 
 def repair(
-    lake: LakeDir = Path("lake"),
+    lake: LakeDir = None,
     venue: Venue = None,
     symbols: Symbols = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
@@ -52,7 +53,7 @@ def repair(
             if any(not mend.left for mend in plan.fetch):
                 _fetch(opened, plan, network, server)
     if as_json:
-        _print_json(lake, plan, dry_run=dry_run)
+        _print_json(opened.root, plan, dry_run=dry_run)
         return
     _show(plan, dry_run=dry_run)
 

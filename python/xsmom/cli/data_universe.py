@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from xsmom.cli.choice import AsJson, ConfigSource, Overrides, load_choice, open_panel
-from xsmom.cli.lake_choice import Venue, open_cached
+from xsmom.cli.survey_choice import Venue, open_cached
 
 if TYPE_CHECKING:
     from xsmom.lake.panel import Panel

@@ -67,7 +67,7 @@ def open_market(path: Path | None, data: Path | None, venue: str | None, config:
     if venue is not None and data is None:
         raise typer.BadParameter("a venue is chosen in a lake: give --data too", param_hint="--venue")
     if data is not None:
-        from xsmom.cli.lake_choice import open_cached
+        from xsmom.cli.survey_choice import open_cached
 
         return open_cached(data, venue, config)
     if path is not None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xsmom.cli.lake_choice import Venue
 from xsmom.cli.main import EXIT_INTERRUPTED
 from xsmom.cli.market import (
     ConfigFile,
@@ -27,6 +26,7 @@ from xsmom.cli.market import (
     with_timeframe,
 )
 from xsmom.cli.progress import ProgressBar
+from xsmom.cli.survey_choice import Venue
 
 if TYPE_CHECKING:
     from xsmom.cli.sweep_folder import SweepRun

@@ -13,7 +13,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-from xsmom.config.lists import list_symbols
+from xsmom.config.data_meaning import excluded
 from xsmom.config.schema import Config
 from xsmom.config.sections.risk import Ladder, ProfitLock
 from xsmom.config.sections.strategy import Strategy
@@ -81,15 +81,6 @@ def timing(config: Config) -> Timing:
     """Fill price, delay and starting cash of a simulation."""
     given = config.costs
     return Timing(_FILLS[given.fill], given.fill_delay_bars, float(given.initial_equity_usdt))
-
-
-def data_rules(config: Config) -> dict[str, object]:
-    """How raw rows become a panel, beside the rules that are fixed."""
-    return {
-        "max_spike_frac": float(config.data.max_spike_frac),
-        "max_stale_bars": config.data.max_stale_bars,
-        "renames": dict(config.universe.renames),
-    }
 
 
 def params(config: Config) -> dict[str, object]:
@@ -213,13 +204,6 @@ def _universe(config: Config) -> dict[str, object]:
         "stale_bars_max": universe.stale_bars_max,
         "breadth_names_min": universe.min_names,
     }
-
-
-def excluded(config: Config) -> list[str]:
-    """Names that are never traded: the banned ones, and those of the lists that nobody asked for by name."""
-    universe = config.universe
-    listed = set(list_symbols(universe.exclude, config.exchange.quote)) - set(universe.whitelist)
-    return sorted(listed | set(universe.banlist))
 
 
 def _selection(strategy: Strategy) -> dict[str, object]:

@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 
 from xsmom.config.advice import notes, warnings
-from xsmom.config.meaning import Timing, costs, data_rules, margin, params, timing
+from xsmom.config.data_meaning import data_rules
+from xsmom.config.meaning import Timing, costs, margin, params, timing
 from xsmom.config.rules import Problem, contradictions, value
 from xsmom.config.schema import Config
 from xsmom.config.tree import tree

@@ -138,37 +138,88 @@ def simulate(
     keep_trips: bool = True,
     keep_units: bool = False,
 ) -> dict[str, Any]: ...
-def ema(x: NDArray[np.float64], period: int) -> NDArray[np.float64]: ...
-def wilder(x: NDArray[np.float64], period: int) -> NDArray[np.float64]: ...
-def sma(x: NDArray[np.float64], period: int) -> NDArray[np.float64]: ...
-def rolling_mean(x: NDArray[np.float64], period: int) -> NDArray[np.float64]: ...
+def ema(
+    x: NDArray[np.float64], period: int, *, out: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]: ...
+def wilder(
+    x: NDArray[np.float64], period: int, *, out: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]: ...
+def sma(
+    x: NDArray[np.float64], period: int, *, out: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]: ...
+def rolling_mean(
+    x: NDArray[np.float64], period: int, *, out: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]: ...
 def rolling_median(x: NDArray[np.float64], period: int) -> NDArray[np.float64]: ...
 def rolling_mad(x: NDArray[np.float64], period: int) -> NDArray[np.float64]: ...
-def rolling_std(x: NDArray[np.float64], period: int, ddof: int) -> NDArray[np.float64]: ...
-def rolling_zscore(x: NDArray[np.float64], period: int, ddof: int) -> NDArray[np.float64]: ...
+def rolling_std(
+    x: NDArray[np.float64], period: int, ddof: int, *, out: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]: ...
+def rolling_zscore(
+    x: NDArray[np.float64], period: int, ddof: int, *, out: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]: ...
 def atr(
-    high: NDArray[np.float64], low: NDArray[np.float64], close: NDArray[np.float64], period: int
+    high: NDArray[np.float64],
+    low: NDArray[np.float64],
+    close: NDArray[np.float64],
+    period: int,
+    *,
+    out: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]: ...
 def plus_dm(
-    high: NDArray[np.float64], low: NDArray[np.float64], close: NDArray[np.float64], period: int
+    high: NDArray[np.float64],
+    low: NDArray[np.float64],
+    close: NDArray[np.float64],
+    period: int,
+    *,
+    out: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]: ...
 def minus_dm(
-    high: NDArray[np.float64], low: NDArray[np.float64], close: NDArray[np.float64], period: int
+    high: NDArray[np.float64],
+    low: NDArray[np.float64],
+    close: NDArray[np.float64],
+    period: int,
+    *,
+    out: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]: ...
 def plus_di(
-    high: NDArray[np.float64], low: NDArray[np.float64], close: NDArray[np.float64], period: int
+    high: NDArray[np.float64],
+    low: NDArray[np.float64],
+    close: NDArray[np.float64],
+    period: int,
+    *,
+    out: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]: ...
 def minus_di(
-    high: NDArray[np.float64], low: NDArray[np.float64], close: NDArray[np.float64], period: int
+    high: NDArray[np.float64],
+    low: NDArray[np.float64],
+    close: NDArray[np.float64],
+    period: int,
+    *,
+    out: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]: ...
 def dx(
-    high: NDArray[np.float64], low: NDArray[np.float64], close: NDArray[np.float64], period: int
+    high: NDArray[np.float64],
+    low: NDArray[np.float64],
+    close: NDArray[np.float64],
+    period: int,
+    *,
+    out: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]: ...
 def adx(
-    high: NDArray[np.float64], low: NDArray[np.float64], close: NDArray[np.float64], period: int
+    high: NDArray[np.float64],
+    low: NDArray[np.float64],
+    close: NDArray[np.float64],
+    period: int,
+    *,
+    out: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]: ...
 def true_range(
-    high: NDArray[np.float64], low: NDArray[np.float64], close: NDArray[np.float64]
+    high: NDArray[np.float64],
+    low: NDArray[np.float64],
+    close: NDArray[np.float64],
+    *,
+    out: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]: ...
 def rolling_correlation(x: NDArray[np.float64], y: NDArray[np.float64], period: int) -> NDArray[np.float64]: ...
 def rolling_beta(y: NDArray[np.float64], x: NDArray[np.float64], period: int) -> NDArray[np.float64]: ...

@@ -3,6 +3,7 @@
 
 use super::FillAt;
 use super::account::Account;
+use super::rows::{self, Rows};
 pub use super::setup::{Contracts, Run, Setup};
 use super::setup::{
     DELISTED_LOSS_FRAC, any_guard, check, fill_price, fine_lots, reachable_lots, sizing_usdt,
@@ -18,8 +19,6 @@ use crate::plan::{Leg, Lots, Plan, PlanInput, plan};
 use crate::reason::Reason;
 use crate::row::FeatureRow;
 use crate::stops::{Advance, BarRow, ExitReason, advance_held, may_exit};
-
-use super::rows::{self, Rows};
 
 /// Run the strategy over the panel.
 pub fn run(panel: &Panel<'_>, params: &Params, setup: &Setup) -> Result<Run> {
@@ -101,7 +100,7 @@ impl<'a> Book<'a> {
             guards: Guards::new(cols),
             action: GuardAction::None,
             plan: Plan::default(),
-            rows: Rows::new(cols, setup.contracts.is_some()),
+            rows: Rows::new(cols, setup.contracts.is_some(), params),
             contracts,
             waiting: std::collections::VecDeque::new(),
             spare: Vec::new(),
@@ -275,6 +274,7 @@ impl<'a> Book<'a> {
         self.rows.count_stale(row.close);
         self.note_week();
         let rebalance = is_rebalance(close_ms, self.params);
+        self.rows.label(row, rebalance, self.params);
         if rebalance {
             self.rows.load(
                 &mut self.account,
@@ -300,10 +300,10 @@ impl<'a> Book<'a> {
                 order_usdt_min: &self.rows.order_usdt_min,
             };
             self.decider.decide(row, &book, &mut self.state, self.params, &mut self.targets)?;
+            self.rows.enter(row, &self.targets, self.params);
             self.run.decisions += 1;
-            for (at, reason) in self.targets.reason.iter().enumerate() {
-                self.reason_counts[at % WAYS][*reason as usize] += 1;
-            }
+            let reasons = self.targets.reason.iter().enumerate();
+            reasons.for_each(|(at, why)| self.reason_counts[at % WAYS][*why as usize] += 1);
         }
         let busy = !self.account.flat() || !self.waiting.is_empty();
         if rebalance || (busy && self.account.restless(self.action != GuardAction::None)) {
@@ -388,10 +388,11 @@ impl<'a> Book<'a> {
     }
 
     fn finish(mut self) -> Run {
+        self.run.labels = self.rows.labels.map(|labels| labels.report());
         self.run.fills = self.account.fills;
         self.run.trips = self.account.trips;
-        let ways = &self.reason_counts;
-        let count = |reason: Reason| ways.iter().map(|way| way[reason as usize]).sum::<u64>();
+        let count =
+            |reason: Reason| self.reason_counts.iter().map(|way| way[reason as usize]).sum();
         let counts = Reason::ALL.iter().map(|reason| (*reason, count(*reason)));
         self.run.reason_counts = counts.filter(|(_, count)| *count > 0).collect();
         self.run

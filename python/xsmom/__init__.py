@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from xsmom._core import __version__ as __version__
     from xsmom._core import build_info as build_info
     from xsmom.api import backtest as backtest
+    from xsmom.api import check as check
     from xsmom.api import load_config as load_config
     from xsmom.domain.costs import Costs as Costs
     from xsmom.errors import XsmomError as XsmomError
@@ -28,6 +29,7 @@ _LAZY: dict[str, tuple[str, str]] = {
     "__version__": ("xsmom._core", "__version__"),
     "backtest": ("xsmom.api", "backtest"),
     "build_info": ("xsmom._core", "build_info"),
+    "check": ("xsmom.api", "check"),
     "load_config": ("xsmom.api", "load_config"),
     "stats": ("xsmom.research", "statistics"),
 }

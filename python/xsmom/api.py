@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from typing import Any, get_args
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, get_args
 
 from numpy.typing import ArrayLike
 
@@ -17,7 +18,10 @@ from xsmom.errors import ConfigError, DataError
 from xsmom.research.backtest import Contracts, run_config, run_weights
 from xsmom.research.result import Result
 
-__all__ = ["backtest", "load_config"]
+if TYPE_CHECKING:
+    from xsmom.research.check import Examination
+
+__all__ = ["backtest", "check", "load_config"]
 
 _WEIGHTS_TIMING = Timing("open", 0, 10_000.0)
 
@@ -46,19 +50,11 @@ def backtest(
 
     A run that trades nothing, or that ends early, says so as a RuntimeWarning and in `Result.notes`.
     """
-    if not isinstance(panel, Panel):
-        raise DataError(f"panel is a {_name(panel)}, wants an xsmom Panel: Panel.from_frame makes one")
+    _check_panel(panel)
     if (config is None) == (weights is None):
         said = "neither" if config is None else "both"
         raise ConfigError(f"a backtest wants a config or weights, and was given {said}: give one of them")
-    if costs is not None and not isinstance(costs, Costs):
-        raise ConfigError(f"costs is a {_name(costs)}, wants xsmom.Costs, such as Costs(taker_bps=5.5)")
-    if fill_at not in {None, *get_args(FillAt)}:
-        raise ConfigError(f"fill_at is {fill_at!r}, wants one of {', '.join(get_args(FillAt))}")
-    if delay_bars is not None and delay_bars < 0:
-        raise ConfigError(f"delay_bars is {delay_bars}: a fill cannot come before its decision; give 0 or more")
-    given = {"fill_at": fill_at, "delay_bars": delay_bars, "cash_usdt": cash_usdt}
-    changed: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    changed = _read_terms(costs, fill_at, delay_bars, cash_usdt)
     if config is None:
         if contracts is not None:
             raise ConfigError("contracts round the lots of a config; weights are held as they are")
@@ -71,6 +67,61 @@ def backtest(
     for note in result.notes:
         warnings.warn(note, RuntimeWarning, stacklevel=2)
     return result
+
+
+def check(
+    panel: Panel,
+    what: Resolved | str | os.PathLike[str] | Callable[[Any], ArrayLike],
+    *,
+    costs: Costs | None = None,
+    fill_at: FillAt | None = None,
+    delay_bars: int | None = None,
+    cash_usdt: float | None = None,
+    warmup_bars: int | None = None,
+    only: Sequence[str] | None = None,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Examination:
+    """Examine a configuration, or a signal of your own, for what makes a backtest lie.
+
+    `what` is a configuration (as `backtest` takes it), or a function that takes a panel and returns
+    weights, bars by symbols. It is called with panels that are cut short, spoiled after a bar, begun later
+    and shuffled; what it decides for a bar must not change with what comes after. `warmup_bars` is how far
+    a function looks back, its own bar included. `only` takes some of the groups "future", "warm-up",
+    "account", "shuffled".
+
+    The answer has `passed`, `findings` and `frame()`, and prints as one line a check.
+    """
+    from xsmom.research.check import examine
+
+    _check_panel(panel)
+    changed = _read_terms(costs, fill_at, delay_bars, cash_usdt)
+    if warmup_bars is not None and warmup_bars < 1:
+        raise ConfigError(f"warmup_bars is {warmup_bars}: a decision looks at 1 bar at least, its own")
+    how: dict[str, Any] = {"only": only, "seed": seed, "progress": progress}
+    if callable(what):
+        timing = _WEIGHTS_TIMING._replace(**changed)
+        return examine(panel, what, costs=costs or Costs(), timing=timing, warmup_bars=warmup_bars, **how)
+    resolved = what if isinstance(what, Resolved) else load_config(what)
+    timing = resolved.timing()._replace(**changed)
+    return examine(panel, resolved, costs=costs or resolved.costs(), timing=timing, **how)
+
+
+def _check_panel(panel: object) -> None:
+    if not isinstance(panel, Panel):
+        raise DataError(f"panel is a {_name(panel)}, wants an xsmom Panel: Panel.from_frame makes one")
+
+
+def _read_terms(costs: object, fill_at: str | None, delay_bars: int | None, cash_usdt: float | None) -> dict[str, Any]:
+    """What was given of fill price, delay and cash; what no simulation can do is refused."""
+    if costs is not None and not isinstance(costs, Costs):
+        raise ConfigError(f"costs is a {_name(costs)}, wants xsmom.Costs, such as Costs(taker_bps=5.5)")
+    if fill_at not in {None, *get_args(FillAt)}:
+        raise ConfigError(f"fill_at is {fill_at!r}, wants one of {', '.join(get_args(FillAt))}")
+    if delay_bars is not None and delay_bars < 0:
+        raise ConfigError(f"delay_bars is {delay_bars}: a fill cannot come before its decision; give 0 or more")
+    given = {"fill_at": fill_at, "delay_bars": delay_bars, "cash_usdt": cash_usdt}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _name(thing: object) -> str:

@@ -6,10 +6,27 @@ that an exchange library exists, and `venues` implements it without knowing of f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Protocol
 
 from xsmom.domain.market_data import Candles, FundingPrints, Instrument, PriceKind, Quote
+from xsmom.domain.trading import (
+    AccountView,
+    AmendRequest,
+    Answer,
+    Capabilities,
+    KeyFacts,
+    ModeReport,
+    Modes,
+    OrderRequest,
+    OrderView,
+    PositionView,
+    Snapshot,
+    TriggerBy,
+    VenueEvent,
+    VenueFill,
+)
 
 
 class MarketData(Protocol):
@@ -55,4 +72,71 @@ class MarketData(Protocol):
 
     async def close(self) -> None:
         """Give connections back."""
+        ...
+
+
+class Venue(MarketData, Protocol):
+    """An account at one exchange, and the only thing that the engine sees of it.
+
+    A mutation answers and never raises: taken, already so, refused, or unknown. A read is complete or
+    raises a `VenueError`.
+    """
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this exchange can do."""
+        ...
+
+    async def account(self) -> AccountView:
+        """Money and margin."""
+        ...
+
+    async def positions(self) -> Snapshot[PositionView]:
+        """Every position that is not flat."""
+        ...
+
+    async def open_orders(self) -> Snapshot[OrderView]:
+        """Every order that is not final, all pages, conditional ones included."""
+        ...
+
+    async def order_by_client_id(self, symbol: str, client_order_id: str) -> OrderView | None:
+        """Look one order up; `None` says only that it is not seen now."""
+        ...
+
+    async def fills(self, since_ms: int) -> Sequence[VenueFill]:
+        """Every execution from `since_ms` on, rising, of every kind."""
+        ...
+
+    async def fees(self) -> Mapping[str, tuple[Decimal, Decimal]]:
+        """Maker and taker fee of each symbol, as shares."""
+        ...
+
+    async def key(self) -> KeyFacts:
+        """Permissions of the key in use."""
+        ...
+
+    async def submit(self, request: OrderRequest) -> Answer:
+        """Send an order."""
+        ...
+
+    async def amend(self, request: AmendRequest) -> Answer:
+        """Change a working order in its place."""
+        ...
+
+    async def cancel(self, symbol: str, client_order_id: str) -> Answer:
+        """Take an order back."""
+        ...
+
+    async def set_position_stop(
+        self, symbol: str, stop_loss_ticks: int | None, take_profit_ticks: int | None, by: TriggerBy
+    ) -> Answer:
+        """Set both legs that protect the whole position, in one request; `None` removes a leg."""
+        ...
+
+    async def ensure_modes(self, modes: Modes) -> ModeReport:
+        """Bring leverage, margin and position mode to what is asked for; already so is success."""
+        ...
+
+    def events(self) -> AsyncIterator[VenueEvent]:
+        """What happens to the account, as it comes; a `Gap` wherever something may be missing."""
         ...

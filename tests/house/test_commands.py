@@ -70,6 +70,8 @@ def leaves(command: Any, path: str) -> Iterator[tuple[str, Any]]:
     if not inner:
         yield path, command
         return
+    if command.invoke_without_command:
+        yield path, command
     for name, child in inner.items():
         yield from leaves(child, f"{path} {name}")
 

@@ -39,7 +39,7 @@ def run_config(
 ) -> Result:
     """Run the strategy of a configuration over the panel."""
     params = _core.Params(**config.params())
-    _check_fit(panel, config, params)
+    check_fit(panel, config, params)
     lots = None if contracts is None else (list(map(float, contracts[0])), list(map(float, contracts[1])))
 
     def run(*, units: bool = False, fills: bool = False) -> dict[str, Any]:
@@ -95,7 +95,8 @@ def _read_only(array: Floats) -> Floats:
     return array
 
 
-def _check_fit(panel: Panel, config: Resolved, params: _core.Params) -> None:
+def check_fit(panel: Panel, config: Resolved, params: _core.Params) -> None:
+    """Refuse a panel of other bars, or of fewer than the configuration looks back on."""
     bar_ms = config.params()["bar_ms"]
     if bar_ms != panel.bar_ms:
         ours, theirs = config.value("strategy.timeframe"), format_timeframe(panel.bar_ms)

@@ -7,16 +7,18 @@
 use crate::book::{BookRow, DecisionState, GuardAction, Side, Targets};
 use crate::error::Result;
 use crate::lanes;
-use crate::momentum::{self, Cross};
 use crate::overlay::{correlation, router, scale};
 use crate::params::Params;
 use crate::reason::Reason;
 use crate::row::FeatureRow;
 use crate::select::{self, Field, Picks};
 use crate::size::{self, Legs, caps, limits};
-use crate::universe::{self, Facts, Roll};
+use crate::universe::{self, Facts};
 
 mod shape;
+mod signal;
+
+pub use signal::Signal;
 
 /// What every rule may look at.
 #[derive(Debug, Clone, Copy)]
@@ -31,13 +33,14 @@ pub(crate) struct Scene<'a> {
 #[derive(Debug, Clone)]
 pub struct Decider {
     facts: Facts,
+    signal: Signal,
     scratch: Scratch,
 }
 
 #[derive(Debug, Clone)]
 struct Scratch {
-    roll: Roll,
-    cross: Cross,
+    /// Names that keep their current weight: stale or on hold, and held.
+    frozen: Vec<u32>,
     picks: Picks,
     legs: Legs,
     tranche_sum: Vec<f64>,
@@ -64,8 +67,7 @@ impl Decider {
         let names = facts.names();
         let rows_of = |on: bool, bars: u32| if on { bars as usize } else { 0 };
         let scratch = Scratch {
-            roll: Roll::new(&facts),
-            cross: Cross::new(names),
+            frozen: Vec::with_capacity(names),
             picks: Picks::new(names),
             legs: Legs::new(names),
             tranche_sum: vec![0.0; names],
@@ -78,7 +80,16 @@ impl Decider {
                 rows_of(params.correlation_enabled, params.correlation_bars),
             ),
         };
-        Ok(Self { facts, scratch })
+        Ok(Self { signal: Signal::new(&facts), facts, scratch })
+    }
+
+    /// Read the market alone, for [`Self::decide_on`] of this and of other deciders.
+    pub fn read(&mut self, row: &FeatureRow<'_>, params: &Params) -> &mut Signal {
+        lanes::dispatch(
+            #[inline(always)]
+            || self.signal.read(&self.facts, row, params),
+        );
+        &mut self.signal
     }
 
     /// Decide at one bar; `params` must be those that the decider was made with.
@@ -94,7 +105,32 @@ impl Decider {
         let scene = Scene { facts: &self.facts, row, book, params };
         lanes::dispatch(
             #[inline(always)]
-            || self.scratch.decide(scene, state, out),
+            || {
+                let signal = &mut self.signal;
+                let mix = signal.read_with_book(scene, state);
+                self.scratch.decide(scene, signal, mix, state, out);
+            },
+        );
+        Ok(())
+    }
+
+    /// Decide on a signal that was read by a decider of the same names, under parameters that read the
+    /// market alike ([`Signal::is_shared`], [`Signal::same`]): what [`Self::decide`] gives, bit for bit.
+    pub fn decide_on(
+        &mut self,
+        signal: &mut Signal,
+        row: &FeatureRow<'_>,
+        book: &BookRow<'_>,
+        state: &mut DecisionState,
+        params: &Params,
+        out: &mut Targets,
+    ) -> Result<()> {
+        shape::check(self.facts.names(), row, book, state, params, out)?;
+        debug_assert!(Signal::is_shared(params) && signal.of_bar(row), "a signal of its own");
+        let scene = Scene { facts: &self.facts, row, book, params };
+        lanes::dispatch(
+            #[inline(always)]
+            || self.scratch.decide(scene, signal, None, state, out),
         );
         Ok(())
     }
@@ -118,14 +154,20 @@ pub fn decide_once(
 
 impl Scratch {
     #[inline(always)]
-    fn decide(&mut self, scene: Scene<'_>, state: &mut DecisionState, out: &mut Targets) {
+    fn decide(
+        &mut self,
+        scene: Scene<'_>,
+        signal: &mut Signal,
+        mix: Option<f64>,
+        state: &mut DecisionState,
+        out: &mut Targets,
+    ) {
         let Scene { facts, row, book, params } = scene;
         let names = facts.names();
-        let (roll, reason) = (&mut self.roll, &mut out.reason[..]);
-        universe::eligibility(facts, roll, row, book, &mut state.member, params, reason);
-        let mix = router::turn(scene, state);
-        let dispersed = momentum::cross_section(&mut self.cross, roll, row, params, mix);
-        let k = select::names_a_side(roll.eligible, row.dispersion_ratio, params);
+        let reason = &mut out.reason[..];
+        universe::tell(scene, &signal.roll, &mut self.frozen, &state.member, reason);
+        let dispersed = signal.dispersed;
+        let k = select::names_a_side(signal.roll.eligible, row.dispersion_ratio, params);
         if params.tranches > 1 {
             size::clean_tranches(state, reason);
         }
@@ -134,13 +176,13 @@ impl Scratch {
         if k == 0 || !dispersed {
             let rule = if k == 0 { Reason::UniverseTooSmall } else { Reason::NoDispersion };
             state.tranche_weight[first..first + names].fill(0.0);
-            self.stand_aside(rule, reason);
+            signal.stand_aside(rule, reason);
             out.weight_frac.fill(0.0);
         } else {
-            self.select(scene, k, mixing, first, state, reason);
-            self.fill_book(scene, mixing, first, state, out);
+            self.select(scene, signal, k, mixing, first, state, reason);
+            self.fill_book(scene, signal, mixing, first, state, out);
         }
-        for name in &self.roll.frozen {
+        for name in &self.frozen {
             out.weight_frac[*name as usize] = book.weight_now_frac[*name as usize];
         }
         if book.guard == GuardAction::Flatten {
@@ -148,20 +190,11 @@ impl Scratch {
         }
     }
 
-    /// Nothing can be ranked: every name that could have been says why.
-    #[inline(never)]
-    fn stand_aside(&mut self, rule: Reason, reason: &mut [Reason]) {
-        for (i, reason) in reason.iter_mut().enumerate() {
-            if self.roll.has(i) {
-                *reason = rule;
-            }
-        }
-    }
-
     #[inline(always)]
     fn select(
         &mut self,
         scene: Scene<'_>,
+        signal: &mut Signal,
         k: usize,
         mixing: bool,
         first: usize,
@@ -178,10 +211,12 @@ impl Scratch {
         let flags = state.awaiting_reentry.iter();
         let any_awaiting = flags.fold(false, |any, [long, short]| any | long | short);
         let one = scene.params.tranches == 1;
+        let Signal { roll, cross, ladders, .. } = signal;
         let field = Field {
             scene,
-            roll: &self.roll,
-            cross: &self.cross,
+            roll,
+            cross,
+            frozen: &self.frozen,
             k,
             mixing,
             held_weight: if one { scene.book.weight_now_frac } else { &weights[renewed.clone()] },
@@ -189,9 +224,9 @@ impl Scratch {
             awaiting: &state.awaiting_reentry,
             any_awaiting,
         };
-        self.picks.choose(&field, reason);
+        self.picks.choose(&field, ladders, reason);
         if any_awaiting {
-            self.picks.clear_reentry(&mut state.awaiting_reentry, &self.roll, k);
+            select::clear_reentry(&mut state.awaiting_reentry, ladders, roll, k);
         }
     }
 
@@ -200,6 +235,7 @@ impl Scratch {
     fn fill_book(
         &mut self,
         scene: Scene<'_>,
+        signal: &Signal,
         mixing: bool,
         first: usize,
         state: &mut DecisionState,
@@ -207,7 +243,7 @@ impl Scratch {
     ) {
         let (p, legs, reason) = (scene.params, &mut self.legs, &mut out.reason[..]);
         let names = scene.facts.names();
-        let share = size::weigh(legs, &self.picks.chosen, &self.cross, scene, mixing);
+        let share = size::weigh(legs, &self.picks.chosen, &signal.cross, scene, mixing);
         size::store_tranche(legs, &mut state.tranche_weight[first..first + names]);
         if p.tranches > 1 {
             size::join_tranches(legs, &mut self.tranche_sum, state, reason);
@@ -222,7 +258,7 @@ impl Scratch {
         caps::apply(legs, scene, reason);
         let balanced = p.market_neutral && !mixing;
         let net_cap = if mixing { p.router_net_cap_frac } else { p.net_cap_frac };
-        let frozen = limits::Frozen::of(&self.roll, scene);
+        let frozen = limits::Frozen::of(&self.frozen, scene);
         let mut limiter = limits::Limiter::new(legs, frozen, reason);
         limiter.leave_room(share.map(|share| scale * p.gross_x * share));
         if balanced {

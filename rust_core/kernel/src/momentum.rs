@@ -24,7 +24,6 @@ pub struct Cross {
     /// Amplified scores; not computed while `by_z`.
     s: Vec<f64>,
     by_z: bool,
-    power: f64,
     x: Vec<f64>,
     rank: Vec<f64>,
     sorted: Vec<f64>,
@@ -38,7 +37,6 @@ impl Cross {
             z: vec![f64::NAN; room],
             s: vec![f64::NAN; room],
             by_z: false,
-            power: 1.0,
             x: vec![f64::NAN; room],
             rank: vec![f64::NAN; room],
             sorted: Vec::with_capacity(room),
@@ -55,8 +53,8 @@ impl Cross {
 
     /// Power still to be taken of [`Self::key`] to make it s.
     #[inline(always)]
-    pub fn power_left(&self) -> f64 {
-        if self.by_z { self.power } else { 1.0 }
+    pub fn power_left(&self, params: &Params) -> f64 {
+        if self.by_z { params.signal_power } else { 1.0 }
     }
 }
 
@@ -86,7 +84,6 @@ pub fn cross_section(
         tilt(&mut cross.z, row, params, clip);
         dispersed = any_score(&cross.z);
     }
-    cross.power = params.signal_power;
     cross.by_z = mix.is_none() && !params.redemean;
     if !cross.by_z {
         amplify(&cross.z, &mut cross.s, roll.eligible, params);

@@ -14,7 +14,7 @@ mod entry;
 mod ladder;
 
 use entry::Gate;
-use ladder::Ladder;
+pub(crate) use ladder::Ladder;
 
 /// A score nearer to 0 than this is 0 but for rounding, and has no sign.
 const SIGN_MIN: f64 = 1e-12;
@@ -36,6 +36,8 @@ pub(crate) struct Field<'a> {
     pub(crate) scene: Scene<'a>,
     pub(crate) roll: &'a Roll,
     pub(crate) cross: &'a Cross,
+    /// Names that keep their current weight.
+    pub(crate) frozen: &'a [u32],
     /// Names a side.
     pub(crate) k: usize,
     /// Time series are mixed in: signs are asked for, and z need not fall with rank.
@@ -81,10 +83,17 @@ enum Slot {
     Taken,
 }
 
+/// Ranks of both sides.
+pub(crate) type Ladders = [Ladder; 2];
+
+/// Ladders over `names` names.
+pub(crate) fn new_ladders(names: usize) -> Ladders {
+    Side::BOTH.map(|side| Ladder::new(side.sign(), names))
+}
+
 /// Selection of both sides; names by rank.
 #[derive(Debug, Clone)]
 pub(crate) struct Picks {
-    ladders: [Ladder; 2],
     slots: [Vec<Slot>; 2],
     /// Selected names of each side, best rank first.
     pub(crate) chosen: [Vec<u32>; 2],
@@ -95,7 +104,6 @@ pub(crate) struct Picks {
 impl Picks {
     pub(crate) fn new(names: usize) -> Self {
         Self {
-            ladders: Side::BOTH.map(|side| Ladder::new(side.sign(), names)),
             slots: Side::BOTH.map(|_| vec![Slot::Free; names / 2]),
             chosen: Side::BOTH.map(|_| Vec::with_capacity(names)),
             shortcut: true,
@@ -104,26 +112,36 @@ impl Picks {
 
     /// Fill both legs; every name that the walk comes past gets its reason.
     #[inline(always)]
-    pub(crate) fn choose(&mut self, field: &Field<'_>, reason: &mut [Reason]) {
-        let key = field.cross.key();
-        Ladder::climb_both(&mut self.ladders, key, field.k);
+    pub(crate) fn choose(
+        &mut self,
+        field: &Field<'_>,
+        ladders: &mut Ladders,
+        reason: &mut [Reason],
+    ) {
+        Ladder::climb_both(ladders, field.cross.key(), field.k);
         let gate = Gate::new(field);
-        if !(self.shortcut && self.take_first(field, &gate, reason)) {
-            self.walk_down(field, &gate, reason);
+        if !(self.shortcut && self.take_first(field, &gate, ladders, reason)) {
+            self.walk_down(field, &gate, ladders, reason);
         }
     }
 
     /// The short cut: nothing but ranks decides, and the first `k` of each side all pass. It gives
     /// what the long way gives, without looking further.
     #[inline(always)]
-    fn take_first(&mut self, field: &Field<'_>, gate: &Gate<'_>, reason: &mut [Reason]) -> bool {
+    fn take_first(
+        &mut self,
+        field: &Field<'_>,
+        gate: &Gate<'_>,
+        ladders: &Ladders,
+        reason: &mut [Reason],
+    ) -> bool {
         if !gate.open_by_rank() {
             return false;
         }
         let entry = field.scene.params.entry_zscore_min;
         let mut pass = true;
         for side in Side::BOTH {
-            let first = &self.ladders[side as usize].known()[..field.k];
+            let first = &ladders[side as usize].known()[..field.k];
             // The last of them has the least score: if its sign is right, all are.
             pass &= field.sign_right(first[field.k - 1] as usize, side);
             for name in first {
@@ -150,17 +168,28 @@ impl Picks {
     }
 
     #[inline(never)]
-    fn walk_down(&mut self, field: &Field<'_>, gate: &Gate<'_>, reason: &mut [Reason]) {
-        let mut free = Side::BOTH.map(|side| self.keep(field, side, reason));
+    fn walk_down(
+        &mut self,
+        field: &Field<'_>,
+        gate: &Gate<'_>,
+        ladders: &mut Ladders,
+        reason: &mut [Reason],
+    ) {
+        let mut free = [0; 2];
+        for side in Side::BOTH {
+            let s = side as usize;
+            free[s] = self.keep(field, &mut ladders[s], side, reason);
+        }
         let kept = 2 * field.k - free[0] - free[1];
-        let mut tally = Tally { entered: 0, open: self.count_open(field, kept) };
+        let mut tally = Tally { entered: 0, open: self.count_open(field, ladders, kept) };
         let mut place = [0; 2];
         let mut moved = true;
         while moved {
             moved = false;
             for side in Side::BOTH {
                 let s = side as usize;
-                if free[s] > 0 && self.enter(field, gate, side, &mut place[s], &mut tally, reason) {
+                let (ladder, at) = (&mut ladders[s], &mut place[s]);
+                if free[s] > 0 && self.enter(field, gate, ladder, side, at, &mut tally, reason) {
                     free[s] -= 1;
                     moved = true;
                 }
@@ -170,22 +199,28 @@ impl Picks {
             let s = side as usize;
             self.chosen[s].clear();
             // More ranks than a half may be known; slots behind the half are another bar's.
-            let ranked = self.ladders[s].known().iter().zip(&self.slots[s][..field.half()]);
+            let ranked = ladders[s].known().iter().zip(&self.slots[s][..field.half()]);
             let taken = ranked.filter(|(_, slot)| **slot == Slot::Taken).map(|(name, _)| *name);
             self.chosen[s].extend(taken);
         }
     }
 
     /// Give slots to the names that stay; returns how many are left.
-    fn keep(&mut self, field: &Field<'_>, side: Side, reason: &mut [Reason]) -> usize {
+    fn keep(
+        &mut self,
+        field: &Field<'_>,
+        ladder: &mut Ladder,
+        side: Side,
+        reason: &mut [Reason],
+    ) -> usize {
         let params = field.scene.params;
         let (half, s) = (field.half(), side as usize);
         let reach = (field.k + params.rank_buffer as usize).min(half);
-        self.ladders[s].climb(field.cross.key(), reach);
+        ladder.climb(field.cross.key(), reach);
         self.slots[s][..half].fill(Slot::Free);
         let mut free = field.k;
         for place in 0..reach {
-            let i = self.ladders[s].known()[place] as usize;
+            let i = ladder.known()[place] as usize;
             let stays = field.held(i, side)
                 && !field.awaiting[i][s]
                 && field.sign_right(i, side)
@@ -205,6 +240,7 @@ impl Picks {
         &mut self,
         field: &Field<'_>,
         gate: &Gate<'_>,
+        ladder: &mut Ladder,
         side: Side,
         place: &mut usize,
         tally: &mut Tally,
@@ -212,12 +248,12 @@ impl Picks {
     ) -> bool {
         let (half, s) = (field.half(), side as usize);
         while *place < half {
-            if *place >= self.ladders[s].known().len() {
-                self.ladders[s].climb(field.cross.key(), half);
+            if *place >= ladder.known().len() {
+                ladder.climb(field.cross.key(), half);
             }
             let here = *place;
             *place += 1;
-            let i = self.ladders[s].known()[here] as usize;
+            let i = ladder.known()[here] as usize;
             if self.slots[s][here] == Slot::Taken || !gate_half(field, i, side) {
                 continue;
             }
@@ -242,39 +278,42 @@ impl Picks {
     }
 
     /// Positions that count before any entry: kept ones, stale ones, and those of other tranches.
-    fn count_open(&self, field: &Field<'_>, kept: usize) -> usize {
+    fn count_open(&self, field: &Field<'_>, ladders: &Ladders, kept: usize) -> usize {
         let params = field.scene.params;
         if params.positions_max == 0 {
             return 0;
         }
-        let mut open = kept + field.roll.frozen.len();
+        let mut open = kept + field.frozen.len();
         if params.tranches > 1 {
             let others = (0..field.scene.facts.names()).filter(|i| (field.in_other_tranche)(*i));
             open += others
-                .filter(|i| !field.roll.frozen.contains(&(*i as u32)) && !self.is_kept(field, *i))
+                .filter(|i| {
+                    !field.frozen.contains(&(*i as u32)) && !self.is_kept(field, ladders, *i)
+                })
                 .count();
         }
         open
     }
 
-    fn is_kept(&self, field: &Field<'_>, i: usize) -> bool {
+    fn is_kept(&self, field: &Field<'_>, ladders: &Ladders, i: usize) -> bool {
         Side::BOTH.iter().any(|side| {
             let s = *side as usize;
-            let known = &self.ladders[s].known()[..self.ladders[s].known().len().min(field.half())];
+            let known = ladders[s].known();
+            let known = &known[..known.len().min(field.half())];
             let mut ranked = known.iter().zip(&self.slots[s]);
             ranked.any(|(name, slot)| *name as usize == i && *slot == Slot::Taken)
         })
     }
+}
 
-    /// Lower the flag of every stopped name that is now seen outside the first `k` of its side.
-    #[inline(never)]
-    pub(crate) fn clear_reentry(&self, awaiting: &mut [[bool; 2]], roll: &Roll, k: usize) {
-        for (i, flags) in awaiting.iter_mut().enumerate() {
-            for side in Side::BOTH {
-                let first = &self.ladders[side as usize].known()[..k];
-                if roll.has(i) && !first.contains(&(i as u32)) {
-                    flags[side as usize] = false;
-                }
+/// Lower the flag of every stopped name that is now seen outside the first `k` of its side.
+#[inline(never)]
+pub(crate) fn clear_reentry(awaiting: &mut [[bool; 2]], ladders: &Ladders, roll: &Roll, k: usize) {
+    for (i, flags) in awaiting.iter_mut().enumerate() {
+        for side in Side::BOTH {
+            let first = &ladders[side as usize].known()[..k];
+            if roll.has(i) && !first.contains(&(i as u32)) {
+                flags[side as usize] = false;
             }
         }
     }

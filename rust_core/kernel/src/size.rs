@@ -110,7 +110,7 @@ pub(crate) fn weigh(
         *weight = key[*name as usize].abs();
     }
     let whole_lanes = legs.len().next_multiple_of(lanes::LANES);
-    power::raise(&mut legs.weight[..whole_lanes], cross.power_left());
+    power::raise(&mut legs.weight[..whole_lanes], cross.power_left(p));
     power::raise(&mut legs.weight[..whole_lanes], p.size_power);
     let floor = scene.facts.sigma_floor();
     for (sigma, name) in legs.cap.iter_mut().zip(&legs.name) {

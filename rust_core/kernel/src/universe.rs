@@ -4,6 +4,7 @@
 //! the reason. Both read the same inequalities. See docs/explanation/decision.md §2.
 
 use crate::book::{BookRow, Side};
+use crate::decide::Scene;
 use crate::lanes::{LANES, Lane};
 use crate::params::{Params, SignalCombine};
 use crate::reason::Reason;
@@ -19,15 +20,13 @@ pub(crate) use facts::padded;
 /// Volatility at or below which a price counts as not moving.
 pub(crate) const SIGMA_MIN: f64 = 1e-7;
 
-/// Who is eligible at one close, and who is held but may not be touched.
+/// Who is eligible at one close.
 #[derive(Debug, Clone)]
 pub struct Roll {
     /// Score of every eligible name, NaN for every other; padded with NaN to whole lanes.
     pub score: Vec<f64>,
     /// Number of eligible names.
     pub eligible: usize,
-    /// Names that keep their current weight: stale or on hold, and held.
-    pub frozen: Vec<u32>,
     calendar: Calendar,
     ranking: members::Ranking,
 }
@@ -38,7 +37,6 @@ impl Roll {
         Self {
             score: vec![f64::NAN; padded(facts.names())],
             eligible: 0,
-            frozen: Vec::with_capacity(facts.names()),
             calendar: Calendar::new(facts.names()),
             ranking: members::Ranking::new(facts.names()),
         }
@@ -50,20 +48,27 @@ impl Roll {
     }
 }
 
-/// Mark who is eligible, update membership, and give every other name its reason.
+/// Mark who is eligible by the market alone: rules that ask no book.
 #[inline(always)]
-pub fn eligibility(
+pub fn mark(facts: &Facts, roll: &mut Roll, row: &FeatureRow<'_>, params: &Params) {
+    roll.calendar.turn_to(facts, row.close_ms);
+    roll.eligible = pass(&mut roll.score, &roll.calendar.gate, row);
+    if narrow(&mut roll.score, row, params) {
+        roll.eligible = count(&roll.score);
+    }
+}
+
+/// Take out who fails a rule that asks the book, and update membership.
+#[inline(always)]
+pub fn ask_book(
     facts: &Facts,
     roll: &mut Roll,
     row: &FeatureRow<'_>,
     book: &BookRow<'_>,
     member: &mut [bool],
     params: &Params,
-    reason: &mut [Reason],
 ) {
-    roll.calendar.turn_to(facts, row.close_ms);
-    roll.eligible = mark(&mut roll.score, &roll.calendar.gate, row);
-    let mut narrowed = narrow(&mut roll.score, row, params);
+    let mut narrowed = false;
     if book.hold.iter().fold(false, |any, hold| any | hold) {
         keep_where(&mut roll.score, |i| !book.hold[i]);
         narrowed = true;
@@ -78,10 +83,27 @@ pub fn eligibility(
         roll.eligible = count(&roll.score);
     }
     drop_too_small(roll, row, book, params);
+}
+
+/// Does [`ask_book`] leave everybody in, whatever the book (of a simulation without contracts)?
+pub(crate) fn asks_no_book(params: &Params) -> bool {
+    params.universe_top_n == 0
+}
+
+/// Give every name that is not eligible its reason, and find those that are held but may not be
+/// touched: stale or on hold.
+#[inline(always)]
+pub(crate) fn tell(
+    scene: Scene<'_>,
+    roll: &Roll,
+    frozen: &mut Vec<u32>,
+    member: &[bool],
+    reason: &mut [Reason],
+) {
     reason.fill(Reason::NotSelected);
-    roll.frozen.clear();
-    if roll.eligible < facts.names() {
-        explain(facts, roll, row, book, member, params, reason);
+    frozen.clear();
+    if roll.eligible < scene.facts.names() {
+        explain(scene, roll, frozen, member, reason);
     }
 }
 
@@ -90,7 +112,7 @@ pub fn eligibility(
 /// A plain loop, because eight explicit lanes without a floating-point sum in them tempt the
 /// compiler to vectorise across the eights, with a shuffle for every load.
 #[inline(always)]
-fn mark(score: &mut [f64], gate: &[f64], row: &FeatureRow<'_>) -> usize {
+fn pass(score: &mut [f64], gate: &[f64], row: &FeatureRow<'_>) -> usize {
     let facts = gate.iter().zip(row.score).zip(row.close).zip(row.sigma);
     for (out, (((gate, raw), close), sigma)) in score.iter_mut().zip(facts) {
         // Adding 0 changes no score; adding NaN (not listed, or no bar) masks it.
@@ -194,14 +216,13 @@ fn drop_too_small(roll: &mut Roll, row: &FeatureRow<'_>, book: &BookRow<'_>, par
 
 #[inline(never)]
 fn explain(
-    facts: &Facts,
-    roll: &mut Roll,
-    row: &FeatureRow<'_>,
-    book: &BookRow<'_>,
+    scene: Scene<'_>,
+    roll: &Roll,
+    frozen: &mut Vec<u32>,
     member: &[bool],
-    params: &Params,
     reason: &mut [Reason],
 ) {
+    let Scene { facts, row, book, params } = scene;
     for i in 0..facts.names() {
         if roll.has(i) {
             continue;
@@ -217,7 +238,7 @@ fn explain(
             other => other,
         };
         if held && matches!(reason[i], Reason::Stale | Reason::OperatorHold) {
-            roll.frozen.push(i as u32);
+            frozen.push(i as u32);
         }
     }
 }

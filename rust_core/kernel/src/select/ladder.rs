@@ -55,11 +55,21 @@ impl Ladder {
         self.rank(key, want, count);
     }
 
-    /// The first climb of a bar, both sides in one pass over the names: their first `want` ranks.
+    /// Another bar: nothing is known of its ranks.
+    #[inline(always)]
+    pub(crate) fn forget(&mut self) {
+        self.known = 0;
+    }
+
+    /// Both sides up to rank `want`; of a fresh bar in one pass over the names.
     #[inline(always)]
     pub(crate) fn climb_both(ladders: &mut [Self; 2], key: &[f64], want: usize) {
         let [up, down] = ladders;
-        (up.known, down.known) = (0, 0);
+        if up.known > 0 {
+            up.climb(key, want);
+            down.climb(key, want);
+            return;
+        }
         let (mut above, mut below) = (0, 0);
         let (found_up, found_down) = (&mut up.found[..], &mut down.found[..]);
         let (floor, ceiling) = (up.guess, -down.guess);

@@ -26,6 +26,7 @@ pub(super) struct Order {
 }
 
 /// The account of a simulated strategy.
+#[derive(Debug)]
 pub(super) struct Account<'a> {
     pub(super) ledger: Ledger,
     pub(super) positions: Vec<Position>,

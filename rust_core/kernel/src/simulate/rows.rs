@@ -14,6 +14,7 @@ use crate::stops::{BarRow, rung_cap_lots};
 /// A cap of whole lots that has been through divisions must still give those lots back.
 const CAP_HAIR: f64 = 1.0 + 1e-12;
 
+#[derive(Debug)]
 pub(super) struct Rows {
     pub(super) weight_now_frac: Vec<f64>,
     pub(super) stale_bars: Vec<u32>,

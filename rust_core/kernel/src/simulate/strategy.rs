@@ -3,50 +3,50 @@
 
 use super::FillAt;
 use super::account::Account;
-use super::rows::{self, Rows};
 pub use super::setup::{Contracts, Run, Setup};
-use super::setup::{
-    DELISTED_LOSS_FRAC, any_guard, check, fill_price, fine_lots, reachable_lots, sizing_usdt,
-};
+use super::setup::{any_guard, check, fine_lots, sizing_usdt};
 use crate::book::{BookRow, DecisionState, GuardAction, Targets};
-use crate::decide::{Decider, is_rebalance};
+use crate::decide::{Decider, Signal, is_rebalance};
 use crate::error::Result;
 use crate::features::{Needs, Scratch, blocks, features_block};
-use crate::guards::{Guards, Moment};
+use crate::guards::Guards;
+use crate::ledger::CostTotals;
 use crate::panel::Panel;
 use crate::params::Params;
-use crate::plan::{Leg, Lots, Plan, PlanInput, plan};
+use crate::plan::{Leg, Plan};
 use crate::reason::Reason;
 use crate::row::FeatureRow;
-use crate::stops::{Advance, BarRow, ExitReason, advance_held, may_exit};
+use crate::stops::may_exit;
+
+use super::rows::{self, Rows};
+
+mod exits;
+mod orders;
 
 /// Run the strategy over the panel.
 pub fn run(panel: &Panel<'_>, params: &Params, setup: &Setup) -> Result<Run> {
-    check(panel, params, setup)?;
     let mut needs = Needs::of(params);
     needs.adv |= setup.costs.impact_y > 0.0;
     let mut scratch = Scratch::with_needs(params, needs, panel.cols)?;
     let mut book = Book::new(panel, params, setup)?;
+    let mut run = Run::with_room(panel, setup);
     for rows in blocks(panel.first_bar, 0..panel.rows) {
         features_block(panel, rows.clone(), &mut scratch)?;
         for t in rows {
-            let row = scratch.row(panel.first_bar + t as i64);
-            if book.over() {
-                book.note_bar(panel.cols);
-            } else {
-                book.bar(panel, t, &row)?;
-            }
+            book.bar(panel, t, &scratch.row(panel.first_bar + t as i64), None)?;
+            book.keep_bar(&mut run, panel.cols);
         }
     }
-    Ok(book.finish())
+    Ok(book.finish(run))
 }
 
 /// Nearly all names have the same reason, and a counter that is raised twice in a row waits for
 /// itself: neighbours count in different tables.
 const WAYS: usize = 4;
 
-/// Everything that changes from bar to bar.
-struct Book<'a> {
+/// A running book, bar by bar: everything that changes, and what it decided.
+#[derive(Debug)]
+pub struct Book<'a> {
     params: &'a Params,
     setup: &'a Setup,
     account: Account<'a>,
@@ -75,7 +75,29 @@ struct Book<'a> {
     /// How often each reason stood, in [`WAYS`] tables that are added up at the end.
     reason_counts: [[u64; 256]; WAYS],
     scratch: Vec<f64>,
-    run: Run,
+    end: End,
+}
+
+/// Whether and how a run has ended, and what was counted on the way.
+#[derive(Debug, Clone, Copy, Default)]
+struct End {
+    guarded_bars: u64,
+    decisions: u64,
+    bankrupt_at: Option<usize>,
+    liquidated_at: Option<usize>,
+}
+
+/// A book at the close of a bar.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Close {
+    /// Equity, after a fill at this close.
+    pub equity_usdt: f64,
+    /// Cumulative costs.
+    pub costs: CostTotals,
+    /// Sum of |value held|.
+    pub gross_usdt: f64,
+    /// Sum of signed value held.
+    pub net_usdt: f64,
 }
 
 /// Orders between their decision and their fill, each with the ATR at the decision.
@@ -86,7 +108,9 @@ struct Waiting {
 }
 
 impl<'a> Book<'a> {
-    fn new(panel: &Panel<'_>, params: &'a Params, setup: &'a Setup) -> Result<Self> {
+    /// A flat book. Its inputs are those of [`run`], which checks them.
+    pub fn new(panel: &Panel<'_>, params: &'a Params, setup: &'a Setup) -> Result<Self> {
+        check(panel, params, setup)?;
         let cols = panel.cols;
         let contracts =
             setup.contracts.clone().unwrap_or_else(|| fine_lots(panel, setup.cash_usdt));
@@ -116,15 +140,27 @@ impl<'a> Book<'a> {
             week_bars: (7 * crate::guards::DAY_MS / params.bar_ms) as usize,
             reason_counts: [[0; 256]; WAYS],
             scratch: Vec::new(),
-            run: Run::with_room(panel, setup),
+            end: End::default(),
         })
     }
 
-    fn over(&self) -> bool {
-        self.run.bankrupt_at.is_some() || self.run.liquidated_at.is_some()
+    /// Has bankruptcy or liquidation ended it?
+    pub fn over(&self) -> bool {
+        self.end.bankrupt_at.is_some() || self.end.liquidated_at.is_some()
     }
 
-    fn bar(&mut self, panel: &Panel<'_>, t: usize, row: &FeatureRow<'_>) -> Result<()> {
+    /// Live through bar `t`; bars come in their order. `row` holds its features under this book's
+    /// parameters; `signal` is what [`Decider::read`] made of it where books share one, else `None`.
+    pub fn bar(
+        &mut self,
+        panel: &Panel<'_>,
+        t: usize,
+        row: &FeatureRow<'_>,
+        signal: Option<&mut Signal>,
+    ) -> Result<()> {
+        if self.over() {
+            return Ok(());
+        }
         let close_ms = panel.close_ms(t);
         let at_close = self.setup.timing.fill_at == FillAt::Close;
         if !at_close {
@@ -155,119 +191,18 @@ impl<'a> Book<'a> {
                 self.exit_at_close(&bars);
             }
             self.guard(close_ms, row);
-            self.decide(panel, t, row)?;
+            self.decide(panel, t, row, signal)?;
         }
-        self.note_bar(panel.cols);
         Ok(())
     }
 
-    /// Fill what waits for this bar, at its open (or its own price).
-    fn fill_waiting(&mut self, panel: &Panel<'_>, t: usize, at_ms: i64) {
-        while self.waiting.front().is_some_and(|waiting| waiting.bar <= t) {
-            let Some(mut due) = self.waiting.pop_front() else { return };
-            for &(leg, atr) in &due.legs {
-                let symbol = leg.symbol;
-                let price = fill_price(panel, self.setup.timing.fill_at, t, symbol);
-                let lots = reachable_lots(leg, self.account.positions[symbol].lots);
-                // An absent bar fills nothing; the next plan sees what is still missing.
-                if lots != 0 && !price.is_nan() {
-                    let step = self.contracts.qty_step[symbol];
-                    let fill = super::account::Order { symbol, lots, price, atr, at_ms, step };
-                    self.account.fill(&fill, t, self.params, None);
-                }
-            }
-            due.legs.clear();
-            self.spare.push(due);
-        }
-    }
-
-    /// Stops and rungs that the bar's range touches, filled where they lie.
-    fn exit_inside(&mut self, bars: &BarRow<'_>, t: usize) {
-        let mut exits = std::mem::take(&mut self.account.exits);
-        let account = &mut self.account;
-        let (with, held) = (Advance::Range(bars), account.held.iter());
-        advance_held(&mut account.positions, held, with, self.params, &mut exits);
-        for found in exits.drain(..) {
-            let awaiting = &mut self.state.awaiting_reentry[found.symbol];
-            let step = self.contracts.qty_step[found.symbol];
-            if self.account.exit(&found, t, step, self.params, awaiting) {
-                self.guards.note_stop(bars.close_ms, self.params);
-            }
-            // What was ordered for a position that has changed since is no longer meant.
-            for waiting in &mut self.waiting {
-                waiting.legs.retain(|(leg, _)| leg.symbol != found.symbol);
-            }
-        }
-        self.account.exits = exits;
-    }
-
-    /// What is delisted at this close is gone at its last price, less what the last ones out lose.
-    fn leave_delisted(&mut self, panel: &Panel<'_>, t: usize, close_ms: i64) {
-        let held = self.account.held.iter();
-        let gone: Vec<usize> = held.filter(|i| panel.delisted_ms[*i] <= close_ms).collect();
-        for &symbol in &gone {
-            let lots = -self.account.positions[symbol].lots;
-            let haircut = if lots < 0 { -DELISTED_LOSS_FRAC } else { DELISTED_LOSS_FRAC };
-            let price = self.account.ledger.mark[symbol] * (1.0 + haircut);
-            let (atr, at_ms, step) = (f64::NAN, close_ms - 1, self.contracts.qty_step[symbol]);
-            let order = super::account::Order { symbol, lots, price, atr, at_ms, step };
-            self.account.fill(&order, t, self.params, Some(ExitReason::Delisted));
-            for waiting in &mut self.waiting {
-                waiting.legs.retain(|(leg, _)| leg.symbol != symbol);
-            }
-        }
-        if !gone.is_empty() {
-            self.account.note_exit();
-            self.account.revalue();
-        }
-    }
-
-    /// Levels move; exits by age and trend are called, and leave at the next fill.
-    fn exit_at_close(&mut self, bars: &BarRow<'_>) {
-        let account = &mut self.account;
-        let (with, held) = (Advance::Close(bars), account.held.iter());
-        advance_held(&mut account.positions, held, with, self.params, &mut account.exits);
-        account.exits.clear();
-    }
-
-    /// Bankruptcy and liquidation end the run.
-    fn survive(&mut self, t: usize) {
-        let equity = self.account.equity_usdt();
-        if equity <= 0.0 {
-            self.account.wind_up();
-            self.run.bankrupt_at = Some(t);
-        } else if self.account.gross_usdt() * self.setup.maintenance_frac >= equity {
-            self.account.close_all(self.setup.costs.taker_fee_frac);
-            self.run.liquidated_at = Some(t);
-        }
-    }
-
-    fn guard(&mut self, close_ms: i64, row: &FeatureRow<'_>) {
-        if !self.guarded {
-            return;
-        }
-        let equity = self.account.equity_usdt();
-        if self.by_name {
-            self.account.write_results(equity);
-        }
-        let moment = Moment {
-            at_ms: close_ms,
-            unit_value: equity / self.setup.cash_usdt,
-            equity_usdt: equity,
-            symbol_result_usdt: &self.account.symbol_result_usdt,
-            trade_result_usdt: &self.account.trade_result_usdt,
-            exposure_frac: &self.account.exposure_frac,
-            ret_window: row.ret_window,
-            ret_rows: row.ret_rows,
-        };
-        self.action = self.guards.evaluate(&moment, self.params, &mut self.scratch).action;
-        self.run.guarded_bars += u64::from(self.action != GuardAction::None);
-        if self.by_name {
-            self.account.obey(&self.guards, close_ms);
-        }
-    }
-
-    fn decide(&mut self, panel: &Panel<'_>, t: usize, row: &FeatureRow<'_>) -> Result<()> {
+    fn decide(
+        &mut self,
+        panel: &Panel<'_>,
+        t: usize,
+        row: &FeatureRow<'_>,
+        signal: Option<&mut Signal>,
+    ) -> Result<()> {
         let close_ms = panel.close_ms(t);
         let equity = self.account.equity_usdt();
         let sizing = sizing_usdt(equity, self.params);
@@ -299,11 +234,16 @@ impl<'a> Book<'a> {
                 meta_scale: &self.rows.meta_scale,
                 order_usdt_min: &self.rows.order_usdt_min,
             };
-            self.decider.decide(row, &book, &mut self.state, self.params, &mut self.targets)?;
+            let (decider, state, out) = (&mut self.decider, &mut self.state, &mut self.targets);
+            match signal {
+                Some(signal) => decider.decide_on(signal, row, &book, state, self.params, out)?,
+                None => decider.decide(row, &book, state, self.params, out)?,
+            }
             self.rows.enter(row, &self.targets, self.params);
-            self.run.decisions += 1;
-            let reasons = self.targets.reason.iter().enumerate();
-            reasons.for_each(|(at, why)| self.reason_counts[at % WAYS][*why as usize] += 1);
+            self.end.decisions += 1;
+            for (at, reason) in self.targets.reason.iter().enumerate() {
+                self.reason_counts[at % WAYS][*reason as usize] += 1;
+            }
         }
         let busy = !self.account.flat() || !self.waiting.is_empty();
         if rebalance || (busy && self.account.restless(self.action != GuardAction::None)) {
@@ -312,89 +252,40 @@ impl<'a> Book<'a> {
         Ok(())
     }
 
-    fn plan(&mut self, t: usize, row: &FeatureRow<'_>, sizing: f64, rebalance: bool) {
-        self.account.write_closing();
-        if !self.waiting.is_empty() {
-            self.planned_lots.copy_from_slice(&self.account.lots);
-            for (leg, _) in self.waiting.iter().flat_map(|waiting| &waiting.legs) {
-                self.planned_lots[leg.symbol] += leg.lots;
-            }
-        }
-        let as_held = self.waiting.is_empty();
-        let input = PlanInput {
-            targets: &self.targets,
-            lots: if as_held { &self.account.lots } else { &self.planned_lots },
-            price: row.close,
-            mark: &self.account.ledger.mark,
-            closing: &self.account.closing,
-            contracts: Lots {
-                qty_step: &self.contracts.qty_step,
-                notional_usdt_min: &self.contracts.notional_usdt_min,
-                lots_max: &[],
-            },
-            sizing_usdt: sizing,
-            guard: self.action,
-            rebalance,
-            cost_week_frac: self.cost_week_frac(),
-        };
-        plan(&input, self.params, &mut self.plan);
-        if self.plan.legs.is_empty() {
-            return;
-        }
-        let lag_bars = self.setup.timing.lag_bars();
-        let atr = |symbol: usize| row.atr.get(symbol).copied().unwrap_or(f64::NAN);
-        if lag_bars > 0 {
-            let mut waiting = self.spare.pop().unwrap_or_default();
-            waiting.bar = t + lag_bars;
-            let legs = self.plan.legs.iter();
-            waiting.legs.extend(legs.map(|leg| (*leg, atr(leg.symbol))));
-            self.waiting.push_back(waiting);
-            return;
-        }
-        for &Leg { symbol, lots, .. } in &self.plan.legs {
-            let step = self.contracts.qty_step[symbol];
-            let (price, at_ms, atr) = (row.close[symbol], row.close_ms, atr(symbol));
-            let order = super::account::Order { symbol, lots, price, atr, at_ms, step };
-            self.account.fill(&order, t, self.params, None);
-        }
-        self.account.revalue();
-    }
-
-    /// Cumulative cost at each close of the newest seven days, and at the one seven days ago.
-    fn note_week(&mut self) {
-        if self.params.annual_cost_max_frac > 0.0 {
-            if self.cost_week.len() > self.week_bars {
-                self.cost_week.pop_front();
-            }
-            self.cost_week.push_back(self.account.paid_usdt());
+    /// The book as it stands.
+    pub fn close(&self) -> Close {
+        Close {
+            equity_usdt: self.account.equity_usdt(),
+            costs: self.account.ledger.costs,
+            gross_usdt: self.account.gross_usdt(),
+            net_usdt: self.account.net_usdt(),
         }
     }
 
-    /// Cost of the newest seven days as a share of equity; before a week has passed, of what there is.
-    fn cost_week_frac(&self) -> f64 {
-        let whole = self.cost_week.len() > self.week_bars;
-        let before = if whole { self.cost_week[0] } else { 0.0 };
-        (self.account.paid_usdt() - before) / self.account.equity_usdt()
-    }
-
-    fn note_bar(&mut self, cols: usize) {
-        self.run.equity_usdt.push(self.account.equity_usdt());
-        self.run.costs.push(self.account.ledger.costs);
-        self.run.gross_usdt.push(self.account.gross_usdt());
-        self.run.net_usdt.push(self.account.net_usdt());
+    fn keep_bar(&self, run: &mut Run, cols: usize) {
+        let close = self.close();
+        run.equity_usdt.push(close.equity_usdt);
+        run.costs.push(close.costs);
+        run.gross_usdt.push(close.gross_usdt);
+        run.net_usdt.push(close.net_usdt);
         if self.setup.keep_units {
-            self.run.units.extend_from_slice(&self.account.ledger.units[..cols]);
+            run.units.extend_from_slice(&self.account.ledger.units[..cols]);
         }
     }
 
-    fn finish(mut self) -> Run {
-        self.run.labels = self.rows.labels.map(|labels| labels.report());
-        self.run.fills = self.account.fills;
-        self.run.trips = self.account.trips;
-        let count =
-            |reason: Reason| self.reason_counts.iter().map(|way| way[reason as usize]).sum();
+    /// What the book was, into a run that has its bars (if they are wanted).
+    pub fn finish(self, mut run: Run) -> Run {
+        let ways = &self.reason_counts;
+        let count = |reason: Reason| ways.iter().map(|way| way[reason as usize]).sum::<u64>();
         let counts = Reason::ALL.iter().map(|reason| (*reason, count(*reason)));
-        self.run.reason_counts = counts.filter(|(_, count)| *count > 0).collect();
-        self.run
+        run.reason_counts = counts.filter(|(_, count)| *count > 0).collect();
+        run.labels = self.rows.labels.map(|labels| labels.report());
+        run.fills = self.account.fills;
+        run.trips = self.account.trips;
+        run.guarded_bars = self.end.guarded_bars;
+        run.decisions = self.end.decisions;
+        run.bankrupt_at = self.end.bankrupt_at;
+        run.liquidated_at = self.end.liquidated_at;
+        run
     }
 }

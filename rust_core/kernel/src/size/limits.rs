@@ -4,7 +4,6 @@ use crate::book::{GuardAction, Side};
 use crate::decide::Scene;
 use crate::reason::Reason;
 use crate::size::{Legs, beta_sum, known_beta};
-use crate::universe::Roll;
 
 /// A reduction by a smaller share is rounding, and no reason.
 const REDUCED_MIN_FRAC: f64 = 1e-9;
@@ -18,14 +17,14 @@ pub(crate) struct Frozen {
 
 impl Frozen {
     #[inline(always)]
-    pub(crate) fn of(roll: &Roll, scene: Scene<'_>) -> Self {
-        if roll.frozen.is_empty() { Self::default() } else { Self::count(roll, scene) }
+    pub(crate) fn of(names: &[u32], scene: Scene<'_>) -> Self {
+        if names.is_empty() { Self::default() } else { Self::count(names, scene) }
     }
 
     #[inline(never)]
-    fn count(roll: &Roll, scene: Scene<'_>) -> Self {
+    fn count(names: &[u32], scene: Scene<'_>) -> Self {
         let mut frozen = Self::default();
-        for name in &roll.frozen {
+        for name in names {
             let i = *name as usize;
             let weight = scene.book.weight_now_frac[i];
             let Some(side) = Side::of(weight) else { continue };

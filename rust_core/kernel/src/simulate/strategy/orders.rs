@@ -1,0 +1,95 @@
+//! From targets to fills: the plan, what waits for its bar, and what it is filled at.
+
+use super::super::account::Order;
+use super::super::setup::{fill_price, reachable_lots};
+use super::Book;
+use crate::panel::Panel;
+use crate::plan::{Leg, Lots, PlanInput, plan};
+use crate::row::FeatureRow;
+
+impl Book<'_> {
+    /// Fill what waits for this bar, at its open (or its own price).
+    pub(super) fn fill_waiting(&mut self, panel: &Panel<'_>, t: usize, at_ms: i64) {
+        while self.waiting.front().is_some_and(|waiting| waiting.bar <= t) {
+            let Some(mut due) = self.waiting.pop_front() else { return };
+            for &(leg, atr) in &due.legs {
+                let symbol = leg.symbol;
+                let price = fill_price(panel, self.setup.timing.fill_at, t, symbol);
+                let lots = reachable_lots(leg, self.account.positions[symbol].lots);
+                // An absent bar fills nothing; the next plan sees what is still missing.
+                if lots != 0 && !price.is_nan() {
+                    let step = self.contracts.qty_step[symbol];
+                    let fill = Order { symbol, lots, price, atr, at_ms, step };
+                    self.account.fill(&fill, t, self.params, None);
+                }
+            }
+            due.legs.clear();
+            self.spare.push(due);
+        }
+    }
+
+    pub(super) fn plan(&mut self, t: usize, row: &FeatureRow<'_>, sizing: f64, rebalance: bool) {
+        self.account.write_closing();
+        if !self.waiting.is_empty() {
+            self.planned_lots.copy_from_slice(&self.account.lots);
+            for (leg, _) in self.waiting.iter().flat_map(|waiting| &waiting.legs) {
+                self.planned_lots[leg.symbol] += leg.lots;
+            }
+        }
+        let as_held = self.waiting.is_empty();
+        let input = PlanInput {
+            targets: &self.targets,
+            lots: if as_held { &self.account.lots } else { &self.planned_lots },
+            price: row.close,
+            mark: &self.account.ledger.mark,
+            closing: &self.account.closing,
+            contracts: Lots {
+                qty_step: &self.contracts.qty_step,
+                notional_usdt_min: &self.contracts.notional_usdt_min,
+                lots_max: &[],
+            },
+            sizing_usdt: sizing,
+            guard: self.action,
+            rebalance,
+            cost_week_frac: self.cost_week_frac(),
+        };
+        plan(&input, self.params, &mut self.plan);
+        if self.plan.legs.is_empty() {
+            return;
+        }
+        let lag_bars = self.setup.timing.lag_bars();
+        let atr = |symbol: usize| row.atr.get(symbol).copied().unwrap_or(f64::NAN);
+        if lag_bars > 0 {
+            let mut waiting = self.spare.pop().unwrap_or_default();
+            waiting.bar = t + lag_bars;
+            let legs = self.plan.legs.iter();
+            waiting.legs.extend(legs.map(|leg| (*leg, atr(leg.symbol))));
+            self.waiting.push_back(waiting);
+            return;
+        }
+        for &Leg { symbol, lots, .. } in &self.plan.legs {
+            let step = self.contracts.qty_step[symbol];
+            let (price, at_ms, atr) = (row.close[symbol], row.close_ms, atr(symbol));
+            let order = Order { symbol, lots, price, atr, at_ms, step };
+            self.account.fill(&order, t, self.params, None);
+        }
+        self.account.revalue();
+    }
+
+    /// Cumulative cost at each close of the newest seven days, and at the one seven days ago.
+    pub(super) fn note_week(&mut self) {
+        if self.params.annual_cost_max_frac > 0.0 {
+            if self.cost_week.len() > self.week_bars {
+                self.cost_week.pop_front();
+            }
+            self.cost_week.push_back(self.account.paid_usdt());
+        }
+    }
+
+    /// Cost of the newest seven days as a share of equity; before a week has passed, of what there is.
+    fn cost_week_frac(&self) -> f64 {
+        let whole = self.cost_week.len() > self.week_bars;
+        let before = if whole { self.cost_week[0] } else { 0.0 };
+        (self.account.paid_usdt() - before) / self.account.equity_usdt()
+    }
+}

@@ -27,6 +27,16 @@ pub(crate) fn reasons(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     Ok(dict)
 }
 
+/// The state before the first decision.
+#[pyfunction]
+pub(crate) fn new_state<'py>(
+    py: Python<'py>,
+    symbols: usize,
+    params: &PyParams,
+) -> PyResult<Bound<'py, PyDict>> {
+    write_state(py, DecisionState::new(symbols, params.inner.tranches as usize), symbols)
+}
+
 /// Decide one row: returns the weights, the reason codes and the next state.
 #[pyfunction]
 pub(crate) fn decide<'py>(

@@ -41,6 +41,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(stats::min_track_record, module)?)?;
     module.add_function(wrap_pyfunction!(stats::expected_max, module)?)?;
     module.add_function(wrap_pyfunction!(decide::decide, module)?)?;
+    module.add_function(wrap_pyfunction!(decide::new_state, module)?)?;
     module.add_function(wrap_pyfunction!(decide::reasons, module)?)?;
     module.add_function(wrap_pyfunction!(features::features, module)?)?;
     module.add_function(wrap_pyfunction!(features::features_last, module)?)?;

@@ -8,13 +8,13 @@ use xsmom_kernel::meta::{
     Calibration, Estimate, FEATURES, Labelled, Labels, LabelsReport, Logistic, MetaLabeller,
     Pending, Scaler, Trial,
 };
-use xsmom_kernel::reason::Reason;
 
 use crate::arrays::slice1;
 use crate::decide::RowArrays;
 use crate::enter::enter;
 use crate::fields::{column, length, list, needed, put, put_rows, rows, within};
 use crate::params::PyParams;
+use crate::plan::read_reasons;
 
 type Dict<'py> = Bound<'py, PyDict>;
 
@@ -72,6 +72,7 @@ pub(crate) fn enter_labels<'py>(
     state: &Dict<'py>,
     row: &Dict<'py>,
     weight_frac: PyReadonlyArray1<'py, f64>,
+    reasons: PyReadonlyArray1<'py, u8>,
     params: &PyParams,
 ) -> PyResult<Dict<'py>> {
     let mut next = read_labels(state, params)?;
@@ -81,7 +82,7 @@ pub(crate) fn enter_labels<'py>(
     let weight_frac = slice1("weight_frac", &weight_frac)?.to_vec();
     length("weight_frac", weight_frac.len(), symbols)?;
     length("close", view.close.len(), symbols)?;
-    let targets = Targets { weight_frac, reason: vec![Reason::NotSelected; symbols] };
+    let targets = Targets { weight_frac, reason: read_reasons(&reasons, symbols)? };
     enter(py, || {
         next.estimate(&view, &params.inner, &mut vec![[1.0; 2]; symbols]);
         next.enter(&view, &targets, &params.inner);

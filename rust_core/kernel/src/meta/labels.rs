@@ -5,6 +5,7 @@ use super::features::{FEATURES, MetaRow};
 use super::{Estimate, MetaLabeller};
 use crate::book::{Side, Targets};
 use crate::params::Params;
+use crate::reason::Reason;
 use crate::row::FeatureRow;
 
 /// A learner, and what it must remember of the book to know an entry when it sees one.
@@ -107,6 +108,10 @@ impl Labels {
         for (i, weight) in targets.weight_frac.iter().enumerate() {
             let before = std::mem::replace(&mut self.side[i], Side::of(*weight));
             let Some(side) = self.side[i].filter(|side| before != Some(*side)) else { continue };
+            // What is frozen is held as it is: nobody wanted to enter it now.
+            if matches!(targets.reason[i], Reason::Stale | Reason::OperatorHold) {
+                continue;
+            }
             let at = side as usize;
             if let Some(estimate) = self.estimates[i][at] {
                 let (price, features) = (row.close[i], &self.features[i][at]);

@@ -34,14 +34,14 @@ class Labels:
         told = [[self.meta.estimate(features_of(row, i, sign))["scale"] for sign in SIGNS] for i in range(count)]
         return np.array(told)
 
-    def enter(self, row: dict[str, Any], weights: Any) -> None:
-        """After it: names on a side on which the decision before had not put them."""
+    def enter(self, row: dict[str, Any], weights: Any, reasons: list[str]) -> None:
+        """After it: names on a side on which the decision before had not put them, frozen ones left out."""
         if not self.on:
             return
         fresh = []
         for i, weight in enumerate(weights):
             side = int(np.sign(weight))
-            if side not in (0, self.side[i]):
+            if side not in (0, self.side[i]) and reasons[i] not in ("stale", "operator_hold"):
                 features = features_of(row, i, float(side))
                 fresh.append((i, side, features, self.meta.estimate(features)))
             self.side[i] = side

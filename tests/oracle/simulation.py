@@ -310,7 +310,7 @@ class Simulation:
         facts = {name: self.panel[name] for name in ("symbols", "listed_ms", "delisted_ms")}
         book = self.book_row(t, close_ms) | {"meta_scale": self.labels.scales(row)}
         self.weights, self.reasons, after = decide(row, book, self.state, self.params, facts)
-        self.labels.enter(row, self.weights)
+        self.labels.enter(row, self.weights, self.reasons)
         self.state = copy_state(after)
         self.reason_counts.update(self.reasons)
         self.decisions += 1

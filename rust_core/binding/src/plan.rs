@@ -24,11 +24,7 @@ pub(crate) fn plan<'py>(
 ) -> PyResult<Bound<'py, PyDict>> {
     let weight_frac = slice1("weight_frac", &weight_frac)?.to_vec();
     let symbols = weight_frac.len();
-    let reason: Vec<Reason> = slice1("reasons", &reasons)?
-        .iter()
-        .map(|code| read_reason(*code))
-        .collect::<PyResult<_>>()?;
-    length("reasons", reason.len(), symbols)?;
+    let reason = read_reasons(&reasons, symbols)?;
     let held = Held::read(book, symbols)?;
     let targets = Targets { weight_frac, reason };
     let guard = read_action(&needed::<String>(book, "guard")?)?;
@@ -107,7 +103,16 @@ impl Held {
     }
 }
 
-fn read_reason(code: u8) -> PyResult<Reason> {
-    let found = Reason::ALL.iter().find(|reason| **reason as u8 == code);
-    found.copied().ok_or_else(|| PyValueError::new_err(format!("{code} is no reason's code")))
+/// Reasons from their codes.
+pub(crate) fn read_reasons(
+    codes: &PyReadonlyArray1<'_, u8>,
+    symbols: usize,
+) -> PyResult<Vec<Reason>> {
+    let read = |code: &u8| {
+        let found = Reason::ALL.iter().find(|reason| **reason as u8 == *code);
+        found.copied().ok_or_else(|| PyValueError::new_err(format!("{code} is no reason's code")))
+    };
+    let found: Vec<Reason> = slice1("reasons", codes)?.iter().map(read).collect::<PyResult<_>>()?;
+    length("reasons", found.len(), symbols)?;
+    Ok(found)
 }

@@ -129,9 +129,7 @@ def true_range(high: ArrayLike, low: ArrayLike, close: ArrayLike, *, out: Floats
     return _run(_core.true_range, high, low, close, out=out)
 
 
-def atr(
-    high: ArrayLike, low: ArrayLike, close: ArrayLike, period: int = 14, *, out: Floats | None = None
-) -> Floats:
+def atr(high: ArrayLike, low: ArrayLike, close: ArrayLike, period: int = 14, *, out: Floats | None = None) -> Floats:
     """Average true range (Wilder); first value at bar `period`."""
     return _run(_core.atr, high, low, close, period=period, out=out)
 
@@ -164,16 +162,12 @@ def minus_di(
     return _run(_core.minus_di, high, low, close, period=period, out=out)
 
 
-def dx(
-    high: ArrayLike, low: ArrayLike, close: ArrayLike, period: int = 14, *, out: Floats | None = None
-) -> Floats:
+def dx(high: ArrayLike, low: ArrayLike, close: ArrayLike, period: int = 14, *, out: Floats | None = None) -> Floats:
     """Directional index."""
     return _run(_core.dx, high, low, close, period=period, out=out)
 
 
-def adx(
-    high: ArrayLike, low: ArrayLike, close: ArrayLike, period: int = 14, *, out: Floats | None = None
-) -> Floats:
+def adx(high: ArrayLike, low: ArrayLike, close: ArrayLike, period: int = 14, *, out: Floats | None = None) -> Floats:
     """Average directional index; first value at bar 2·period less one."""
     return _run(_core.adx, high, low, close, period=period, out=out)
 

@@ -36,10 +36,10 @@ MINE = {
     "rolling_std": lambda market, out: indicators.rolling_std(market.close, STD_BARS, 0, out=out),
 }
 THEIRS = {
-    "ema": lambda high, low, close: talib.EMA(close, EMA_BARS),
-    "atr": lambda high, low, close: talib.ATR(high, low, close, WILDER_BARS),
-    "adx": lambda high, low, close: talib.ADX(high, low, close, WILDER_BARS),
-    "rolling_std": lambda high, low, close: talib.STDDEV(close, STD_BARS),
+    "ema": lambda *bars: talib.EMA(bars[2], EMA_BARS),
+    "atr": lambda *bars: talib.ATR(*bars, WILDER_BARS),
+    "adx": lambda *bars: talib.ADX(*bars, WILDER_BARS),
+    "rolling_std": lambda *bars: talib.STDDEV(bars[2], STD_BARS),
 }
 
 

@@ -38,7 +38,7 @@ def rows() -> dict[str, list[str]]:
     """Rows of all tables by their first cell."""
     found = {}
     for line in PAGE.read_text("utf-8").splitlines():
-        cells = [cell.strip().replace("−", "-") for cell in line.strip("|").split("|")]
+        cells = [cell.strip().replace("\N{MINUS SIGN}", "-") for cell in line.strip("|").split("|")]
         if line.startswith("|") and len(cells) == 1 + len(NAMES) and not set(cells[1]) <= set("-"):
             found[cells[0]] = cells[1:]
     return found
@@ -98,7 +98,7 @@ def test_features_and_scores(panel: Panel) -> None:
     table = rows()
     row = kernel.features_last(panel, kernel.Params(**(_core.params_defaults() | SETTINGS | CAPS)))
     as_printed(table["m"], row["score"])
-    as_printed(table["σ"], row["sigma"])
+    as_printed(table["\N{GREEK SMALL LETTER SIGMA}"], row["sigma"])
     as_printed(table["u"], 1.0 / row["sigma"])
     z = (row["score"] - row["score"].mean()) / row["score"].std()
     amplified = np.sign(z) * np.abs(z) ** 1.35

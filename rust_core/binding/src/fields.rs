@@ -40,8 +40,8 @@ where
 }
 
 /// One value a symbol, copied.
-pub(crate) fn column<'py, T: Element + Copy + 'static>(
-    dict: &Bound<'py, PyDict>,
+pub(crate) fn column<T: Element + Copy + 'static>(
+    dict: &Bound<'_, PyDict>,
     name: &'static str,
     len: usize,
 ) -> PyResult<Vec<T>> {
@@ -80,8 +80,8 @@ pub(crate) fn rows<'py, T: Element + Copy + 'static, const N: usize>(
 }
 
 /// `[long, short]` of each symbol, copied.
-pub(crate) fn pairs<'py, T: Element + Copy + 'static>(
-    dict: &Bound<'py, PyDict>,
+pub(crate) fn pairs<T: Element + Copy + 'static>(
+    dict: &Bound<'_, PyDict>,
     name: &'static str,
     symbols: usize,
 ) -> PyResult<Vec<[T; 2]>> {

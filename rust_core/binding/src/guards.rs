@@ -14,6 +14,7 @@ use crate::fields::{action_name, column, length, list, needed, optional, pairs, 
 use crate::params::PyParams;
 
 type Dict<'py> = Bound<'py, PyDict>;
+type Table<'py, T> = Bound<'py, PyArray2<T>>;
 
 /// Guards that have seen nothing.
 #[pyfunction]
@@ -229,7 +230,7 @@ pub(crate) fn barred<'py>(
     py: Python<'py>,
     records: &Dict<'py>,
     close_ms: i64,
-) -> PyResult<(Bound<'py, PyArray2<i64>>, Bound<'py, PyArray2<u8>>)> {
+) -> PyResult<(Table<'py, i64>, Table<'py, u8>)> {
     let records = read_records(records)?;
     let symbols = records.symbols.len();
     let found: Vec<_> = (0..symbols).map(|i| records.barred(i, close_ms)).collect();

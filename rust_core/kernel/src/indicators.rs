@@ -20,12 +20,12 @@ mod order;
 mod owned;
 mod pair;
 mod rolling;
+mod trend;
 
 pub use across::{ranks, robust_zscores, zscores};
 pub use average::{ema_into, wilder_into};
 pub use direction::{
-    Bars, adx_into, atr_into, dx_into, minus_di_into, minus_dm_into, plus_di_into, plus_dm_into,
-    true_range_into,
+    Bars, atr_into, minus_di_into, minus_dm_into, plus_di_into, plus_dm_into, true_range_into,
 };
 pub use order::{rolling_mad, rolling_median};
 pub use owned::{
@@ -34,6 +34,7 @@ pub use owned::{
 };
 pub use pair::{rolling_beta, rolling_correlation};
 pub use rolling::{rolling_mean_into, rolling_std_into, rolling_zscore_into};
+pub use trend::{adx_into, dx_into};
 
 /// Rows of an array of `len` values in `cols` columns.
 fn rows_of(field: &'static str, len: usize, cols: usize) -> Result<usize> {

@@ -1,9 +1,8 @@
-//! True range, ATR, and Wilder's directional movement: ±DM, ±DI, DX, ADX.
+//! True range, ATR, and Wilder's directional movement: ±DM and ±DI.
 //!
 //! `TR = max(H, P₋) − min(L, P₋)` from the second bar on. ±DM and TR are summed over the first
 //! `p − 1` bars that have a predecessor, then `S = S − S/p + x`. `±DI = 100·S(±DM)/S(TR)` from bar
-//! `p` on, `DX = 100·|+DI − −DI|/(+DI + −DI)`, and ADX is the mean of the first `p` DX, then
-//! Wilder's average. Where +DI + −DI is 0 (below 1e-14), DX and ADX keep their values.
+//! `p` on.
 
 use super::average::{Average, Rate, count_run};
 use super::{Down, all_above, all_present, along_row, check_period, check_same, rows_of};
@@ -11,7 +10,7 @@ use crate::error::Result;
 use crate::lanes::{self, PACK, Pack};
 
 /// What TA-Lib takes for 0.
-const NOTHING: f64 = 1e-14;
+pub(super) const NOTHING: f64 = 1e-14;
 
 /// High, low and close of the same shape.
 #[derive(Debug, Clone, Copy)]
@@ -27,10 +26,10 @@ pub struct Bars<'a> {
 }
 
 /// High and low of one pack of columns, and high, low and close of the bar before.
-type Step = [Pack; 5];
+pub(super) type Step = [Pack; 5];
 
 impl Bars<'_> {
-    fn check(&self, period: usize, out: usize) -> Result<()> {
+    pub(super) fn check(&self, period: usize, out: usize) -> Result<()> {
         check_period(period, 1)?;
         rows_of("high", self.high.len(), self.cols)?;
         check_same("low", self.low.len(), self.high.len())?;
@@ -40,7 +39,7 @@ impl Bars<'_> {
 
     /// Go down every pack of columns, into `out`.
     #[inline(always)]
-    fn scan<D: Down<5>>(&self, work: D, out: &mut [f64])
+    pub(super) fn scan<D: Down<5>>(&self, work: D, out: &mut [f64])
     where
         D::State: Copy + Start,
     {
@@ -67,7 +66,7 @@ impl Bars<'_> {
 }
 
 /// A state that has seen nothing.
-trait Start {
+pub(super) trait Start {
     const NEW: Self;
 }
 
@@ -143,12 +142,12 @@ pub fn atr_into(bars: Bars, period: usize, out: &mut [f64]) -> Result<()> {
 /// Wilder's running sums of +DM, −DM and TR.
 #[derive(Debug, Clone, Copy)]
 #[repr(align(32))]
-struct Sums {
-    plus: Pack,
-    minus: Pack,
-    range: Pack,
+pub(super) struct Sums {
+    pub(super) plus: Pack,
+    pub(super) minus: Pack,
+    pub(super) range: Pack,
     /// Bars in a row that have a predecessor.
-    run: Pack,
+    pub(super) run: Pack,
     /// `run` is above every count that matters in all columns, and need not be counted on.
     settled: bool,
 }
@@ -166,7 +165,7 @@ impl Start for Sums {
 impl Sums {
     /// Take in a bar where no column is seeding or absent; whether that was so.
     #[inline(always)]
-    fn fast(&mut self, step: &Step, rate: Rate) -> bool {
+    pub(super) fn fast(&mut self, step: &Step, rate: Rate) -> bool {
         let range = range_of(step);
         if !self.settled || !all_present(&range) {
             return false;
@@ -180,7 +179,7 @@ impl Sums {
     }
 
     /// The same in every case. From a run of more than `enough` on, nothing depends on its length.
-    fn slow(&mut self, step: &Step, rate: Rate, enough: f64) {
+    pub(super) fn slow(&mut self, step: &Step, rate: Rate, enough: f64) {
         let range = range_of(step);
         let run = count_run(range, self.run);
         let (plus, minus) = movement(step);
@@ -275,130 +274,4 @@ pub fn plus_di_into(bars: Bars, period: usize, out: &mut [f64]) -> Result<()> {
 /// Negative directional index, first at bar `period`.
 pub fn minus_di_into(bars: Bars, period: usize, out: &mut [f64]) -> Result<()> {
     directional(bars, period, period, out, |_, minus, range| index(minus, range))
-}
-
-/// Sums and the values that DX and ADX keep.
-#[derive(Debug, Clone, Copy)]
-#[repr(align(32))]
-struct Trend {
-    sums: Sums,
-    /// DX, or the sum and then the average of DX.
-    value: Pack,
-}
-
-impl Start for Trend {
-    const NEW: Self = Self { sums: Sums::NEW, value: [0.0; PACK] };
-}
-
-/// `DX`, and a margin that is below 0 where +DI + −DI is 0 and `DX` divides by nothing.
-#[inline(always)]
-fn index_of(sums: &Sums) -> (Pack, Pack) {
-    let both = lanes::zip(sums.plus, sums.minus, |plus, minus| plus + minus);
-    let gap = lanes::zip(sums.plus, sums.minus, |plus, minus| 100.0 * (plus - minus).abs());
-    let margin = lanes::zip(sums.range, both, |range, both| {
-        let margin = 100.0 * both - NOTHING * range;
-        if range >= NOTHING { margin } else { -1.0 }
-    });
-    (lanes::zip(gap, both, |gap, both| gap / both), margin)
-}
-
-/// DX, bar by bar.
-struct Index(Rate);
-
-impl Down<5> for Index {
-    type State = Trend;
-
-    #[inline(always)]
-    fn fast(&mut self, trend: &mut Trend, step: &Step) -> Option<Pack> {
-        if !trend.sums.fast(step, self.0) {
-            return None;
-        }
-        let held = trend.value;
-        lanes::end_lane();
-        let (share, margin) = index_of(&trend.sums);
-        let value = lanes::zip3(
-            margin,
-            share,
-            held,
-            |margin, share, held| {
-                if margin >= 0.0 { share } else { held }
-            },
-        );
-        trend.value = value;
-        Some(value)
-    }
-
-    fn slow(&mut self, trend: &mut Trend, step: &Step) -> Pack {
-        let period = self.0.period;
-        trend.sums.slow(step, self.0, period);
-        let (share, margin) = index_of(&trend.sums);
-        let mut out = [f64::NAN; PACK];
-        for k in 0..PACK {
-            let run = trend.sums.run[k];
-            let held = if run > period { trend.value[k] } else { 0.0 };
-            trend.value[k] = if margin[k] >= 0.0 { share[k] } else { held };
-            if run >= period {
-                out[k] = trend.value[k];
-            }
-        }
-        out
-    }
-}
-
-/// Directional movement index, first at bar `period`.
-pub fn dx_into(bars: Bars, period: usize, out: &mut [f64]) -> Result<()> {
-    bars.check(period, out.len())?;
-    bars.scan(Index(Rate::wilder(period)), out);
-    Ok(())
-}
-
-/// ADX: DX begins at bar p of a run, ADX p − 1 bars later with their mean.
-struct AverageIndex(Rate);
-
-impl Down<5> for AverageIndex {
-    type State = Trend;
-
-    #[inline(always)]
-    fn fast(&mut self, trend: &mut Trend, step: &Step) -> Option<Pack> {
-        if !trend.sums.fast(step, self.0) {
-            return None;
-        }
-        let held = trend.value;
-        // Between load and store: else the choice below becomes a masked store, which is slow.
-        lanes::end_lane();
-        let (share, margin) = index_of(&trend.sums);
-        let gain = self.0.share;
-        let value = lanes::zip3(margin, share, held, |margin, share, held| {
-            let moved = held + (share - held) * gain;
-            if margin >= 0.0 { moved } else { held }
-        });
-        trend.value = value;
-        Some(value)
-    }
-
-    fn slow(&mut self, trend: &mut Trend, step: &Step) -> Pack {
-        let Rate { period, share: gain, .. } = self.0;
-        let first = 2.0 * period - 1.0;
-        trend.sums.slow(step, self.0, first);
-        let (share, margin) = index_of(&trend.sums);
-        let mut out = [f64::NAN; PACK];
-        for k in 0..PACK {
-            let run = trend.sums.run[k];
-            let held = if run > period { trend.value[k] } else { 0.0 };
-            let next = if run > first { held + (share[k] - held) * gain } else { held + share[k] };
-            let next = if margin[k] >= 0.0 { next } else { held };
-            trend.value[k] = if run == first { next * gain } else { next };
-            if run >= first {
-                out[k] = trend.value[k];
-            }
-        }
-        out
-    }
-}
-
-/// Average directional movement index, first at bar `2·period − 1`.
-pub fn adx_into(bars: Bars, period: usize, out: &mut [f64]) -> Result<()> {
-    bars.check(period, out.len())?;
-    bars.scan(AverageIndex(Rate::wilder(period)), out);
-    Ok(())
 }

@@ -53,7 +53,13 @@ def test_one_live_decision(market) -> None:
     assert best < 0.050, "fifty milliseconds is ten times the budget: something is badly wrong"
 
 
+# Thresholds so low that names pass them: a random market has no trends.
 EVERYTHING = {
+    "adx_min": 1.0,
+    "breakout_ratio_min": 0.1,
+    "regime_slope_min_bps_day": 0.0,
+    "breadth_long_min_frac": 0.0,
+    "breadth_short_min_frac": 0.0,
     "regime_enabled": True,
     "adx_enabled": True,
     "breakout_enabled": True,

@@ -117,4 +117,4 @@ def advance_stops(
     the rules need them. Levels move at closes only; ticks and ranges only touch them.
     """
     after, found = _core.advance_stops(positions, event, params)
-    return after, [Exit(symbol, EXITS[reason], *rest) for symbol, reason, *rest in found]
+    return after, [Exit(one[0], EXITS[one[1]], *one[2:]) for one in found]

@@ -3,6 +3,8 @@
 import io
 import math
 import random
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +24,8 @@ HOUR_MS = 3_600_000
 def stored(state):
     """A state written to bytes and read again, as a journal would."""
     file = io.BytesIO()
-    np.savez(file, **{name: np.asarray(math.nan if value is None else value) for name, value in state.items()})
+    arrays: dict[str, Any] = {name: np.asarray(math.nan if value is None else value) for name, value in state.items()}
+    np.savez(file, **arrays)
     file.seek(0)
     loaded = np.load(file, allow_pickle=False)
     found = {}
@@ -199,7 +202,7 @@ def test_a_stored_decision_state_and_labels_go_on_with_the_same_bits(seed, rules
     params = markets.make_params(*rules, meta_enabled=True, meta_horizon_bars=2, meta_labels_min=5)
     run = loop.run(panel, params, seed, start=30)
     names = len(panel["symbols"])
-    facts = type("Facts", (), {name: panel[name] for name in ("symbols", "listed_ms", "delisted_ms")})
+    facts = SimpleNamespace(**{name: panel[name] for name in ("symbols", "listed_ms", "delisted_ms")})
     core_params = to_params(params)
     state = again = kernel.new_state(names, core_params)
     labels = more = kernel.new_labels(names, core_params)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -109,12 +110,13 @@ def test_out_is_written_and_given_back() -> None:
     table = np.random.default_rng(2).normal(size=(90, 7)).cumsum(axis=0) + 100.0
     bars = (table + 1.0, table - 1.0, table)
     out = np.full_like(table, 7.0)
-    for work, inputs in [
+    cases: list[tuple[Any, tuple[np.ndarray, ...]]] = [
         (indicators.ema, (table,)),
         (indicators.rolling_std, (table,)),
         (indicators.atr, bars),
         (indicators.adx, bars),
-    ]:
+    ]
+    for work, inputs in cases:
         assert work(*inputs, 14, out=out) is out
         np.testing.assert_array_equal(out, work(*inputs, 14))
     line = np.empty(90)
@@ -124,7 +126,8 @@ def test_out_is_written_and_given_back() -> None:
 
 def test_an_out_that_does_not_fit_is_refused() -> None:
     table = np.ones((20, 3))
-    for out in (np.empty((3, 20)), np.empty((20, 3), dtype=np.float32), np.empty((3, 20)).T):
+    misfits: list[Any] = [np.empty((3, 20)), np.empty((20, 3), dtype=np.float32), np.empty((3, 20)).T]
+    for out in misfits:
         with pytest.raises(DataError, match="out wants"):
             indicators.ema(table, 2, out=out)
     with pytest.raises(DataError, match="out is one of the inputs"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -91,7 +92,7 @@ def held(lots=5):
 def test_a_missing_price_neither_moves_nor_ends_a_position():
     positions, params = held()
     nothing = {name: np.full(2, math.nan) for name in PRICES}
-    events = [{"kind": kind, "close_ms": 3_600_000, **nothing} for kind in ("range", "close")]
+    events: list[dict[str, Any]] = [{"kind": kind, "close_ms": 3_600_000, **nothing} for kind in ("range", "close")]
     events.append({"kind": "tick", "symbol": 1, "price": math.nan, "at_ms": 5})
     for event in events:
         after, exits = kernel.advance_stops(positions, event, params)
@@ -109,7 +110,7 @@ def test_infinite_and_negative_prices_of_a_fill_are_refused():
 
 
 def plan_of(**changes):
-    case = {
+    case: dict[str, Any] = {
         "weight_frac": np.array([0.2, -0.2]),
         "reasons": np.array([1, 1], dtype=np.uint8),
         "lots": np.array([30, -10]),

@@ -324,7 +324,7 @@ def test_a_limit_of_the_whole_leg_tells_before_and_after(market):
 
 
 def test_a_frozen_name_tells_how_long_and_how_long_it_may(market):
-    cells = {name: np.array(getattr(market, name)) for name in CELL_FIELDS}
+    cells: dict[str, Any] = {name: np.array(getattr(market, name)) for name in CELL_FIELDS}
     for cell in cells.values():
         cell[-6:, 3] = np.nan
     dates = {"listed_ms": market.listed_ms, "delisted_ms": market.delisted_ms}

@@ -20,6 +20,7 @@ mod plan;
 mod simulate;
 mod stats;
 mod stops;
+mod sweep;
 
 use pyo3::prelude::*;
 
@@ -50,6 +51,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(model_book::model_weights, module)?)?;
     module.add_function(wrap_pyfunction!(simulate::simulate, module)?)?;
     add_book(module)?;
+    module.add_function(wrap_pyfunction!(sweep::sweep, module)?)?;
     add_indicators(module)?;
     Ok(())
 }

@@ -64,11 +64,15 @@ def hash_rows(frame: pl.DataFrame) -> str:
     """The sha256 over the values of each column and over what is missing, not over the file's bytes."""
     digest = sha256()
     for column in frame.get_columns():
-        digest.update(f"{column.name}:{len(column)};".encode())
-        missing = column.is_null()
-        if missing.any():
-            digest.update(np.packbits(missing.to_numpy()).tobytes())
-        digest.update(np.ascontiguousarray(column.fill_null(0).to_numpy()).view(np.uint8).data)
+        missing = column.null_count()
+        digest.update(f"{column.name}:{len(column)}:{missing};".encode())
+        if missing == len(column):
+            continue
+        values = column
+        if missing:
+            digest.update(np.packbits(column.is_null().to_numpy()).tobytes())
+            values = column.fill_null(0)
+        digest.update(np.ascontiguousarray(values.to_numpy()).view(np.uint8).data)
     return digest.hexdigest()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -269,6 +270,12 @@ ROWS: dict[str, Row] = {
 # The panel has to have the bars of the timeframe, so a changed one is refused instead.
 TIMEFRAME = "strategy.timeframe"
 
+# Keys that shape the lake or what is made of it, and not a run: where their tests stand.
+ELSEWHERE = {
+    "data.dir": "tests/unit/cli/test_data_import.py",
+    "data.venue": "tests/unit/cli/test_data_import.py",
+}
+
 _done: dict[str, Result] = {}
 
 
@@ -304,7 +311,14 @@ def same(first: Result, second: Result) -> bool:
 
 def test_every_key_has_a_row() -> None:
     keys = {key.name for key in tree().keys.values() if key.available}
-    assert keys == {*ROWS, TIMEFRAME}
+    assert keys == {*ROWS, TIMEFRAME, *ELSEWHERE}
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_a_key_that_shapes_no_run_is_tested_where_it_acts(root: Path, name: str) -> None:
+    section, key = name.split(".")
+    text = (root / ELSEWHERE[name]).read_text("utf-8")
+    assert f'"{name}=' in text or (f"{section}:" in text and f"{key}: " in text)
 
 
 @pytest.mark.parametrize("name", ROWS)

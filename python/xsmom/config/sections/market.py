@@ -34,8 +34,8 @@ class Exchange(Section):
 class Data(Section):
     """The lake of market data."""
 
-    dir: str = planned("lake", "Folder of the lake.")
-    venue: Literal["bybit", "binance", "krakenfutures"] = planned("bybit", "Where data come from.")
+    dir: str = setting("lake", "Folder of the lake.")
+    venue: Name = setting("bybit", "Exchange whose data are used, as the lake names it.")
     since: str | None = planned(None, "First day to download, YYYY-MM-DD.", example="2021-01-01")
     kinds: list[Literal["ohlcv", "funding", "mark"]] = planned(["ohlcv", "funding", "mark"], "What to download.")
     panel: str | None = planned(None, "Compiled panel file that research opens.")

@@ -185,6 +185,7 @@ def simulate(
     cash_usdt: float,
     contracts: tuple[list[float], list[float]] | None = None,
     maintenance_frac: float = 0.01,
+    tiers: Sequence[Sequence[tuple[float, float]]] | None = None,
     keep_fills: bool = False,
     keep_trips: bool = True,
     keep_units: bool = False,
@@ -192,18 +193,18 @@ def simulate(
 def sweep(
     panel: PanelLike,
     params: Sequence[Params],
-    setups: Sequence[tuple[CostFields, str, int, float]],
+    setups: Sequence[tuple[CostFields, str, int, float, float, Sequence[Sequence[tuple[float, float]]] | None]],
     setup_of: Sequence[int],
     *,
     contracts: tuple[list[float], list[float]] | None = None,
-    maintenance_frac: float = 0.01,
     threads: int = 1,
     daily_returns: bool = False,
     progress: Callable[[int, int], object] | None = None,
 ) -> dict[str, Any]:
     """Run many configurations over one panel: `done`, and a column for each figure.
 
-    `setups` are (costs, fill price, delay, cash), and `setup_of` says which of them each of `params` has.
+    `setups` are (costs, fill price, delay, cash, maintenance rate, tiers), and `setup_of` says which of them
+    each of `params` has.
     Ctrl-C stops the work and gives back what is done (`interrupted`).
     """
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,7 @@ DRAWDOWN = {"risk.max_portfolio_drawdown_pct": 4}
 STREAK = {"risk.streak.losses": 1, "risk.streak.pause_hours": 24}
 CLUSTER = {**STOPS, "risk.stop_cluster.count": 3}
 META = on("strategy.meta_labeller", horizon_bars=2, learning_rate=0.2, min_labels=50)
+LEVERED: Settings = {"strategy.gross_leverage": 2.5, "strategy.max_weight_per_asset": 1.0}
 BUDGET = {"costs.enforce_annual_cost": True, "costs.max_annual_cost_frac": 1.0}
 TOP = {"universe.max_symbols": 10, "universe.dollar_volume_days": 3}
 
@@ -268,12 +270,21 @@ ROWS: dict[str, Row] = {
     "costs.fill": ({}, "vwap"),
     "costs.fill_delay_bars": ({}, 1),
     "costs.initial_equity_usdt": ({}, 20_000),
+    "costs.liquidation": ({"costs.maintenance_margin_pct": 50.0, **LEVERED}, False),
+    "costs.maintenance_margin_pct": (LEVERED, 50.0),
+    "costs.margin_tiers": (LEVERED, [[1_000, 0.4], [5_000, 0.8]]),
     "costs.max_annual_cost_frac": (BUDGET, 3.0),
     "costs.enforce_annual_cost": ({"costs.max_annual_cost_frac": 1.0}, True),
 }
 
 # The panel has to have the bars of the timeframe, so a changed one is refused instead.
 TIMEFRAME = "strategy.timeframe"
+
+# Keys that shape the lake or what is made of it, and not a run: where their tests stand.
+ELSEWHERE = {
+    "data.dir": "tests/unit/cli/test_data_import.py",
+    "data.venue": "tests/unit/cli/test_data_import.py",
+}
 
 _done: dict[str, Result] = {}
 
@@ -316,7 +327,14 @@ def same(first: Result, second: Result) -> bool:
 
 def test_every_key_has_a_row() -> None:
     keys = {key.name for key in tree().keys.values() if key.available}
-    assert keys == {*ROWS, TIMEFRAME}
+    assert keys == {*ROWS, TIMEFRAME, *ELSEWHERE}
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_a_key_that_shapes_no_run_is_tested_where_it_acts(root: Path, name: str) -> None:
+    section, key = name.split(".")
+    text = (root / ELSEWHERE[name]).read_text("utf-8")
+    assert f'"{name}=' in text or (f"{section}:" in text and f"{key}: " in text)
 
 
 @pytest.mark.parametrize("name", ROWS)

@@ -39,6 +39,7 @@ class Setup:
     cash_usdt: float = 10_000.0
     contracts: tuple[list[float], list[float]] | None = None
     maintenance_frac: float = 0.01
+    tiers: list[list[tuple[float, float]]] | None = None
 
 
 @dataclass
@@ -86,13 +87,12 @@ class Simulation:
         self.weights: Any = np.zeros(self.count)
         self.reasons = ["not_selected"] * self.count
         self.waiting: list[Leg] = []
-        self.peak = setup.cash_usdt
         self.stale_bars = np.zeros(self.count, dtype=np.uint32)
         self.guards_on = guards.guards_on(self.params)
         self.guard, self.close_asked = "none", [False] * self.count
         self.paused_until_ms = [0] * self.count
         self.guard_events: list[tuple[str, Any]] = []
-        self.exited = False
+        self.exited, self.peak = False, setup.cash_usdt
         self.paid: list[tuple[int, float]] = []
         self.reason_counts: Counter[str] = Counter()
         self.decisions = self.guarded_bars = 0
@@ -227,7 +227,7 @@ class Simulation:
         if equity <= 0.0:
             self.account.wind_up()
             self.over["bankrupt_at"] = t
-        elif self.account.gross() * self.setup.maintenance_frac >= equity:
+        elif self.account.needed(self.setup.maintenance_frac, self.setup.tiers) >= equity:
             self.account.close_all(self.setup.costs["taker_fee_frac"])
             self.over["liquidated_at"] = t
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xsmom.cli.market import ConfigFile, Overrides, PanelFile, Since, Until, choose_source, cut_market, open_market
 from xsmom.cli.main import EXIT_INTERRUPTED
+from xsmom.cli.market import ConfigFile, Overrides, PanelFile, Since, Until, choose_source, cut_market, open_market
 from xsmom.cli.progress import ProgressBar
 
 if TYPE_CHECKING:

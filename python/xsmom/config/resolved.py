@@ -9,12 +9,13 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 
 from xsmom.config.advice import notes, warnings
-from xsmom.config.meaning import Timing, costs, params, timing
+from xsmom.config.meaning import Timing, costs, margin, params, timing
 from xsmom.config.rules import Problem, contradictions, value
 from xsmom.config.schema import Config
 from xsmom.config.tree import tree
 from xsmom.config.wording import refuse
 from xsmom.domain.costs import Costs
+from xsmom.domain.margin import Margin
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,10 @@ class Resolved:
         """What trading is assumed to cost."""
         return costs(self.written)
 
+    def margin(self) -> Margin:
+        """When a simulated account is liquidated."""
+        return margin(self.written)
+
     def timing(self) -> Timing:
         """When and at what price a simulation fills, and what it starts with."""
         return timing(self.written)
@@ -74,6 +79,7 @@ def resolve(config: Config, origins: Mapping[str, str]) -> Resolved:
         "params": plain,
         "costs": _canonical(asdict(costs(config))),
         "timing": _canonical(timing(config)._asdict()),
+        "margin": _canonical(asdict(margin(config))),
     }
     return Resolved(
         written=config,

@@ -5,6 +5,7 @@ use crate::book::Side;
 use crate::error::{KernelError, Result};
 use crate::fill::Costs;
 use crate::ledger::CostTotals;
+use crate::margin::TierTable;
 use crate::meta::LabelsReport;
 use crate::panel::Panel;
 use crate::params::Params;
@@ -37,6 +38,8 @@ pub struct Setup {
     pub contracts: Option<Contracts>,
     /// Maintenance margin of a cross account, share of gross.
     pub maintenance_frac: f64,
+    /// Tiers of each contract, in place of the one rate.
+    pub tiers: Option<TierTable>,
     /// Keep every fill.
     pub keep_fills: bool,
     /// Keep every round trip.
@@ -156,6 +159,10 @@ pub(crate) fn check(panel: &Panel<'_>, params: &Params, setup: &Setup) -> Result
             let what = format!("is {value}, wants {low} to {high}");
             return Err(KernelError::Argument { name, what });
         }
+    }
+    if let Some(tiers) = setup.tiers.as_ref().filter(|tiers| tiers.len() != panel.cols) {
+        let what = format!("has {} contracts, wants {}, one a symbol", tiers.len(), panel.cols);
+        return Err(KernelError::Argument { name: "tiers", what });
     }
     let Some(contracts) = &setup.contracts else { return Ok(()) };
     for (name, list, low) in [

@@ -109,25 +109,17 @@ class Lake:
 
     def info(self, key: SeriesKey) -> SeriesInfo:
         """What is known of a series, from the footers of its parts alone; of an unknown one, nothing."""
+        parts = [(read_manifest(path, key, year), path) for year, path in self.part_paths(key).items()]
+        return _join_parts(key, parts)
+
+    def load(self, key: SeriesKey) -> tuple[SeriesInfo, pl.DataFrame]:
+        """`info` and all of `read`, from one look at each part."""
         paths = self.part_paths(key)
-        parts = [read_manifest(path, key, year) for year, path in paths.items()]
-        with_rows = [part for part in parts if part.rows]
-        digests = {part.year: part.content_sha256 for part in parts}
-        return SeriesInfo(
-            key=key,
-            rows=sum(part.rows for part in parts),
-            first_ms=with_rows[0].first_ms if with_rows else None,
-            last_ms=with_rows[-1].last_ms if with_rows else None,
-            covered=union(span for part in parts for span in part.covered),
-            holes=_join_holes([hole for part in parts for hole in part.holes]),
-            sources=_join_sources([source for part in parts for source in part.sources]),
-            revised_rows=sum(part.revised_rows for part in parts),
-            bytes=sum(path.stat().st_size for path in paths.values()),
-            content_sha256=sha256(
-                "".join(f"{year}:{digest};" for year, digest in digests.items()).encode()
-            ).hexdigest(),
-            part_sha256=digests,
-        )
+        if not paths:
+            raise self._unknown(key)
+        parts = [(*read_part(path, key, year), path) for year, path in paths.items()]
+        info = _join_parts(key, [(manifest, path) for manifest, _, path in parts])
+        return info, pl.concat([rows for _, rows, _ in parts])
 
     def read(self, key: SeriesKey, start_ms: int | None = None, end_ms: int | None = None) -> pl.DataFrame:
         """The rows with `start_ms <= stamp < end_ms`, rising, as their source told them."""
@@ -267,6 +259,26 @@ class Lake:
         except OSError:
             return path.exists()
         return True
+
+
+def _join_parts(key: SeriesKey, parts: Sequence[tuple[Manifest, Path]]) -> SeriesInfo:
+    """What the manifests of all parts say together."""
+    told = [manifest for manifest, _ in parts]
+    with_rows = [part for part in told if part.rows]
+    digests = {part.year: part.content_sha256 for part in told}
+    return SeriesInfo(
+        key=key,
+        rows=sum(part.rows for part in told),
+        first_ms=with_rows[0].first_ms if with_rows else None,
+        last_ms=with_rows[-1].last_ms if with_rows else None,
+        covered=union(span for part in told for span in part.covered),
+        holes=_join_holes([hole for part in told for hole in part.holes]),
+        sources=_join_sources([source for part in told for source in part.sources]),
+        revised_rows=sum(part.revised_rows for part in told),
+        bytes=sum(path.stat().st_size for _, path in parts),
+        content_sha256=sha256("".join(f"{year}:{digest};" for year, digest in digests.items()).encode()).hexdigest(),
+        part_sha256=digests,
+    )
 
 
 def is_lake(path: Path) -> bool:

@@ -252,6 +252,7 @@ def size_rungs(decision: Decision, i: int) -> Iterator[Rung]:
     number = renewed_tranche(decision)
     raw, wanted = float(tranches[number][i]), tranches.sum(axis=0) / p["tranches"]
     by = f"{p['gross_x'] / 2:g} a leg, by 1/volatility" + (f" and |s|^{p['size_power']:g}" if p["size_power"] else "")
+    yield from _meta_rungs(decision, i)
     many = p["tranches"] > 1
     text = f"raw weight in tranche {number + 1} of {p['tranches']}" if many else "raw weight"
     yield Rung(stage, "raw", text, raw, "share", note=by)
@@ -273,6 +274,18 @@ def size_rungs(decision: Decision, i: int) -> Iterator[Rung]:
     before = float(decision.weight_before_frac[i])
     yield Rung(stage, "before", "weight before this decision", before, "share")
     yield Rung(stage, "target", "target", target, "share")
+
+
+def _meta_rungs(decision: Decision, i: int) -> Iterator[Rung]:
+    """What the meta-labeller makes of the raw weight, and whether it may."""
+    labels = decision.labels
+    if labels is None:
+        return
+    side = 0 if decision.weight_frac[i] >= 0 else 1
+    beats = f"T {labels['statistic']:.1f} against the base rate after {labels['labels']:,} outcomes"
+    note = f"in the raw weight; {beats}" if labels["promoted"] else f"not promoted: {beats}, wants 2.5"
+    scale = float(decision.meta_scale[i, side])
+    yield Rung("size", "meta", "times, chance that the entry pays", scale, "scale", note=note)
 
 
 def _scale_rungs(decision: Decision, wanted: Floats) -> Iterator[Rung]:

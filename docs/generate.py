@@ -6,6 +6,7 @@ With --check nothing is written; a page that is not current is named, and the ex
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,12 @@ from xsmom.cli.front import EXIT_BROKEN_PIPE, app, load_command
 from xsmom.cli.main import EXIT_BUG, EXIT_INTERRUPTED, EXIT_USAGE
 from xsmom.cli.table import COMMANDS
 from xsmom.lake.rules import RULES
+from xsmom.simex.bybit.gateway import PRIVATE
+from xsmom.simex.bybit.public import ROUTES
+from xsmom.simex.bybit.streams import TRADE_OPS
+from xsmom.simex.control import COMMANDS as COMMAND_TEXTS
+from xsmom.simex.faults import EVENT_DEEDS, REQUEST_DEEDS
+from xsmom.simex.views import LAGS_MS
 
 REFERENCE = Path(__file__).parent / "reference"
 NOTICE = "<!-- Made by docs/generate.py; do not edit. -->\n"
@@ -47,6 +54,79 @@ CODES = (
     (EXIT_INTERRUPTED, "interrupted", "Ctrl-C; `xsmom sweep` has written what was done, and said so."),
     (EXIT_BROKEN_PIPE, "broken pipe", "The reader of our output, such as `head`, has left."),
 )
+
+
+SIMEX = """
+# The simulated exchange
+
+What `xsmom simex` serves; [trade against it](../how-to/simex.md) shows how to use it, and
+[the exchange core](../explanation/exchange-core.md) how it matches, margins and liquidates. It speaks
+Bybit V5 for linear contracts in one account mode: unified, cross margin, one-way.
+
+## Requests
+
+The number is how many a second one account may send; one address may send 600 in five seconds.
+A batch counts by its rows, and rows beyond the budget fail alone. A list of another category is empty.
+
+| | path | a second | |
+|---|---|---|---|
+{endpoints}
+
+Anything else is 404 with code 10017.
+
+## Streams
+
+* `/v5/public/linear`: `tickers.SYMBOL` (a snapshot, then whole rows as deltas), `kline.INTERVAL.SYMBOL`,
+  `orderbook.DEPTH.SYMBOL` with depth 1, 50, 200 or 1000 (each message is a whole book).
+* `/v5/private`, after `auth`: `order`, `execution`, `position`, `wallet`, with or without `.linear`.
+* `/v5/trade`, after `auth`: {entry}.
+
+A socket that falls 10,000 messages behind is cut. Nothing is replayed to a new one.
+
+## Lags
+
+How many milliseconds after it happened a view shows it; the four that end in `_event` are streams.
+
+| view | ms |
+|---|---|
+{lags}
+
+## Faults
+
+A script is a JSON list of objects. `do` says what happens. `match` is a piece of a path or topic;
+`when` is `before` or, for requests, `after_accept`: the request acts, and only its answer is spoilt.
+`client_id` picks one order; the first `skip` matches pass and the next `times` are met (0: all).
+
+| `do` | meets a | what it does |
+|---|---|---|
+{faults}
+
+A random profile (`--fault-rate`, or `rate` and `seed` of the control command) meets a share of all
+requests and events, the same for the same seed and the same requests.
+
+## Control
+
+`POST http://127.0.0.1:PORT/control/NAME` with a JSON object. What cannot be is status 400 and a sentence.
+
+| name | takes |
+|---|---|
+{commands}
+
+## What of the real exchange is not there
+
+* Spot, inverse and option contracts, hedge mode, isolated and portfolio margin, other coins than USDT,
+  transfers between accounts, withdrawals, sub-accounts, broker and institutional endpoints.
+* Trailing stops; stops and targets of a part *with* an order (`tpslMode=Partial` on create); changing the
+  stops of an order that stands; self-match prevention; slippage tolerance; pre-market auctions.
+* The stream of public trades, and lists of recent trades, open interest and liquidations; open interest
+  in tickers is 0. Last, mark and index price are one, unless the control command sets them apart; so
+  the premium index is 0. Published and settled funding are the panel's, not computed from a premium.
+* An order is found, changed and cancelled at once by the core: only its views lag, and there is no state
+  in which a cancel is under way. The price band is a flat 10 % of the mark.
+* A ban of an address ends with the five seconds; the real one lasts ten minutes or more.
+* Lists of closed results lack `openFee` and `closeFee`, histories of orders `extraFees`,
+  `rpiTakerAccess` and `rpiMatchedQty`. The rank for deleveraging is always 2.
+"""
 
 
 def cli_page() -> str:
@@ -128,12 +208,32 @@ def rules_page() -> str:
     return NOTICE + "\n" + RULES_HEAD + "\n".join(rows) + "\n"
 
 
+def simex_page() -> str:
+    """What the simulated exchange serves, taken from its own tables."""
+    public = [f"| GET | `{path}` | | {told(handler)} |" for path, handler in sorted(ROUTES.items())]
+    signed = [f"| {m} | `{path}` | {r.a_second} | {told(r.handler)} |" for (m, path), r in sorted(PRIVATE.items())]
+    faults = [f"| `{name}` | request | {text} |" for name, text in REQUEST_DEEDS.items()]
+    faults += [f"| `{name}` | event | {text} |" for name, text in EVENT_DEEDS.items()]
+    commands = [f"| `{name}` | {text} |" for name, text in COMMAND_TEXTS.items()]
+    lags = [f"| `{name}` | {lag_ms} |" for name, lag_ms in LAGS_MS.items()]
+    entry = ", ".join(f"`{name}`" for name in TRADE_OPS)
+    tables = {"endpoints": public + signed, "entry": [entry], "lags": lags, "faults": faults, "commands": commands}
+    return NOTICE + SIMEX.format(**{name: "\n".join(rows) for name, rows in tables.items()})
+
+
+def told(handler: Any) -> str:
+    """The first sentence of a handler's docstring, without the path that it begins with."""
+    sentence = (inspect.getdoc(handler) or "").splitlines()[0]
+    return re.sub(r"^`/v5[^`]*`( and its sisters)?[:.]? ?", "", sentence).rstrip(".") or "as documented"
+
+
 def pages() -> dict[Path, str]:
     """Every generated page and what it should hold now."""
     return {
         REFERENCE / "cli.md": cli_page(),
         REFERENCE / "exit-codes.md": exit_page(),
         REFERENCE / "data-rules.md": rules_page(),
+        REFERENCE / "simex.md": simex_page(),
     }
 
 

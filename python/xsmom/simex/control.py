@@ -16,6 +16,26 @@ from xsmom.simex.world import World
 Act = Callable[[dict[str, Any]], Awaitable[Any]]
 
 
+COMMANDS: dict[str, str] = {
+    "advance": "to_ms or by_ms: move market time ahead, with all that falls in it",
+    "speed": "speed: market time per real time, 0 stands still",
+    "price": "symbol, last, mark, index: set prices, which hold until the next moment",
+    "faults": "script: a list of faults; clear: forget the old ones; rate, seed: a random profile",
+    "kill-sockets": "kind: public, private or trade; all without it",
+    "restart": "cut all sockets and forget closed orders",
+    "key": "key, and banned, can_trade, can_withdraw, ips, expires_ms as they should be",
+    "skew": "ms: what the exchange's clock is wrong by",
+    "funding-interval": "symbol, minutes: change the interval of settlements",
+    "status": "symbol, trading: open, closing, closed, not_yet",
+    "adl": "account, symbol, lots: deleverage a position at the mark",
+    "transfer": "account, usdt: deposit, or withdraw below 0",
+    "limits": "enforced: whether request budgets are held",
+    "lag": "view, ms: how late a view shows what happened",
+    "state": "the exchange's own truth: clock, accounts, log hash",
+}
+"""Every command, what it takes, and what it does."""
+
+
 class Control:
     """Commands under `/control/`, each a POST of a JSON object; `GET /control` lists them."""
 
@@ -23,24 +43,7 @@ class Control:
         self.world = world
         self.hub = hub
         self._acts: dict[str, tuple[Act, str]] = {
-            "advance": (self._advance, "to_ms or by_ms: move market time ahead, with all that falls in it"),
-            "speed": (self._speed, "speed: market time per real time, 0 stands still"),
-            "price": (self._price, "symbol, last, mark, index: set prices, which hold until the next moment"),
-            "faults": (
-                self._faults,
-                "script: a list of faults; clear: forget the old ones; rate, seed: a random profile",
-            ),
-            "kill-sockets": (self._kill_sockets, "kind: public, private or trade; all without it"),
-            "restart": (self._restart, "cut all sockets and forget closed orders"),
-            "key": (self._key, "key, and banned, can_trade, can_withdraw, ips, expires_ms as they should be"),
-            "skew": (self._skew, "ms: what the exchange's clock is wrong by"),
-            "funding-interval": (self._funding_interval, "symbol, minutes: change the interval of settlements"),
-            "status": (self._status, "symbol, trading: open, closing, closed, not_yet"),
-            "adl": (self._adl, "account, symbol, lots: deleverage a position at the mark"),
-            "transfer": (self._transfer, "account, usdt: deposit, or withdraw below 0"),
-            "limits": (self._limits, "enforced: whether request budgets are held"),
-            "lag": (self._lag, "view, ms: how late a view shows what happened"),
-            "state": (self._state, "the exchange's own truth: clock, accounts, log hash"),
+            name: (getattr(self, "_" + name.replace("-", "_")), text) for name, text in COMMANDS.items()
         }
 
     def app(self) -> web.Application:

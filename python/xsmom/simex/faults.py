@@ -33,8 +33,28 @@ Deed = Literal[
     "forget_closed",
 ]
 
-REQUEST_DEEDS = frozenset({"http", "ret", "drop", "delay", "html200", "empty", "cut", "forget_closed"})
-EVENT_DEEDS = frozenset({"late", "duplicate", "reorder", "lose", "kill_socket", "silent_socket"})
+REQUEST_DEEDS: dict[str, str] = {
+    "http": "answers with `status` and a page of HTML",
+    "ret": "answers with `code` and `text` in the usual envelope",
+    "drop": "cuts the connection",
+    "delay": "waits `delay_ms`, then goes on as if nothing were wrong",
+    "html200": "answers with status 200 and a page of HTML",
+    "empty": "answers with status 200 and nothing",
+    "cut": "answers with status 200 and half of the JSON",
+    "forget_closed": "forgets closed orders, as a restart does, and answers",
+}
+"""What can happen to a request; on the order entry socket, which has no bodies, all but `ret`, `delay` and
+`forget_closed` cut the connection."""
+
+EVENT_DEEDS: dict[str, str] = {
+    "late": "sends the event `delay_ms` later",
+    "duplicate": "sends it twice",
+    "reorder": "sends it behind the next one of its topic, or a quarter of a second later where none comes",
+    "lose": "never sends it",
+    "kill_socket": "cuts every socket that listens to it",
+    "silent_socket": "leaves those sockets open and never says a word on them again, not even a pong",
+}
+"""What can happen to an event of a stream."""
 
 _DRAWN: tuple[Deed, ...] = ("drop", "http", "html200", "empty", "cut", "ret", "delay")
 _STATUS_MIN, _STATUS_MAX = 200, 599
@@ -61,7 +81,7 @@ class Fault:
     def __post_init__(self) -> None:
         on_event = self.do in EVENT_DEEDS
         if not on_event and self.do not in REQUEST_DEEDS:
-            known = ", ".join(sorted(REQUEST_DEEDS | EVENT_DEEDS))
+            known = ", ".join(sorted({*REQUEST_DEEDS, *EVENT_DEEDS}))
             raise DataError(f"fault {self.do!r} is not known: one of {known}")
         if on_event:
             self.when = "event"

@@ -154,7 +154,11 @@ def run_on_exchange(act):
     asyncio.run(walk())
 
 
-FEW = settings(max_examples=1_000 if os.environ.get("XSMOM_PROOF") == "1" else 25, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(
+    max_examples=1_000 if os.environ.get("XSMOM_PROOF") == "1" else 25,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
 
 
 @FEW

@@ -30,7 +30,7 @@ from xsmom.simex.world import World
 BACKLOG_MAX = 10_000
 PRIVATE_TOPICS = frozenset({"order", "execution", "position", "wallet"})
 _HELD_BACK_MS = 250
-_TRADE_OPS = {path.removeprefix("/v5/").replace("/", "."): path for path in trade.POSTS if "cancel-all" not in path}
+TRADE_OPS = {path.removeprefix("/v5/").replace("/", "."): path for path in trade.POSTS if "cancel-all" not in path}
 
 
 class Socket:
@@ -99,7 +99,7 @@ class Entry:
         name = given.get("orderLinkId", "")
         return cls(
             op=asked["op"],
-            path=_TRADE_OPS.get(asked["op"], ""),
+            path=TRADE_OPS.get(asked["op"], ""),
             request_id=asked.get("reqId"),
             header=header if isinstance(header, dict) else {},
             given=given,

@@ -234,6 +234,9 @@ def _batch(one: Any) -> Any:
             told.append({"code": code.number, "msg": code.text})
         return {"list": done}, {"list": told}
 
+    run.__doc__ = (
+        f"Up to {BATCH_MAX} rows, each as `{one.__name__}` does it; the answer says of each what became of it."
+    )
     return run
 
 

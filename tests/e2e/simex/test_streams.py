@@ -33,23 +33,21 @@ async def collect(ws, done, *, quiet_s=PATIENCE_S):
     return got
 
 
+def rows_of(messages, topic):
+    return [row for message in messages if message["topic"] == topic for row in message["data"]]
+
+
+def progress(row):
+    final = row["orderStatus"] in ("Filled", "Cancelled", "Deactivated")
+    return float(row["cumExecQty"]), final, int(row["updatedTime"])
+
+
 def merge(messages):
     """What a careful bot knows after these messages: fills by identity, orders by progress, newest position."""
-    fills: dict[str, dict] = {}
-    orders: dict[str, tuple] = {}
-    held: dict[str, tuple] = {}
-    for message in messages:
-        for row in message["data"]:
-            if message["topic"] == "execution":
-                fills[row["execId"]] = row
-            elif message["topic"] == "order":
-                final = row["orderStatus"] in ("Filled", "Cancelled", "Deactivated")
-                progress = (float(row["cumExecQty"]), final, int(row["updatedTime"]))
-                if progress >= orders.get(row["orderId"], (((-1.0, False, 0)), None))[0]:
-                    orders[row["orderId"]] = (progress, row["orderStatus"])
-            elif message["topic"] == "position" and row["seq"] >= held.get(row["symbol"], (-2, ""))[0]:
-                held[row["symbol"]] = (row["seq"], row["size"])
-    return fills, {number: status for number, (_, status) in orders.items()}, held
+    fills = {row["execId"]: row for row in rows_of(messages, "execution")}
+    orders = {row["orderId"]: row["orderStatus"] for row in sorted(rows_of(messages, "order"), key=progress)}
+    positions = sorted(rows_of(messages, "position"), key=lambda row: row["seq"])
+    return fills, orders, {row["symbol"]: (row["seq"], row["size"]) for row in positions}
 
 
 def check_truth(rig, messages):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -125,8 +126,6 @@ def order_row(world: World, order: Row) -> Row:
     rest = order["lots"] - order["filled_lots"] if order["state"] != "cancelled" else 0
     filled, value = abs(order["filled_lots"]), from_e8(order["value_e8"])
     average = plain((value / (filled * step)).quantize(tick * Decimal("0.0001"))) if filled else ""
-    trigger = order["trigger"] or {"ticks": 0, "by": "", "rising": None}
-    attached = order["stop_loss_ticks"], order["take_profit_ticks"]
     return {
         "category": "linear",
         "symbol": symbol,
@@ -158,16 +157,7 @@ def order_row(world: World, order: Row) -> Row:
         "basePrice": "",
         "slippageToleranceType": "UNKNOWN",
         "slippageTolerance": "",
-        "triggerPrice": price(trigger["ticks"]),
-        "takeProfit": price(attached[1]),
-        "stopLoss": price(attached[0]),
-        "tpslMode": _mode(order),
-        "tpLimitPrice": "",
-        "slLimitPrice": "",
-        "tpTriggerBy": WATCHED[order["take_profit_by"]] if attached[1] else "",
-        "slTriggerBy": WATCHED[order["stop_loss_by"]] if attached[0] else "",
-        "triggerDirection": {True: 1, False: 2, None: 0}[trigger["rising"]],
-        "triggerBy": WATCHED.get(trigger["by"], ""),
+        **_waiting(order, price),
         "lastPriceOnCreated": price(order["last_ticks"]),
         "reduceOnly": order["reduce_only"],
         "closeOnTrigger": order["close_on_trigger"],
@@ -178,6 +168,24 @@ def order_row(world: World, order: Row) -> Row:
         "createType": _created_by(order),
         "createdTime": str(order["created_ms"]),
         "updatedTime": str(order["updated_ms"]),
+    }
+
+
+def _waiting(order: Row, price: Callable[[int], str]) -> Row:
+    """Show what an order waits for, and the stops that it brings along."""
+    trigger = order["trigger"] or {"ticks": 0, "by": "", "rising": None}
+    attached = order["stop_loss_ticks"], order["take_profit_ticks"]
+    return {
+        "triggerPrice": price(trigger["ticks"]),
+        "takeProfit": price(attached[1]),
+        "stopLoss": price(attached[0]),
+        "tpslMode": _mode(order),
+        "tpLimitPrice": "",
+        "slLimitPrice": "",
+        "tpTriggerBy": WATCHED[order["take_profit_by"]] if attached[1] else "",
+        "slTriggerBy": WATCHED[order["stop_loss_by"]] if attached[0] else "",
+        "triggerDirection": {True: 1, False: 2, None: 0}[trigger["rising"]],
+        "triggerBy": WATCHED.get(trigger["by"], ""),
     }
 
 

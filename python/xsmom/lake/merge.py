@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -68,17 +68,23 @@ def refuse_outside(key: SeriesKey, rows: pl.DataFrame, covered: Span) -> None:
 
 
 def merge_rows(
-    key: SeriesKey, old: pl.DataFrame, told: pl.DataFrame, replaced: Span | None
+    key: SeriesKey, old: pl.DataFrame, told: pl.DataFrame, replaced: Span | Literal["told"] | None
 ) -> tuple[pl.DataFrame, int]:
-    """Old and new rows as one sorted frame, and how many old ones gave way to others."""
+    """Old and new rows as one sorted frame, and how many old ones gave way to others.
+
+    What gives way: nothing, the old rows of a range, or those whose stamps are told again.
+    """
     if old.is_empty():
         return told, 0
     if replaced is None:
         return _in_order(key, pl.concat([old, told])), 0
-    inside = pl.col(key.stamp).is_between(replaced.start_ms, replaced.end_ms, closed="left")
-    before = old.filter(inside)
+    if replaced == "told":
+        before, kept = old.join(told, on=key.stamp, how="semi"), old.join(told, on=key.stamp, how="anti")
+    else:
+        inside = pl.col(key.stamp).is_between(replaced.start_ms, replaced.end_ms, closed="left")
+        before, kept = old.filter(inside), old.filter(~inside)
     gone = before.join(told, on=list(key.columns), how="anti", nulls_equal=True)
-    return _in_order(key, pl.concat([old.filter(~inside), told])), len(gone)
+    return _in_order(key, pl.concat([kept, told])), len(gone)
 
 
 def compare(key: SeriesKey, old: pl.DataFrame, told: pl.DataFrame) -> tuple[int, int]:

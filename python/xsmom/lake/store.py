@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import polars as pl
 
@@ -37,6 +37,8 @@ from xsmom.lake.telling import telling
 VERSION = 1
 MARKER = "lake.json"
 LOCK = ".lock"
+
+Replace = bool | Literal["told"]
 
 
 class Lake:
@@ -154,18 +156,19 @@ class Lake:
         return find_parts(self.root, key)
 
     def merge(
-        self, key: SeriesKey, rows: pl.DataFrame, *, covered: Span | None, source: Source, replace: bool
+        self, key: SeriesKey, rows: pl.DataFrame, *, covered: Span | None, source: Source, replace: Replace
     ) -> Merged:
         """Add rows, on the disk when this returns.
 
         `covered` is the range for which the source has told everything. Rows that are there already are
-        not stored again. A stamp that comes with other values is kept beside the old one; with
-        `replace` the old rows inside `covered` make way. Each call writes the touched years anew.
+        not stored again. A stamp that comes with other values is kept beside the old one; with `replace`
+        the old rows inside `covered` make way, with "told" only those of the told stamps. Each call
+        writes the touched years anew.
         """
-        if replace and covered is None:
+        if replace is True and covered is None:
             raise DataError(f"{key}: rows can be replaced only inside a range that was covered")
         rows = conform(key, rows)
-        if covered is not None and replace:
+        if covered is not None and replace is True:
             refuse_outside(key, rows, covered)
         pieces = split_rows(key, rows)
         spans = dict(split_by_year(covered)) if covered is not None else {}
@@ -224,11 +227,11 @@ class Lake:
             self._lock.release()
 
     def _merge_part(
-        self, key: SeriesKey, year: int, told: pl.DataFrame, span: Span | None, source: Source, *, replace: bool
+        self, key: SeriesKey, year: int, told: pl.DataFrame, span: Span | None, source: Source, *, replace: Replace
     ) -> Merged:
         old, rows = self._load(key, year)
         known, differing = compare(key, rows, told)
-        merged, revised = merge_rows(key, rows, told, span if replace else None)
+        merged, revised = merge_rows(key, rows, told, span if replace is True else replace or None)
         covered = old.covered if span is None else union([*old.covered, span])
         holes = old.holes if span is None else _cut_holes(old.holes, span)
         changed = dataclasses.replace(old, covered=covered, holes=holes, revised_rows=old.revised_rows + revised)

@@ -97,6 +97,8 @@ class _Names:
 
 def _symbols(label: str, frame: pl.DataFrame, column: str | None, named: str | None, wishes: Wishes) -> _Names:
     if wishes.symbol is not None:
+        if column is not None and frame[column].n_unique() > 1:
+            raise DataError(f"{label} has several symbols in its column {column!r}: --symbol would make them one")
         return _Names(pl.Series("symbol", [wishes.symbol]).new_from_index(0, len(frame)))
     if column is None:
         if named is None:

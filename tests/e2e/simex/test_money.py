@@ -136,6 +136,7 @@ async def test_deleveraging(rig):
     [row] = await fills(rig, "AdlTrade")
     assert (row["side"], Decimal(row["execQty"]), row["execPrice"]) == ("Sell", Decimal("0.04"), row["markPrice"])
     assert (await position(rig))["size"] == "0.06000"
+    assert [entry["tradeId"] for entry in await ledger(rig, "ADL")] == [row["execId"]]
 
 
 @on_exchange()
@@ -168,6 +169,7 @@ async def test_a_contract_that_closes_and_ends(rig):
     [row] = await fills(rig, "Delivery")
     assert (row["side"], row["execQty"], row["execPrice"]) == ("Sell", "0.09000", rig.on_tick(1))
     assert (await position(rig))["size"] == "0"
+    assert [entry["tradeId"] for entry in await ledger(rig, "DELIVERY")] == [row["execId"]]
     assert (await rig.post("/v5/order/create", **order))["retCode"] == 110074
 
 

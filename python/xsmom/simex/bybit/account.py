@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 DAY_MS = 86_400_000
 _TRANSACTION_TYPES = {"trade": "TRADE", "funding": "SETTLEMENT", "settlement": "LIQUIDATION", "cover": "BONUS"}
+_SETTLED = {"takeover": "LIQUIDATION", "deleveraging": "ADL", "delivery": "DELIVERY"}
 _FAR_MS = 4_102_444_800_000
 
 
@@ -76,7 +77,12 @@ def list_transactions(world: World, key: Key, asked: Asked) -> dict[str, Any]:
     limit = asked.whole("limit", 20, low=1, high=50)
     kind = asked.text("type", "")
     found = world.core.ask({"ask": "transactions", "account": account, "since_ms": start_ms})
-    told = [_transaction_row(world, key, entry) for entry in found if entry["at_ms"] <= end_ms]
+    kinds = {execution["id"]: execution["kind"] for execution in world.views[account].executions}
+    told = []
+    for entry in found:
+        if entry["at_ms"] <= end_ms:
+            settled = _SETTLED.get(kinds.get(entry["execution"], ""))
+            told.append(_transaction_row(world, key, entry) | ({"type": settled} if settled else {}))
     chosen = [row for row in told if kind in ("", row["type"])]
     page, cursor = cut_page(chosen, asked, limit)
     return {"list": page, "nextPageCursor": cursor}

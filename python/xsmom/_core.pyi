@@ -1,7 +1,7 @@
 """Stub of the Rust core, written by hand and checked against the module by stubtest."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, final, type_check_only
+from typing import Any, Protocol, Self, final, type_check_only
 
 import numpy as np
 from numpy.typing import NDArray
@@ -199,7 +199,7 @@ class Exchange:
     `KernelError`.
     """
 
-    def __new__(cls, setup: bytes) -> Exchange: ...
+    def __new__(cls, setup: bytes) -> Self: ...
     def apply(self, command: bytes, at_ms: int) -> bytes:
         """Carry out one command, and give the events that it made."""
 

@@ -95,6 +95,7 @@ def cut_market(panel: Panel, since: str | None, until: str | None) -> Panel:
 
 
 def day_ms(option: str, text: str) -> int:
+    """Read a date as the millisecond at which it begins, in UTC."""
     try:
         day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:

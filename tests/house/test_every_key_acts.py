@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -264,6 +265,11 @@ ROWS: dict[str, Row] = {
 
 # The panel has to have the bars of the timeframe, so a changed one is refused instead.
 TIMEFRAME = "strategy.timeframe"
+# What shapes something else than a run, and the test that shows it.
+ELSEWHERE = {
+    f"exchange.{name}": "tests/unit/cli/test_exchange_account_command.py"
+    for name in ("testnet", "api_key", "api_secret", "base_url", "requests_per_second", "recv_window_ms")
+}
 
 _done: dict[str, Result] = {}
 
@@ -300,7 +306,12 @@ def same(first: Result, second: Result) -> bool:
 
 def test_every_key_has_a_row() -> None:
     keys = {key.name for key in tree().keys.values() if key.available}
-    assert keys == {*ROWS, TIMEFRAME}
+    assert keys == {*ROWS, TIMEFRAME, *ELSEWHERE}
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_what_acts_elsewhere_is_looked_at_there(root: Path, name: str) -> None:
+    assert name.rpartition(".")[2] in (root / ELSEWHERE[name]).read_text("utf-8")
 
 
 @pytest.mark.parametrize("name", ROWS)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from xsmom.cli.exchange import AsJson, ExchangeName, NetworkName, Server
+from xsmom.cli.exchange_options import AsJson, ExchangeName, NetworkName, Server
 from xsmom.cli.progress import ProgressBar
 
 if TYPE_CHECKING:

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from xsmom.cli import exchange_account
+from xsmom.cli.exchange_options import AsJson, ExchangeName, NetworkName, Server
+
 if TYPE_CHECKING:
     from xsmom.cli.finding import Finding
     from xsmom.domain.market_data import Instrument, Quote
@@ -21,15 +24,7 @@ _MARKETS_SHOWN = 40
 
 app = typer.Typer(no_args_is_help=True, help="Look at an exchange; nothing here trades.")
 
-ExchangeName = Annotated[str, typer.Option("--exchange", metavar="NAME", help="The exchange: bybit.")]
-NetworkName = Annotated[
-    str, typer.Option("--network", metavar="NAME", help="main, test (its test network) or demo (paper money).")
-]
-Server = Annotated[
-    str | None,
-    typer.Option("--server", metavar="URL", help="A server that speaks the exchange's protocol, in its place."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+exchange_account.register(app)
 
 
 @app.callback()

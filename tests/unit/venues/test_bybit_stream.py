@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from tests.exchange.account import API_KEY, API_SECRET, Account, execution, frame, order, position, wallet
 from tests.exchange.market import Contract
-from tests.unit.venues.test_bybit_venue import KEYS
+from tests.unit.venues.conftest import KEYS
 from xsmom.domain.trading import AccountView, Gap, OrderState, OrderView, PositionView, VenueFill
 from xsmom.errors import AuthFailed
 from xsmom.venues.bybit.account_rows import Scales

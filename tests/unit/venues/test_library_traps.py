@@ -15,8 +15,8 @@ import pytest
 from tests.exchange.account import API_KEY, API_SECRET, Account, frame, order, position, wallet
 from tests.exchange.market import Contract
 from tests.exchange.server import HTML, Fault
+from tests.unit.venues.conftest import KEYS, buy, trade
 from tests.unit.venues.test_bybit_stream import read
-from tests.unit.venues.test_bybit_venue import KEYS, buy, talk
 from xsmom.domain.trading import AmendRequest, Unknown
 from xsmom.errors import Unavailable
 from xsmom.venues.bybit.table import BYBIT
@@ -68,13 +68,13 @@ def test_1_a_page_of_html_is_an_empty_list(server, body):
     server.faults.append(Fault("answer", "/v5/position/list", body=body, times=-1))
     assert naive(server, lambda client: client.fetch_positions()) == []
     with pytest.raises(Unavailable):
-        talk(server, lambda venue: venue.positions())
+        trade(server, lambda venue: venue.positions())
 
 
 def test_1_and_an_order_without_an_id(server):
     server.faults.append(Fault("answer", "/v5/order/create", body=HTML, times=-1))
     assert naive(server, lambda client: client.create_order(SYMBOL, "market", "buy", 1))["id"] is None
-    assert isinstance(talk(server, lambda venue: venue.submit(buy())), Unknown)
+    assert isinstance(trade(server, lambda venue: venue.submit(buy())), Unknown)
 
 
 @pytest.mark.parametrize("code", [10_000, 10_016, 110_079])
@@ -83,7 +83,7 @@ def test_2_a_time_out_looks_like_a_refusal(server, code):
     with pytest.raises(library.ExchangeError) as caught:
         naive(server, lambda client: client.create_order(SYMBOL, "market", "buy", 1))
     assert type(caught.value) is library.ExchangeError
-    assert isinstance(talk(server, lambda venue: venue.submit(buy())), Unknown)
+    assert isinstance(trade(server, lambda venue: venue.submit(buy())), Unknown)
 
 
 def test_3_a_lookup_by_client_id_asks_for_the_order_none(server):
@@ -92,7 +92,7 @@ def test_3_a_lookup_by_client_id_asks_for_the_order_none(server):
     with pytest.raises(library.OrderNotFound):
         naive(server, lambda client: client.fetch_order(None, SYMBOL, params))
     assert any(query.get("orderId") == "None" for query, _ in server.calls("realtime"))
-    assert talk(server, lambda venue: venue.order_by_client_id("AAAUSDT", "c7")).order_id == "o7"
+    assert trade(server, lambda venue: venue.order_by_client_id("AAAUSDT", "c7")).order_id == "o7"
 
 
 def test_4_cancel_all_takes_the_stops_too(server):
@@ -107,7 +107,7 @@ def test_4_cancel_all_takes_the_stops_too(server):
 
 
 def test_7_stream_and_request_tell_the_same_money(server):
-    told = talk(server, lambda venue: venue.account())
+    told = trade(server, lambda venue: venue.account())
     (pushed,) = read(frame("wallet", wallet(), at_ms=told.at_ms))
     assert pushed == told
     balance = naive(server, lambda client: client.fetch_balance())["USDT"]
@@ -138,7 +138,7 @@ def test_8_a_retry_of_the_library_sends_an_order_twice(server):
 def test_9_open_orders_are_the_first_twenty(server):
     server.account.rows["/v5/order/realtime"] = [order(number) for number in range(120)]
     assert len(naive(server, lambda client: client.fetch_open_orders(SYMBOL))) == 20
-    assert len(talk(server, lambda venue: venue.open_orders()).rows) == 120
+    assert len(trade(server, lambda venue: venue.open_orders()).rows) == 120
 
 
 def test_10_an_edit_changes_the_price_that_a_stop_watches(server):
@@ -147,7 +147,7 @@ def test_10_an_edit_changes_the_price_that_a_stop_watches(server):
     ((_, body),) = server.account.mutations
     assert body["triggerBy"] == "LastPrice"
     server.account.mutations.clear()
-    talk(server, lambda venue: venue.amend(AmendRequest("c1", "AAAUSDT", trigger_ticks=95_000)))
+    trade(server, lambda venue: venue.amend(AmendRequest("c1", "AAAUSDT", trigger_ticks=95_000)))
     ((_, body),) = server.account.mutations
     assert "triggerBy" not in body
 

@@ -78,6 +78,7 @@ DAILY = {"risk.max_daily_loss_pct": 1.5}
 DRAWDOWN = {"risk.max_portfolio_drawdown_pct": 4}
 STREAK = {"risk.streak.losses": 1, "risk.streak.pause_hours": 24}
 CLUSTER = {**STOPS, "risk.stop_cluster.count": 3}
+LEVERED: Settings = {"strategy.gross_leverage": 2.5, "strategy.max_weight_per_asset": 1.0}
 BUDGET = {"costs.enforce_annual_cost": True, "costs.max_annual_cost_frac": 1.0}
 TOP = {"universe.max_symbols": 10, "universe.dollar_volume_days": 3}
 
@@ -259,16 +260,23 @@ ROWS: dict[str, Row] = {
     "costs.fill": ({}, "vwap"),
     "costs.fill_delay_bars": ({}, 1),
     "costs.initial_equity_usdt": ({}, 20_000),
+    "costs.liquidation": ({"costs.maintenance_margin_pct": 50.0, **LEVERED}, False),
+    "costs.maintenance_margin_pct": (LEVERED, 50.0),
+    "costs.margin_tiers": (LEVERED, [[1_000, 0.4], [5_000, 0.8]]),
     "costs.max_annual_cost_frac": (BUDGET, 3.0),
     "costs.enforce_annual_cost": ({"costs.max_annual_cost_frac": 1.0}, True),
 }
 
 # The panel has to have the bars of the timeframe, so a changed one is refused instead.
 TIMEFRAME = "strategy.timeframe"
-# What shapes something else than a run, and the test that shows it.
+# Keys that shape the lake or what is made of it, and not a run: where their tests stand.
 ELSEWHERE = {
-    f"exchange.{name}": "tests/unit/cli/test_exchange_account_command.py"
-    for name in ("testnet", "api_key", "api_secret", "base_url", "requests_per_second", "recv_window_ms")
+    "data.dir": "tests/unit/cli/test_data_import.py",
+    "data.venue": "tests/unit/cli/test_data_import.py",
+    **{
+        f"exchange.{name}": "tests/unit/cli/test_exchange_account_command.py"
+        for name in ("testnet", "api_key", "api_secret", "base_url", "requests_per_second", "recv_window_ms")
+    },
 }
 
 _done: dict[str, Result] = {}
@@ -310,8 +318,11 @@ def test_every_key_has_a_row() -> None:
 
 
 @pytest.mark.parametrize("name", ELSEWHERE)
-def test_what_acts_elsewhere_is_looked_at_there(root: Path, name: str) -> None:
-    assert name.rpartition(".")[2] in (root / ELSEWHERE[name]).read_text("utf-8")
+def test_a_key_that_shapes_no_run_is_tested_where_it_acts(root: Path, name: str) -> None:
+    section, key = name.split(".")
+    text = (root / ELSEWHERE[name]).read_text("utf-8")
+    written = f'"{name}=' in text or (f"{section}:" in text and f"{key}: " in text)
+    assert written or f"XSMOM__{section}__{key}".upper() in text
 
 
 @pytest.mark.parametrize("name", ROWS)

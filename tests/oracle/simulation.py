@@ -38,6 +38,7 @@ class Setup:
     cash_usdt: float = 10_000.0
     contracts: tuple[list[float], list[float]] | None = None
     maintenance_frac: float = 0.01
+    tiers: list[list[tuple[float, float]]] | None = None
 
 
 @dataclass
@@ -225,7 +226,7 @@ class Simulation:
         if equity <= 0.0:
             self.account.wind_up()
             self.over["bankrupt_at"] = t
-        elif self.account.gross() * self.setup.maintenance_frac >= equity:
+        elif self.account.needed(self.setup.maintenance_frac, self.setup.tiers) >= equity:
             self.account.close_all(self.setup.costs["taker_fee_frac"])
             self.over["liquidated_at"] = t
 

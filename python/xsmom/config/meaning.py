@@ -17,6 +17,7 @@ from xsmom.config.schema import Config
 from xsmom.config.sections.risk import Ladder, ProfitLock
 from xsmom.config.sections.strategy import Strategy
 from xsmom.domain.costs import Costs
+from xsmom.domain.margin import ALL, Margin
 
 HOUR_MS = 3_600_000
 BAR_MS: Mapping[str, int] = MappingProxyType(
@@ -64,6 +65,15 @@ def costs(config: Config) -> Costs:
         impact_y=float(given.impact_y),
         funding=given.funding,
     )
+
+
+def margin(config: Config) -> Margin:
+    """When a simulated account is liquidated."""
+    given = config.costs
+    if not given.liquidation:
+        return Margin(0.0)
+    tiers = [(most, rate) for most, rate in given.margin_tiers]
+    return Margin(frac(given.maintenance_margin_pct), {ALL: tiers} if tiers else {})
 
 
 def timing(config: Config) -> Timing:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import polars as pl
 
 from xsmom.domain.stamps import format_ms
@@ -12,6 +14,14 @@ from xsmom.lake.spans import Span, year_of, year_span
 
 _MAY_LACK = ("volume", "volume_usdt")
 _MARK_MAY_LACK = ("open", "high", "low", *_MAY_LACK)
+
+
+class Merged(NamedTuple):
+    """What a merge did: rows added, and stamps that were told before with other values."""
+
+    added: int
+    known: int
+    differing: int
 
 
 def conform(key: SeriesKey, rows: pl.DataFrame) -> pl.DataFrame:
@@ -64,6 +74,14 @@ def merge_rows(
     before = old.filter(inside)
     gone = before.join(told, on=list(key.columns), how="anti", nulls_equal=True)
     return _in_order(key, pl.concat([old.filter(~inside), told])), len(gone)
+
+
+def compare(key: SeriesKey, old: pl.DataFrame, told: pl.DataFrame) -> tuple[int, int]:
+    """How many of the told rows have a stamp that is known, and how many of these tell it differently."""
+    if old.is_empty() or told.is_empty() or told[key.stamp][0] > old[key.stamp][-1]:
+        return 0, 0
+    known = told.join(old, on=key.stamp, how="semi")
+    return len(known), len(known.join(old, on=list(key.columns), how="anti", nulls_equal=True))
 
 
 def _in_order(key: SeriesKey, rows: pl.DataFrame) -> pl.DataFrame:

@@ -28,7 +28,7 @@ from xsmom.lake import instruments
 from xsmom.lake.commit import COMMIT, Staging
 from xsmom.lake.layout import find_parts, find_series, instruments_path, part_path
 from xsmom.lake.lock import FileLock
-from xsmom.lake.merge import conform, merge_rows, refuse_outside, split_rows
+from xsmom.lake.merge import Merged, compare, conform, merge_rows, refuse_outside, split_rows
 from xsmom.lake.part import AGAIN, Manifest, empty_rows, encode, hash_rows, read_manifest, read_part
 from xsmom.lake.series import Hole, Kind, SeriesInfo, SeriesKey, Source
 from xsmom.lake.spans import Span, difference, split_by_year, union, year_of
@@ -161,7 +161,9 @@ class Lake:
         """The files of a series by UTC year."""
         return find_parts(self.root, key)
 
-    def merge(self, key: SeriesKey, rows: pl.DataFrame, *, covered: Span | None, source: Source, replace: bool) -> None:
+    def merge(
+        self, key: SeriesKey, rows: pl.DataFrame, *, covered: Span | None, source: Source, replace: bool
+    ) -> Merged:
         """Add rows, on the disk when this returns.
 
         `covered` is the range for which the source has told everything. Rows that are there already are
@@ -175,10 +177,13 @@ class Lake:
             refuse_outside(key, rows, covered)
         pieces = split_rows(key, rows)
         spans = dict(split_by_year(covered)) if covered is not None else {}
+        years = sorted({*pieces, *spans})
         with self.batch():
-            for year in sorted({*pieces, *spans}):
-                told = pieces.get(year, empty_rows(key))
-                self._merge_part(key, year, told, spans.get(year), source, replace=replace)
+            done = [
+                self._merge_part(key, year, pieces.get(year, empty_rows(key)), spans.get(year), source, replace=replace)
+                for year in years
+            ]
+        return Merged(*(sum(counts) for counts in zip(*done, strict=True))) if done else Merged(0, 0, 0)
 
     def note_hole(self, key: SeriesKey, span: Span, why: str) -> None:
         """Remember that a range was asked for and not answered; rows that cover it clear it."""
@@ -228,8 +233,9 @@ class Lake:
 
     def _merge_part(
         self, key: SeriesKey, year: int, told: pl.DataFrame, span: Span | None, source: Source, *, replace: bool
-    ) -> None:
+    ) -> Merged:
         old, rows = self._load(key, year)
+        known, differing = compare(key, rows, told)
         merged, revised = merge_rows(key, rows, told, span if replace else None)
         covered = old.covered if span is None else union([*old.covered, span])
         holes = old.holes if span is None else _cut_holes(old.holes, span)
@@ -237,6 +243,7 @@ class Lake:
         new = changed.of(merged)
         if new != old or not any(source.same_as(other) for other in old.sources):
             self._store(dataclasses.replace(new, sources=_join_sources([*old.sources, source])), merged)
+        return Merged(len(merged) - len(rows) + revised, known, differing)
 
     def _load(self, key: SeriesKey, year: int) -> tuple[Manifest, pl.DataFrame]:
         path = self._staging.current(part_path(self.root, key, year))

@@ -7,12 +7,13 @@ use pyo3::types::PyDict;
 use xsmom_kernel::book::Side;
 use xsmom_kernel::fill::Costs;
 use xsmom_kernel::ledger::CostTotals;
+use xsmom_kernel::margin::TierTable;
 use xsmom_kernel::simulate::strategy::{self, Contracts};
 use xsmom_kernel::simulate::weights::{Run, Setup, run};
 use xsmom_kernel::simulate::{FillAt, FillRow, Timing, TripRow};
 
 use crate::arrays::{PanelArrays, slice2};
-use crate::enter::enter;
+use crate::enter::{enter, raise};
 use crate::params::PyParams;
 
 /// Cost assumptions as the kernel takes them: any object with these attributes.
@@ -27,7 +28,7 @@ pub(crate) struct CostFields {
 }
 
 impl CostFields {
-    fn read(&self) -> Costs {
+    pub(crate) fn read(&self) -> Costs {
         Costs {
             taker_fee_frac: self.taker_fee_frac,
             maker_fee_frac: self.maker_fee_frac,
@@ -39,7 +40,7 @@ impl CostFields {
     }
 }
 
-fn read_timing(fill_at: &str, delay_bars: usize) -> PyResult<Timing> {
+pub(crate) fn read_timing(fill_at: &str, delay_bars: usize) -> PyResult<Timing> {
     let fill_at = match fill_at {
         "open" => FillAt::Open,
         "close" => FillAt::Close,
@@ -50,6 +51,10 @@ fn read_timing(fill_at: &str, delay_bars: usize) -> PyResult<Timing> {
         }
     };
     Ok(Timing { fill_at, delay_bars })
+}
+
+pub(crate) fn read_tiers(rows: Option<&[Vec<(f64, f64)>]>) -> PyResult<Option<TierTable>> {
+    rows.map(TierTable::new).transpose().map_err(|error| raise(&error))
 }
 
 /// Run target weights through the ledger: equity and cumulative costs at every close.
@@ -85,7 +90,7 @@ pub(crate) fn run_weights<'py>(
 /// Run the strategy over a panel: the fast loop.
 #[pyfunction]
 #[pyo3(signature = (panel, params, costs, *, fill_at, delay_bars, cash_usdt, contracts=None,
-                    maintenance_frac=0.01, keep_fills=false, keep_trips=true, keep_units=false))]
+                    maintenance_frac=0.01, tiers=None, keep_fills=false, keep_trips=true, keep_units=false))]
 pub(crate) fn simulate<'py>(
     py: Python<'py>,
     panel: PanelArrays<'py>,
@@ -96,6 +101,7 @@ pub(crate) fn simulate<'py>(
     cash_usdt: f64,
     contracts: Option<(Vec<f64>, Vec<f64>)>,
     maintenance_frac: f64,
+    tiers: Option<Vec<Vec<(f64, f64)>>>,
     keep_fills: bool,
     keep_trips: bool,
     keep_units: bool,
@@ -108,6 +114,7 @@ pub(crate) fn simulate<'py>(
         contracts: contracts
             .map(|(qty_step, notional_usdt_min)| Contracts { qty_step, notional_usdt_min }),
         maintenance_frac,
+        tiers: read_tiers(tiers.as_deref())?,
         keep_fills,
         keep_trips,
         keep_units,

@@ -35,6 +35,8 @@ pub struct Ledger {
     pub mark: Vec<f64>,
     /// Where the costs went.
     pub costs: CostTotals,
+    /// Number of executions.
+    pub fills: u64,
 }
 
 impl Ledger {
@@ -45,6 +47,7 @@ impl Ledger {
             units: vec![0.0; symbols],
             mark: vec![f64::NAN; symbols],
             costs: CostTotals::default(),
+            fills: 0,
         }
     }
 
@@ -57,6 +60,7 @@ impl Ledger {
         reference_price: f64,
         done: &Execution,
     ) {
+        self.fills += 1;
         self.cash_usdt -= units * done.price + done.fee_usdt;
         self.units[symbol] += units;
         self.costs.fee_usdt += done.fee_usdt;

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import SecretStr
 
-from xsmom.config.setting import Name, Section, Whole, planned, setting
+from xsmom.config.setting import MarginRow, Name, Section, Whole, planned, setting
 
 
 class Exchange(Section):
@@ -40,8 +40,8 @@ class Exchange(Section):
 class Data(Section):
     """The lake of market data."""
 
-    dir: str = planned("lake", "Folder of the lake.")
-    venue: Literal["bybit", "binance", "krakenfutures"] = planned("bybit", "Where data come from.")
+    dir: str = setting("lake", "Folder of the lake.")
+    venue: Name = setting("bybit", "Exchange whose data are used, as the lake names it.")
     since: str | None = planned(None, "First day to download, YYYY-MM-DD.", example="2021-01-01")
     kinds: list[Literal["ohlcv", "funding", "mark"]] = planned(["ohlcv", "funding", "mark"], "What to download.")
     panel: str | None = planned(None, "Compiled panel file that research opens.")
@@ -105,7 +105,16 @@ class Costs(Section):
         "next bar's open, high, low and close.",
     )
     fill_delay_bars: Whole = setting(0, "Bars of delay beyond the first bar that can fill.", unit="bars", ge=0, le=2000)
-    liquidation: bool = planned(True, "Apply maintenance margin and liquidation.")
+    liquidation: bool = setting(True, "Close the book when the maintenance margin of all positions reaches equity.")
+    maintenance_margin_pct: float = setting(
+        1.0, "Maintenance margin of every position, unless margin_tiers say more.", unit="% of value", ge=0, le=50
+    )
+    margin_tiers: list[MarginRow] = setting(
+        [],
+        "Maintenance margin by the value of a position, for every contract: rows of largest value in USDT and rate "
+        "as a share, both rising. The last rate goes on above the last value.",
+        example=[[100_000, 0.005], [1_000_000, 0.01], [10_000_000, 0.025]],
+    )
     initial_equity_usdt: float = setting(10_000.0, "Equity that a backtest starts with.", unit="USDT", ge=1, le=1e12)
     max_annual_cost_frac: float = setting(
         0.25,

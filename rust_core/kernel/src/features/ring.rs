@@ -26,6 +26,11 @@ impl Ring {
         Self { lanes, rows: rows as u32, data: vec![[f64::NAN; PACK]; rows * lanes] }
     }
 
+    /// No room at all: the rows are lent when they are needed.
+    pub(super) fn empty() -> Self {
+        Self { lanes: 0, rows: 1, data: Vec::new() }
+    }
+
     pub(super) fn clear(&mut self, value: f64) {
         self.data.fill([value; PACK]);
     }

@@ -5,6 +5,7 @@ use crate::book::Side;
 use crate::error::{KernelError, Result};
 use crate::fill::Costs;
 use crate::ledger::CostTotals;
+use crate::margin::TierTable;
 use crate::panel::Panel;
 use crate::params::Params;
 use crate::plan::Leg;
@@ -36,6 +37,8 @@ pub struct Setup {
     pub contracts: Option<Contracts>,
     /// Maintenance margin of a cross account, share of gross.
     pub maintenance_frac: f64,
+    /// Tiers of each contract, in place of the one rate.
+    pub tiers: Option<TierTable>,
     /// Keep every fill.
     pub keep_fills: bool,
     /// Keep every round trip.
@@ -61,6 +64,10 @@ pub struct Run {
     pub fills: Vec<FillRow>,
     /// Every round trip; empty unless asked for.
     pub trips: Vec<TripRow>,
+    /// Number of fills, kept or not.
+    pub fill_count: u64,
+    /// Number of closed round trips, kept or not.
+    pub trip_count: u64,
     /// How often each reason stood behind a name at a decision.
     pub reason_counts: Vec<(Reason, u64)>,
     /// Bars at which a guard limited the book.
@@ -135,7 +142,7 @@ impl Run {
 }
 
 /// Refuse what cannot be run.
-pub(super) fn check(panel: &Panel<'_>, params: &Params, setup: &Setup) -> Result<()> {
+pub(crate) fn check(panel: &Panel<'_>, params: &Params, setup: &Setup) -> Result<()> {
     setup.costs.validate()?;
     if params.bar_ms != panel.bar_ms {
         let what = format!("is {}, the panel's bars are {} ms", params.bar_ms, panel.bar_ms);
@@ -149,6 +156,10 @@ pub(super) fn check(panel: &Panel<'_>, params: &Params, setup: &Setup) -> Result
             let what = format!("is {value}, wants {low} to {high}");
             return Err(KernelError::Argument { name, what });
         }
+    }
+    if let Some(tiers) = setup.tiers.as_ref().filter(|tiers| tiers.len() != panel.cols) {
+        let what = format!("has {} contracts, wants {}, one a symbol", tiers.len(), panel.cols);
+        return Err(KernelError::Argument { name: "tiers", what });
     }
     let Some(contracts) = &setup.contracts else { return Ok(()) };
     for (name, list, low) in [

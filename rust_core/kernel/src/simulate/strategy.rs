@@ -3,8 +3,9 @@
 
 use super::FillAt;
 use super::account::Account;
+pub(crate) use super::setup::check;
 pub use super::setup::{Contracts, Run, Setup};
-use super::setup::{any_guard, check, fine_lots, sizing_usdt};
+use super::setup::{any_guard, fine_lots, sizing_usdt};
 use crate::book::{BookRow, DecisionState, GuardAction, Targets};
 use crate::decide::{Decider, Signal, is_rebalance};
 use crate::error::Result;
@@ -277,6 +278,8 @@ impl<'a> Book<'a> {
         let count = |reason: Reason| ways.iter().map(|way| way[reason as usize]).sum::<u64>();
         let counts = Reason::ALL.iter().map(|reason| (*reason, count(*reason)));
         run.reason_counts = counts.filter(|(_, count)| *count > 0).collect();
+        run.fill_count = self.account.ledger.fills;
+        run.trip_count = self.account.records.round_trips;
         run.fills = self.account.fills;
         run.trips = self.account.trips;
         run.guarded_bars = self.end.guarded_bars;

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import gc
 import ipaddress
 import json
 import socket
@@ -15,6 +16,7 @@ import ssl
 import tempfile
 import threading
 import time
+import warnings
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -83,6 +85,9 @@ class Server:
     def __exit__(self, *error):
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(10)
+        with warnings.catch_warnings():  # encrypted sockets that were cut on purpose lie about unclosed
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
 
     @property
     def base_url(self):

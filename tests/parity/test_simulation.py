@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from tests.oracle import core, markets
+from tests.oracle.lesson import lesson_market
 from tests.oracle.simulation import Setup, simulate
 from tests.oracle.simulation_cases import (
     COSTS,
+    META,
     QUIET,
     SCENARIOS,
     STOPS,
@@ -224,3 +226,21 @@ def test_the_cost_budget_looks_back_seven_days():
     grown = (gross[1:] > gross[:-1]).any(axis=1)
     # What was decided at a blocked close grows nothing at the next open.
     assert not grown[blocked[:-1]].any()
+
+
+@pytest.mark.parametrize("changes", [{}, {"tranches": 2, "stop_atr_x": 2.0}])
+def test_a_promoted_meta_labeller(changes):
+    params = markets.make_params(**{**QUIET, **META, "catastrophic_atr_x": 0.0, **changes})
+    panel = lesson_market(320, 12, params["bar_ms"])
+    wanted = check(panel, params, Setup(COSTS["fees"], contracts=contracts_of(panel, 1.7321, 5.0)))
+    assert wanted["labels"]["bars_promoted"] > 20, "nothing was learned: nothing is compared"
+    plain = core.simulate(panel, {**params, "meta_enabled": False}, Setup(COSTS["fees"]))
+    assert plain["labels"] is None
+    assert not np.array_equal(plain["units"], wanted["units"])
+
+
+def test_noise_teaches_nothing(proof):
+    params = markets.make_params(**{**QUIET, **META, "catastrophic_atr_x": 0.0})
+    lives = [lesson_market(320, 12, params["bar_ms"], pull=0.0, seed=seed) for seed in range(200 if proof else 40)]
+    promoted = sum(core.simulate(panel, params, Setup())["labels"]["bars_promoted"] > 0 for panel in lives)
+    assert promoted <= 0.1 * len(lives)

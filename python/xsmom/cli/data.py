@@ -8,9 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from xsmom.cli import data_download
+from xsmom.cli.data_check import check
+from xsmom.cli.data_compile import compile_
 from xsmom.cli.data_export import export
 from xsmom.cli.data_import import import_
 from xsmom.cli.data_ls import ls, show_lake
+from xsmom.cli.data_repair import repair
+from xsmom.cli.data_universe import universe
 from xsmom.cli.progress import ProgressBar
 from xsmom.errors import DataError, OutputError
 
@@ -26,6 +30,10 @@ def data() -> None:
     """Make and look at market data."""
 
 
+app.command("check")(check)
+app.command("repair")(repair)
+app.command("compile")(compile_)
+app.command("universe")(universe)
 app.command("import")(import_)
 app.command("ls")(ls)
 app.command("export")(export)

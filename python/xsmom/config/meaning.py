@@ -13,6 +13,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
+from xsmom.config.data_meaning import excluded
 from xsmom.config.schema import Config
 from xsmom.config.sections.risk import Ladder, ProfitLock
 from xsmom.config.sections.strategy import Strategy
@@ -198,7 +199,7 @@ def _universe(config: Config) -> dict[str, object]:
         "dollar_volume_min_usdt": universe.min_dollar_volume_usdt,
         "age_min_days": universe.min_age_days,
         "price_min_usdt": universe.min_price_usdt,
-        "universe_exclude": sorted(set(universe.banlist)),
+        "universe_exclude": excluded(config),
         "universe_include": sorted(set(universe.whitelist)),
         "stale_bars_max": universe.stale_bars_max,
         "breadth_names_min": universe.min_names,

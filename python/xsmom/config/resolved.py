@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 
 from xsmom.config.advice import notes, warnings
+from xsmom.config.data_meaning import data_rules
 from xsmom.config.meaning import Timing, costs, margin, params, timing
 from xsmom.config.rules import Problem, contradictions, value
 from xsmom.config.schema import Config
@@ -75,11 +76,13 @@ def resolve(config: Config, origins: Mapping[str, str]) -> Resolved:
         raise refuse(_sentence(problem, origins) for problem in problems)
     meant = {name: _frozen(given) for name, given in params(config).items()}
     plain = _canonical(meant)
-    # What changes behaviour: the core's parameters, and what a simulation assumes beside them.
+    # What changes behaviour: the core's parameters, what a simulation assumes beside them, and how raw
+    # rows become a panel.
     behaviour: dict[str, object] = {
         "params": plain,
         "costs": _canonical(asdict(costs(config))),
         "timing": _canonical(timing(config)._asdict()),
+        "data": _canonical(data_rules(config)),
         "margin": _canonical(asdict(margin(config))),
     }
     return Resolved(

@@ -73,7 +73,7 @@ def run_config(
         rerun=lambda others: run_config(panel, config, others, timing, contracts, margin),
         own_fills=lambda: run(fills=True)["fills"],
         config=config,
-        notes=tuple(_endings(panel, done)),
+        notes=(*_endings(panel, done), *_learned(done)),
     )
 
 
@@ -187,6 +187,17 @@ def _endings(panel: Panel, run: dict[str, Any]) -> list[str]:
     if run["traded_usdt"][-1] == 0:
         found.append(_nothing(run))
     return found
+
+
+def _learned(run: dict[str, Any]) -> list[str]:
+    """Whether the meta-labeller beat the base rate, and so changed anything."""
+    labels = run["labels"]
+    if labels is None:
+        return []
+    told = f"T {labels['statistic']:.1f} against the base rate after {labels['labels']:,} outcomes"
+    if not labels["bars_promoted"]:
+        return [f"the meta-labeller was never promoted ({told}, 2.5 is wanted): every size is as without it"]
+    return [f"the meta-labeller changed sizes at {labels['bars_promoted']:,} of {labels['bars']:,} bars ({told})"]
 
 
 def _nothing(run: dict[str, Any]) -> str:

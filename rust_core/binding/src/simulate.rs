@@ -14,6 +14,7 @@ use xsmom_kernel::simulate::{FillAt, FillRow, Timing, TripRow};
 
 use crate::arrays::{PanelArrays, slice2};
 use crate::enter::{enter, raise};
+use crate::meta::give_report;
 use crate::params::PyParams;
 
 /// Cost assumptions as the kernel takes them: any object with these attributes.
@@ -134,6 +135,8 @@ pub(crate) fn simulate<'py>(
     let counts: Vec<_> =
         done.reason_counts.iter().map(|(reason, count)| (reason.key(), *count)).collect();
     dict.set_item("reason_counts", counts)?;
+    let labels = done.labels.map(|report| give_report(py, &report)).transpose()?;
+    dict.set_item("labels", labels)?;
     dict.set_item("guarded_bars", done.guarded_bars)?;
     dict.set_item("decisions", done.decisions)?;
     dict.set_item("bankrupt_at", done.bankrupt_at)?;

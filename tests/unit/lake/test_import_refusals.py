@@ -99,6 +99,10 @@ def test_an_exchange_is_never_guessed(tmp_path: Path) -> None:
         (Wishes(venue="binance", columns={"close": "last"}), "has no column 'last' for close: it has symbol"),
         (Wishes(venue="binance", columns={"open_ms": "when"}), "has no column 'when' for open_ms"),
         (Wishes(venue="binance", kind="funding"), "has no column for rate_frac, which funding want"),
+        (
+            Wishes(venue="binance", symbol="X"),
+            "has several symbols in its column 'symbol': --symbol would make them one",
+        ),
         (Wishes(venue="../up"), "venue '../up' cannot name a folder"),
         (Wishes(venue="binance", layout="wide"), "does not say by its name which field it holds"),
     ],
@@ -196,3 +200,18 @@ def test_another_market_under_the_same_names_is_refused_whole(tmp_path: Path) ->
     list(better.write(lake, 1, lambda _done, _total: None))
     assert lake.read(lake.keys()[1])["close"].to_list() == [price + 0.25 for price in BTC["close"]]
     assert lake.info(lake.keys()[1]).revised_rows == 30
+
+
+def test_a_better_source_replaces_what_it_tells_and_no_more(tmp_path: Path) -> None:
+    lake = Lake.open(tmp_path / "lake", create=True)
+    BTC.write_parquet(tmp_path / "a.parquet")
+    thin = BTC.gather_every(3).with_columns(pl.col("close") + 0.25)
+    thin.write_parquet(tmp_path / "b.parquet")
+    for name, replace in (("a.parquet", False), ("b.parquet", True)):
+        intake = Intake([tmp_path / name], Wishes(venue="binance", timeframe="1h"), replace=replace)
+        intake.understand(lambda _done, _total: None)
+        assert list(intake.write(lake, 1, lambda _done, _total: None))
+    expected = [close + 0.25 * (row % 3 == 0) for row, close in enumerate(BTC["close"])]
+    (key,) = lake.keys()
+    assert lake.read(key)["close"].to_list() == expected
+    assert lake.info(key).revised_rows == 10

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import SecretStr
 
+from xsmom.config.lists import NameKind
 from xsmom.config.setting import MarginRow, Name, Section, Whole, planned, setting
 
 
@@ -45,10 +46,20 @@ class Data(Section):
     since: str | None = planned(None, "First day to download, YYYY-MM-DD.", example="2021-01-01")
     kinds: list[Literal["ohlcv", "funding", "mark"]] = planned(["ohlcv", "funding", "mark"], "What to download.")
     panel: str | None = planned(None, "Compiled panel file that research opens.")
-    max_spike_frac: float = planned(
-        0.5, "A move that reverts within a bar and is larger than this is a bad print.", unit="share", gt=0
+    max_spike_frac: float = setting(
+        0.5,
+        "A close that is further than this from both its neighbours, which agree, is a bad print.",
+        unit="share",
+        ge=0.05,
+        le=100,
     )
-    max_stale_bars: int = planned(24, "Unchanged closes in a row that count as stale.", unit="bars", ge=1)
+    max_stale_bars: Whole = setting(
+        12,
+        "Bars in a row without a trade and without a move after which a price is no price any more.",
+        unit="bars",
+        ge=1,
+        le=100_000,
+    )
 
 
 class Universe(Section):
@@ -79,11 +90,13 @@ class Universe(Section):
         3, "Bars in a row without data after which a held name is closed.", unit="bars", ge=1, le=2000
     )
     max_spread_bps: float | None = planned(None, "Widest spread of an eligible name.", unit="bps", gt=0)
-    exclude: list[Literal["stablecoins", "wrapped", "duplicates", "stocks", "metals"]] = planned(
+    exclude: list[NameKind] = setting(
         ["stablecoins", "wrapped", "duplicates", "stocks", "metals"],
-        "Kinds of names left out, by dated lists.",
+        "Kinds of names left out, by dated lists; a name in the whitelist stays.",
     )
-    renames: dict[Name, Name] = planned({}, "Old name to new name, beyond the dated map.")
+    renames: dict[Name, Name] = setting(
+        {}, "Old symbol to new symbol, beyond the dated map: `data compile` joins their bars where prices agree."
+    )
 
 
 class Costs(Section):

@@ -15,6 +15,7 @@ import polars as pl
 
 from xsmom.errors import DataError
 from xsmom.lake.imports.names import NameTells, read_name
+from xsmom.lake.part import UNREADABLE
 from xsmom.lake.telling import telling
 
 ENDINGS = (".csv", ".txt", ".parquet", ".pq", ".feather", ".arrow", ".ipc", ".json", ".zip", ".gz")
@@ -109,7 +110,7 @@ def _parse(label: str, name: str, data: bytes) -> pl.DataFrame:
         )
     try:
         return _PARSERS[ending](label, data)
-    except (pl.exceptions.PolarsError, UnicodeDecodeError, OSError, ValueError) as error:
+    except (*UNREADABLE, UnicodeDecodeError, OSError, ValueError) as error:
         first = (str(error).splitlines() or [""])[0]
         raise DataError(f"{label} cannot be read as {ending[1:]} ({first}): it is cut off, or something else") from None
 

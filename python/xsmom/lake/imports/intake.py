@@ -142,7 +142,9 @@ class Intake:
         source = Source("import", plan.origin, at_ms, plan.sha256, end_ms)
         known = differing = added = 0
         for key, rows in plan.series.items():
-            done = lake.merge(key, rows, covered=_covered(key, plan), source=source, replace=self._replace)
+            done = lake.merge(
+                key, rows, covered=_covered(key, plan), source=source, replace="told" if self._replace else False
+            )
             added, known, differing = added + done.added, known + done.known, differing + done.differing
         if not self._replace and differing > max(_DIFFERING_MIN, _DIFFERING_SHARE_MAX * known):
             raise DataError(

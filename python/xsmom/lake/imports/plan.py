@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -72,13 +72,10 @@ def plan_table(table: Table, wishes: Wishes, layout: str = "long") -> Plan:
     timeframe = ""
     if guess.kind != "funding":
         long, timeframe = _as_opens(label, long, guess.time_is, tells.timeframe, wishes)
-    stamp = "at_ms" if guess.kind == "funding" else "open_ms"
     venue = _venue(label, tells.venue, wishes)
-    series = {
-        SeriesKey(venue, guess.kind, timeframe, symbol): rows.drop("symbol").rename({"stamp": stamp})
-        for symbol, rows in _split(long)
-    }
-    _note_repeats(series, notes)
+    series = _series(long, venue, guess.kind, timeframe)
+    if _repeats(long):
+        _note_repeats(series, notes)
     if names.renamed:
         notes.append(f"{names.renamed} symbols got the exchange's own name, such as {names.example}")
     if stamps.unit not in ("ms", "datetime", "text") and wishes.unit is None:
@@ -100,6 +97,8 @@ class _Names:
 
 def _symbols(label: str, frame: pl.DataFrame, column: str | None, named: str | None, wishes: Wishes) -> _Names:
     if wishes.symbol is not None:
+        if column is not None and frame[column].n_unique() > 1:
+            raise DataError(f"{label} has several symbols in its column {column!r}: --symbol would make them one")
         return _Names(pl.Series("symbol", [wishes.symbol]).new_from_index(0, len(frame)))
     if column is None:
         if named is None:
@@ -162,12 +161,24 @@ def _sort(long: pl.DataFrame, notes: list[str]) -> pl.DataFrame:
     return long if grouped and not back.any() else long.sort("symbol", "stamp", maintain_order=True)
 
 
-def _split(long: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
-    """Slices of a frame whose symbols stand together: no copy."""
+def _series(long: pl.DataFrame, venue: str, kind: Kind, timeframe: str) -> dict[SeriesKey, pl.DataFrame]:
+    """The rows of each symbol in the columns of the lake: slices, no copies."""
+    some = SeriesKey(venue, kind, timeframe, "X")
+    told = {"stamp": some.stamp, **{name: name for name in long.columns if name in some.columns}}
+    values = long.select(pl.col(name).alias(new) for name, new in told.items())
+    lacking = [pl.lit(None, pl.Float64).alias(name) for name in some.columns if name not in values.columns]
+    values = values.with_columns(lacking).select(some.columns)
+    series: dict[SeriesKey, pl.DataFrame] = {}
     begin = 0
     for length, symbol in long["symbol"].rle().struct.unnest().iter_rows():
-        yield symbol, long[begin : begin + length]
+        series[SeriesKey(venue, kind, timeframe, symbol)] = values[begin : begin + length]
         begin += length
+    return series
+
+
+def _repeats(long: pl.DataFrame) -> bool:
+    same = np.diff(long["symbol"].rle_id().to_numpy().astype(np.int64)) == 0
+    return bool(((np.diff(long["stamp"].to_numpy()) == 0) & same).any())
 
 
 def _as_opens(

@@ -97,6 +97,8 @@ def find_timeframe(
 def refuse_off_grid(label: str, open_ms: NDArray[np.int64], timeframe: str) -> None:
     """Bars that all lie beside the grid of UTC were stamped in local time, or are not opens."""
     bar_ms = parse_timeframe(timeframe)
+    if bar_ms > parse_timeframe("1d") and timeframe != "1w":
+        return  # no exchange begins these at the same day as another
     off_ms = (open_ms - _week_start_ms(bar_ms)) % bar_ms
     if np.count_nonzero(off_ms) <= _OFF_GRID_SHARE_MAX * len(off_ms):
         return

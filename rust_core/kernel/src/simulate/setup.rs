@@ -6,6 +6,7 @@ use crate::error::{KernelError, Result};
 use crate::fill::Costs;
 use crate::ledger::CostTotals;
 use crate::margin::TierTable;
+use crate::meta::LabelsReport;
 use crate::panel::Panel;
 use crate::params::Params;
 use crate::plan::Leg;
@@ -74,6 +75,8 @@ pub struct Run {
     pub guarded_bars: u64,
     /// Number of decisions.
     pub decisions: u64,
+    /// What became of the meta-labeller; `None` when it was off.
+    pub labels: Option<LabelsReport>,
     /// Bar at which equity was gone.
     pub bankrupt_at: Option<usize>,
     /// Bar at which maintenance margin reached equity, and the book was closed.

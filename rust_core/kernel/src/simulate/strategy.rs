@@ -125,7 +125,7 @@ impl<'a> Book<'a> {
             guards: Guards::new(cols),
             action: GuardAction::None,
             plan: Plan::default(),
-            rows: Rows::new(cols, setup.contracts.is_some()),
+            rows: Rows::new(cols, setup.contracts.is_some(), params),
             contracts,
             waiting: std::collections::VecDeque::new(),
             spare: Vec::new(),
@@ -210,6 +210,7 @@ impl<'a> Book<'a> {
         self.rows.count_stale(row.close);
         self.note_week();
         let rebalance = is_rebalance(close_ms, self.params);
+        self.rows.label(row, rebalance, self.params);
         if rebalance {
             self.rows.load(
                 &mut self.account,
@@ -239,6 +240,7 @@ impl<'a> Book<'a> {
                 Some(signal) => decider.decide_on(signal, row, &book, state, self.params, out)?,
                 None => decider.decide(row, &book, state, self.params, out)?,
             }
+            self.rows.enter(row, &self.targets, self.params);
             self.end.decisions += 1;
             for (at, reason) in self.targets.reason.iter().enumerate() {
                 self.reason_counts[at % WAYS][*reason as usize] += 1;
@@ -278,6 +280,7 @@ impl<'a> Book<'a> {
         let count = |reason: Reason| ways.iter().map(|way| way[reason as usize]).sum::<u64>();
         let counts = Reason::ALL.iter().map(|reason| (*reason, count(*reason)));
         run.reason_counts = counts.filter(|(_, count)| *count > 0).collect();
+        run.labels = self.rows.labels.map(|labels| labels.report());
         run.fill_count = self.account.ledger.fills;
         run.trip_count = self.account.records.round_trips;
         run.fills = self.account.fills;

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from xsmom.cli.exchange_options import AsJson, ExchangeName, Server
+from xsmom.cli.exchange_options import AsJson, ExchangeName, Server, access
 
 if TYPE_CHECKING:
     from xsmom.domain.market_data import Instrument
@@ -167,7 +167,6 @@ def reached(config: Path | None, network: str | None, server: str | None) -> Acc
     """How the account is reached: options before the configuration, and its keys."""
     from dataclasses import replace
 
-    from xsmom.cli.exchange import access
     from xsmom.config.load import load_config
     from xsmom.venues.wire import Keys
 

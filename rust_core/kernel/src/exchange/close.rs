@@ -19,57 +19,63 @@ impl Exchange {
             if held == 0 || rate_e8 == 0 {
                 continue;
             }
-            let value_e8 = self.markets[symbol as usize].spec.value_e8(held, marks.mark);
-            let paid_e8 = share_up(value_e8, rate_e8);
-            let seq = self.seq();
-            let now_ms = self.now_ms;
-            let position = &mut self.accounts[account as usize].positions[symbol as usize];
-            position.realised_e8 -= paid_e8;
-            position.realised_ever_e8 -= paid_e8;
-            position.seq = seq;
-            position.updated_ms = now_ms;
-            let execution = Execution {
-                id: self.next_execution,
-                seq,
-                account,
-                symbol,
-                order: 0,
-                client_id: String::new(),
-                kind: ExecutionKind::Funding,
-                lots: held,
-                ticks: marks.mark,
-                value_e8: value_e8.abs(),
-                fee_e8: paid_e8,
-                fee_rate_e8: rate_e8,
-                realised_e8: 0,
-                closed_lots: 0,
-                is_maker: false,
-                order_lots: 0,
-                order_ticks: 0,
-                rest_lots: 0,
-                order_market: true,
-                stop_kind: StopKind::None,
-                created_by: CreatedBy::User,
-                mark_ticks: marks.mark,
-                at_ms: now_ms,
-            };
-            self.next_execution += 1;
-            let entry = Transaction {
-                symbol: Some(symbol),
-                execution: execution.id,
-                lots: held,
-                held_lots: held,
-                ticks: marks.mark,
-                funding_e8: -paid_e8,
-                change_e8: -paid_e8,
-                ..self.blank(TransactionKind::Funding)
-            };
-            self.accounts[account as usize].note_execution(execution.clone());
-            self.events.push(Event::Executed(execution));
-            self.book_money(account, entry);
-            self.tell_position(account, symbol);
+            self.pay_funding(account, symbol, rate_e8, marks.mark);
         }
         self.watch_margins(symbol);
+    }
+
+    /// Pay what one account owes for what it holds, or give it what it gets.
+    fn pay_funding(&mut self, account: Id, symbol: Id, rate_e8: i64, mark: i64) {
+        let held = self.held_lots(account, symbol);
+        let value_e8 = self.markets[symbol as usize].spec.value_e8(held, mark);
+        let paid_e8 = share_up(value_e8, rate_e8);
+        let seq = self.seq();
+        let now_ms = self.now_ms;
+        let position = &mut self.accounts[account as usize].positions[symbol as usize];
+        position.realised_e8 -= paid_e8;
+        position.realised_ever_e8 -= paid_e8;
+        position.seq = seq;
+        position.updated_ms = now_ms;
+        let execution = Execution {
+            id: self.next_execution,
+            seq,
+            account,
+            symbol,
+            order: 0,
+            client_id: String::new(),
+            kind: ExecutionKind::Funding,
+            lots: held,
+            ticks: mark,
+            value_e8: value_e8.abs(),
+            fee_e8: paid_e8,
+            fee_rate_e8: rate_e8,
+            realised_e8: 0,
+            closed_lots: 0,
+            is_maker: false,
+            order_lots: 0,
+            order_ticks: 0,
+            rest_lots: 0,
+            order_market: true,
+            stop_kind: StopKind::None,
+            created_by: CreatedBy::User,
+            mark_ticks: mark,
+            at_ms: now_ms,
+        };
+        self.next_execution += 1;
+        let entry = Transaction {
+            symbol: Some(symbol),
+            execution: execution.id,
+            lots: held,
+            held_lots: held,
+            ticks: mark,
+            funding_e8: -paid_e8,
+            change_e8: -paid_e8,
+            ..self.blank(TransactionKind::Funding)
+        };
+        self.accounts[account as usize].note_execution(execution.clone());
+        self.events.push(Event::Executed(execution));
+        self.book_money(account, entry);
+        self.tell_position(account, symbol);
     }
 
     pub(super) fn deleverage(&mut self, account: Id, symbol: Id, lots: i64) {

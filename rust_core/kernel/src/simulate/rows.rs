@@ -131,5 +131,5 @@ pub(super) fn bar_row<'a>(
 /// Depth of one name from its features: volatility and average volume of a day.
 pub(super) fn depth_of(row: &FeatureRow<'_>, symbol: usize, root_bars_day: f64) -> Depth {
     let adv_usdt = row.adv_usdt.get(symbol).copied().unwrap_or(f64::NAN);
-    Depth { sigma_day_frac: row.sigma[symbol] * root_bars_day, adv_usdt }
+    Depth { sigma_day_frac: row.sigma(symbol) * root_bars_day, adv_usdt }
 }

@@ -30,6 +30,10 @@ proof *arguments:
 bench *arguments:
     VIRTUAL_ENV=$PWD/.venv .venv/bin/maturin develop --release && {{python}} -m pytest benches {{arguments}}
 
+# The ledger against vectorbt and bt, which are installed beside the checkout and thrown away again.
+compare *arguments:
+    .ci/compare {{arguments}}
+
 # Renew the generated pages and build the manual into site/.
 docs:
     {{python}} docs/generate.py && {{python}} -m mkdocs build --strict

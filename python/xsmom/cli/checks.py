@@ -15,10 +15,10 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import Enum
 from importlib import metadata
 from pathlib import Path
 
+from xsmom.cli.finding import Finding, Status
 from xsmom.errors import XsmomError
 
 PYTHON_MIN = (3, 11)
@@ -28,35 +28,18 @@ DISK_BYTES_WARN = 5_000_000_000  # a lake of a few hundred symbols wants this mu
 ENV_FILE = ".env"
 
 
-class Status(str, Enum):
-    """How a check ended; only FAIL changes the exit code."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One row of the report."""
-
-    name: str
-    status: Status
-    detail: str
-    mend: str = ""
-
-
 @dataclass(frozen=True)
 class Place:
-    """What is looked at: the folder the user stands in, and the configuration he named."""
+    """What is looked at: the folder the user stands in, and the configuration and exchange he named."""
 
     folder: Path
     config: Path | None
+    exchange: str | None = None
 
 
-def run_checks(folder: Path, config: Path | None) -> list[Finding]:
+def run_checks(folder: Path, config: Path | None, exchange: str | None = None) -> list[Finding]:
     """All checks, in the order of `CHECKS`."""
-    place = Place(folder, config)
+    place = Place(folder, config, exchange)
     return [finding for check in CHECKS for finding in check(place)]
 
 
@@ -184,7 +167,16 @@ def check_clock(_place: Place) -> Iterator[Finding]:
     if now_s < installed_s:
         yield Finding("clock", Status.FAIL, f"{now} is before xsmom was installed", "set the clock (NTP)")
     else:
-        yield Finding("clock", Status.OK, f"{now}; not compared with an exchange here")
+        yield Finding("clock", Status.OK, f"{now}; --exchange compares it with an exchange's")
+
+
+def check_exchange(place: Place) -> Iterator[Finding]:
+    """The exchange that was named: nothing is sent anywhere unasked."""
+    if place.exchange is None:
+        return
+    from xsmom.cli.exchange import look
+
+    yield from look(place.exchange, "main", None)
 
 
 CHECKS: tuple[Callable[[Place], Iterator[Finding]], ...] = (
@@ -196,4 +188,5 @@ CHECKS: tuple[Callable[[Place], Iterator[Finding]], ...] = (
     check_env_file,
     check_config,
     check_clock,
+    check_exchange,
 )

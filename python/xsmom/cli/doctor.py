@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from xsmom.cli.checks import Finding, Status, run_checks
+from xsmom.cli.checks import run_checks
+from xsmom.cli.finding import Finding, Status
 from xsmom.cli.output import print_json, print_table
 
 EXIT_FOUND = 1
@@ -21,20 +22,25 @@ _STYLES = {Status.OK: None, Status.WARN: "yellow", Status.FAIL: "bold red"}
 @app.command()
 def doctor(
     config: Annotated[Path | None, typer.Option("--config", "-c", help="Also check this configuration file.")] = None,
+    exchange: Annotated[
+        str | None, typer.Option("--exchange", metavar="NAME", help="Also look at this exchange, over the network.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
     """Look for what would keep xsmom from working here.
 
     Looks at the core's build, the interpreter, the installed packages, the current folder, its
-    .env and the clock. Exits with 1 if a check failed; warnings leave the exit code at 0.
+    .env and the clock; with --exchange also whether the exchange answers and its clock agrees.
+    Exits with 1 if a check failed; warnings leave the exit code at 0.
 
     \b
     Examples:
       xsmom doctor
       xsmom doctor --config config.yaml
+      xsmom doctor --exchange bybit
       xsmom doctor --json
     """
-    findings = run_checks(Path.cwd(), config)
+    findings = run_checks(Path.cwd(), config, exchange)
     if json:
         print_json({"ok": not _failed(findings), "checks": [asdict(row) for row in findings]})
     else:

@@ -23,6 +23,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("config", "xsmom.cli.config", "app", "Check, show and explain a configuration."),
     Command("backtest", "xsmom.cli.backtest", "app", "Simulate a configuration; costs come first."),
     Command("data", "xsmom.cli.data", "app", "Make and look at market data."),
+    Command("exchange", "xsmom.cli.exchange", "app", "Look at an exchange: reachable, clock, markets."),
     Command("why", "xsmom.cli.why", "app", "Say why a symbol has the target it has."),
     Command("doctor", "xsmom.cli.doctor", "app", "Look for what would keep xsmom from working."),
 )

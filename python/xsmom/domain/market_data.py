@@ -102,15 +102,15 @@ class FundingPrints:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """The newest prices of one symbol."""
+    """The newest prices of one symbol; None where nobody offers, or where no funding is set yet."""
 
     symbol: str
     at_ms: int
     last: Decimal
     mark: Decimal
     index: Decimal
-    bid: Decimal
-    ask: Decimal
+    bid: Decimal | None
+    ask: Decimal | None
     turnover_usdt_day: Decimal
-    funding_frac: Decimal
-    next_funding_ms: int
+    funding_frac: Decimal | None
+    next_funding_ms: int | None

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from xsmom.cli import checks
-from xsmom.cli.checks import Finding, Place, Status, run_checks
+from xsmom.cli.checks import Place, run_checks
+from xsmom.cli.finding import Finding, Status
 from xsmom.cli.main import main
 
 

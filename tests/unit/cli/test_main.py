@@ -177,7 +177,7 @@ def test_completion_offers_commands_and_options() -> None:
     commands = ask(_XSMOM_COMPLETE="complete_bash", _TYPER_COMPLETE_ARGS="xsmom ", COMP_WORDS="xsmom ", COMP_CWORD="1")
     assert commands.stdout.split() == [row.name for row in COMMANDS]
     options = ask(_XSMOM_COMPLETE="complete_bash", COMP_WORDS="xsmom doctor --", COMP_CWORD="2")
-    assert {"--config", "--json", "--help"} == set(options.stdout.split())
+    assert {"--config", "--exchange", "--json", "--help"} == set(options.stdout.split())
 
 
 def test_show_completion_prints_a_script() -> None:

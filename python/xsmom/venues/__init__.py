@@ -1,0 +1,1 @@
+"""Adapters to exchanges: each keeps the promises of `xsmom.ports`, and nothing else of it is seen."""

@@ -1,0 +1,1 @@
+"""Bybit V5, linear perpetuals of a unified account."""

@@ -92,6 +92,13 @@ impl Decider {
         &mut self.signal
     }
 
+    /// Names that the last decision may want (and no other name has a weight).
+    #[inline(always)]
+    pub(crate) fn wanted(&self) -> impl Iterator<Item = usize> + '_ {
+        let Scratch { legs, frozen, .. } = &self.scratch;
+        legs.name.iter().chain(frozen).map(|name| *name as usize)
+    }
+
     /// Decide at one bar; `params` must be those that the decider was made with.
     pub fn decide(
         &mut self,

@@ -15,6 +15,7 @@ use crate::reason::Reason;
 mod balance;
 mod goal;
 mod lots;
+mod quick;
 
 pub use lots::{LOTS_MAX, lots_least, target_lots};
 
@@ -83,6 +84,8 @@ pub struct Plan {
     concerned: Vec<u32>,
     /// Working rows of these.
     names: Vec<Name>,
+    /// The same of an ordinary plan, side by side.
+    rows: quick::Rows,
     /// Orders that open or increase.
     growing: Vec<Leg>,
     /// Names of the heavier leg, in the order in which they are cut.
@@ -133,7 +136,7 @@ pub fn plan(input: &PlanInput, params: &Params, plan: &mut Plan) {
     let wanted = input.lots.iter().zip(&input.targets.weight_frac).enumerate();
     let named = wanted.filter(|(_, (lots, weight))| **lots != 0 || **weight != 0.0);
     concerned.extend(named.map(|(symbol, _)| symbol as u32));
-    plan_named(input, concerned.iter().map(|symbol| *symbol as usize), params, plan);
+    plan_each(input, &concerned, params, plan);
     plan.concerned = concerned;
     plan.write_rows(input);
 }
@@ -141,12 +144,16 @@ pub fn plan(input: &PlanInput, params: &Params, plan: &mut Plan) {
 /// [`plan`] for a caller who knows, in their order, all symbols that are held or wanted, and who
 /// reads the legs alone.
 #[inline(always)]
-pub(crate) fn plan_named(
-    input: &PlanInput,
-    named: impl Iterator<Item = usize>,
-    params: &Params,
-    plan: &mut Plan,
-) {
+pub(crate) fn plan_named(input: &PlanInput, named: &[u32], params: &Params, plan: &mut Plan) {
+    let ordinary = input.rebalance && entries_blocked(input, params).is_none();
+    if !(ordinary && quick::plan(&input.evened(), named, params, plan)) {
+        plan_each(input, named, params, plan);
+    }
+}
+
+/// The long way: name by name, by every rule.
+#[inline(never)]
+fn plan_each(input: &PlanInput, named: &[u32], params: &Params, plan: &mut Plan) {
     let blocked = entries_blocked(input, params);
     let free = blocked.is_none() && input.rebalance;
     let (cap, band_frac) = (net_cap_frac(params), params.band_frac);
@@ -154,7 +161,7 @@ pub(crate) fn plan_named(
     let input = &input.evened();
     let mut sums = Sums::new();
     plan.names.clear();
-    for i in named {
+    for i in named.iter().map(|symbol| *symbol as usize) {
         let mut name = Name::of(input, i);
         if !name.still {
             name.own = name.aim(input, i, blocked);
@@ -339,6 +346,7 @@ impl Plan {
             legs: Vec::with_capacity(2 * symbols),
             concerned: Vec::with_capacity(symbols),
             names: Vec::with_capacity(symbols),
+            rows: quick::Rows::default(),
             growing: Vec::with_capacity(symbols),
             cuts: Vec::with_capacity(symbols),
         }
@@ -369,7 +377,9 @@ impl Plan {
         let blank = Leg { symbol: 0, lots: 0, reduce_only: true };
         // Room for all; what stands there is overwritten or cut off.
         for legs in [&mut self.legs, &mut self.growing] {
-            legs.resize(names, blank);
+            if legs.len() < names {
+                legs.resize(names, blank);
+            }
         }
         let (mut reducing, mut growing) = (0, 0);
         let (legs, more) = (&mut self.legs[..names], &mut self.growing[..names]);

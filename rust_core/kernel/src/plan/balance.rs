@@ -5,7 +5,7 @@ use super::{Name, Plan, PlanInput, Sums};
 use crate::reason::Reason;
 
 /// Net that is always allowed, share of sizing equity.
-const NET_TOLERANCE_FRAC: f64 = 0.02;
+pub(super) const NET_TOLERANCE_FRAC: f64 = 0.02;
 /// Rounds of cutting targets; each makes them smaller, the first nearly always does.
 const ROUNDS_MAX: usize = 8;
 
@@ -33,7 +33,7 @@ fn limit_blocked(input: &PlanInput, plan: &Plan, cap_frac: f64) -> f64 {
 }
 
 /// A limit of whole lots must not turn on the last bit of a sum, hence the billionth. An equity that is not known measures nothing, and nothing is cut by it.
-fn allowed_or_lot(equity: f64, allowed: f64, lot_usdt: f64) -> f64 {
+pub(super) fn allowed_or_lot(equity: f64, allowed: f64, lot_usdt: f64) -> f64 {
     if equity.is_nan() { f64::INFINITY } else { allowed.max(lot_usdt) * (1.0 + 1e-9) }
 }
 

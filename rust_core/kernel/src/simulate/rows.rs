@@ -1,10 +1,10 @@
 //! The arrays of a `BookRow`, kept between bars so that a decision allocates nothing.
 
-use super::account::{Account, worth};
+use super::account::Account;
+use super::names::NameSet;
 use super::strategy::Contracts;
 use crate::book::Bar;
 use crate::fill::Depth;
-use crate::lanes::dispatch;
 use crate::panel::Panel;
 use crate::params::Params;
 use crate::row::FeatureRow;
@@ -16,6 +16,8 @@ const CAP_HAIR: f64 = 1.0 + 1e-12;
 #[derive(Debug)]
 pub(super) struct Rows {
     pub(super) weight_now_frac: Vec<f64>,
+    /// Names of which that is written; of all others it is 0.
+    weighed: NameSet,
     pub(super) stale_bars: Vec<u32>,
     pub(super) hold: Vec<bool>,
     pub(super) barred_until_ms: Vec<[i64; 2]>,
@@ -33,6 +35,7 @@ impl Rows {
     pub(super) fn new(cols: usize, has_contracts: bool) -> Self {
         Self {
             weight_now_frac: vec![0.0; cols],
+            weighed: NameSet::new(cols),
             stale_bars: vec![0; cols],
             hold: vec![false; cols],
             barred_until_ms: vec![[0; 2]; cols],
@@ -68,12 +71,10 @@ impl Rows {
     ) {
         let share = 1.0 / sizing_usdt;
         let ledger = &account.ledger;
-        let held = ledger.units.iter().zip(&ledger.mark);
-        let weights = self.weight_now_frac.iter_mut().zip(held);
-        dispatch(
-            #[inline(always)]
-            || weights.for_each(|(weight, (units, mark))| *weight = worth(*units, *mark) * share),
-        );
+        self.weighed.each(|i| self.weight_now_frac[i] = 0.0);
+        self.weighed.copy_from(&account.held);
+        let weights = &mut self.weight_now_frac;
+        self.weighed.each(|i| weights[i] = ledger.units[i] * ledger.mark[i] * share);
         if !params.ladder.is_empty() {
             self.rung_cap_frac.fill(f64::INFINITY);
             for i in account.held.iter() {

@@ -43,7 +43,7 @@ CODES = (
     (EXIT_FOUND, "no", "The command ran, and its answer is no: a check failed."),
     (EXIT_USAGE, "usage", "The command line cannot be understood; nothing was done."),
     (EXIT_BUG, "bug", "An error that nobody foresaw. `xsmom --debug ...` shows where."),
-    (EXIT_INTERRUPTED, "interrupted", "Ctrl-C."),
+    (EXIT_INTERRUPTED, "interrupted", "Ctrl-C; `xsmom sweep` has written what was done, and said so."),
     (EXIT_BROKEN_PIPE, "broken pipe", "The reader of our output, such as `head`, has left."),
 )
 

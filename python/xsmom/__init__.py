@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from xsmom.api import backtest as backtest
     from xsmom.api import check as check
     from xsmom.api import load_config as load_config
+    from xsmom.api import sweep as sweep
     from xsmom.domain.costs import Costs as Costs
     from xsmom.errors import XsmomError as XsmomError
     from xsmom.lake.panel import Panel as Panel
@@ -32,6 +33,7 @@ _LAZY: dict[str, tuple[str, str]] = {
     "check": ("xsmom.api", "check"),
     "load_config": ("xsmom.api", "load_config"),
     "stats": ("xsmom.research", "statistics"),
+    "sweep": ("xsmom.api", "sweep"),
 }
 
 __all__ = list(_LAZY)

@@ -1,5 +1,6 @@
 """Stub of the Rust core, written by hand and checked against the module by stubtest."""
 
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, final, type_check_only
 
 import numpy as np
@@ -138,6 +139,24 @@ def simulate(
     keep_trips: bool = True,
     keep_units: bool = False,
 ) -> dict[str, Any]: ...
+def sweep(
+    panel: PanelLike,
+    params: Sequence[Params],
+    setups: Sequence[tuple[CostFields, str, int, float]],
+    setup_of: Sequence[int],
+    *,
+    contracts: tuple[list[float], list[float]] | None = None,
+    maintenance_frac: float = 0.01,
+    threads: int = 1,
+    daily_returns: bool = False,
+    progress: Callable[[int, int], object] | None = None,
+) -> dict[str, Any]:
+    """Run many configurations over one panel: `done`, and a column for each figure.
+
+    `setups` are (costs, fill price, delay, cash), and `setup_of` says which of them each of `params` has.
+    Ctrl-C stops the work and gives back what is done (`interrupted`).
+    """
+
 def ema(x: NDArray[np.float64], period: int) -> NDArray[np.float64]: ...
 def wilder(x: NDArray[np.float64], period: int) -> NDArray[np.float64]: ...
 def sma(x: NDArray[np.float64], period: int) -> NDArray[np.float64]: ...

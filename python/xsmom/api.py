@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, get_args
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, get_args, overload
 
 from numpy.typing import ArrayLike
 
@@ -17,11 +17,14 @@ from xsmom.domain.panel import Panel
 from xsmom.errors import ConfigError, DataError
 from xsmom.research.backtest import Contracts, run_config, run_weights
 from xsmom.research.result import Result
+from xsmom.research.sweep import Sweep, make_trials, run_trials
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from xsmom.research.check import Examination
 
-__all__ = ["backtest", "check", "load_config"]
+__all__ = ["backtest", "check", "load_config", "sweep"]
 
 _WEIGHTS_TIMING = Timing("open", 0, 10_000.0)
 
@@ -67,6 +70,87 @@ def backtest(
     for note in result.notes:
         warnings.warn(note, RuntimeWarning, stacklevel=2)
     return result
+
+
+@overload
+def sweep(
+    panel: Panel,
+    configs: Sequence[Resolved | Mapping[str, object] | str | os.PathLike[str]],
+    *,
+    base: Resolved | str | os.PathLike[str] | None = None,
+    costs: Costs | None = None,
+    fill_at: FillAt | None = None,
+    delay_bars: int | None = None,
+    cash_usdt: float | None = None,
+    contracts: Contracts | None = None,
+    threads: int | None = None,
+    daily_returns: Literal[False] = False,
+    progress: Callable[[int, int], object] | None = None,
+) -> pl.DataFrame: ...
+@overload
+def sweep(
+    panel: Panel,
+    configs: Sequence[Resolved | Mapping[str, object] | str | os.PathLike[str]],
+    *,
+    base: Resolved | str | os.PathLike[str] | None = None,
+    costs: Costs | None = None,
+    fill_at: FillAt | None = None,
+    delay_bars: int | None = None,
+    cash_usdt: float | None = None,
+    contracts: Contracts | None = None,
+    threads: int | None = None,
+    daily_returns: Literal[True],
+    progress: Callable[[int, int], object] | None = None,
+) -> tuple[pl.DataFrame, pl.DataFrame]: ...
+def sweep(
+    panel: Panel,
+    configs: Sequence[Resolved | Mapping[str, object] | str | os.PathLike[str]],
+    *,
+    base: Resolved | str | os.PathLike[str] | None = None,
+    costs: Costs | None = None,
+    fill_at: FillAt | None = None,
+    delay_bars: int | None = None,
+    cash_usdt: float | None = None,
+    contracts: Contracts | None = None,
+    threads: int | None = None,
+    daily_returns: bool = False,
+    progress: Callable[[int, int], object] | None = None,
+) -> pl.DataFrame | tuple[pl.DataFrame, pl.DataFrame]:
+    """Simulate many configurations over one panel, and tell one row of figures for each.
+
+    `configs` are configurations (what `load_config` returned, paths, or profiles' names), or mappings of
+    settings that go over the configuration `base`: `[{"strategy.k_max": k} for k in (4, 8)]`. All are
+    checked before any is run, and the first that cannot run is refused by its place and settings. Each
+    ends with the figures that `backtest` gives it alone, on any number of `threads` (all processors).
+
+    Returns a polars frame: `config` (the place in the list), what was varied, the figures by the names of
+    `Result.metrics`, and what the number of trials makes of them: `psr`, `dsr` (the chance that the
+    true Sharpe ratio is above what luck makes of so many), `sharpe_luck`, `trials`. A run that ended in
+    bankruptcy or liquidation is a row like any other and says so. With `daily_returns=True` it returns
+    that frame and a second one of UTC-daily net returns: `day`, and a column a configuration.
+
+    `progress` is called with (done, all) from this thread. Ctrl-C gives back the rows that are done, and
+    a RuntimeWarning.
+    """
+    _check_panel(panel)
+    timing = _read_terms(costs, fill_at, delay_bars, cash_usdt)
+    if isinstance(configs, str | Mapping | Resolved) or not len(configs):
+        raise ConfigError("a sweep wants a list of configurations, or of mappings of settings over a base")
+    if threads is not None and threads < 1:
+        raise ConfigError(f"threads is {threads}, wants at least 1, or None for all processors")
+    named = [load_config(each) if isinstance(each, str | os.PathLike) else each for each in configs]
+    under = base if base is None or isinstance(base, Resolved) else load_config(base)
+    trials = make_trials(panel, named, under, costs=costs, timing=timing)
+    done = run_trials(
+        panel, trials, contracts=contracts, threads=threads, daily_returns=daily_returns, progress=progress
+    )
+    if done.interrupted:
+        warnings.warn(_interrupted(done), RuntimeWarning, stacklevel=2)
+    return (done.frame, done.daily_returns) if daily_returns else done.frame
+
+
+def _interrupted(done: Sweep) -> str:
+    return f"interrupted: {len(done.place):,} of {len(done.trials):,} configurations are done; the others have no row"
 
 
 def check(

@@ -40,6 +40,7 @@ class Fault:
     symbol: str = ""
     times: int = 1
     skip: int = 0
+    start: int = 0  # only the page that begins here
     status: int = 200
     body: str = ""
     headers: dict = field(default_factory=dict)
@@ -135,7 +136,8 @@ class Server:
 
     def _due(self, path, query):
         for fault in self.faults:
-            if fault.path in path and fault.symbol in query.get("symbol", "") and fault.times:
+            wanted = fault.path in path and fault.symbol in query.get("symbol", "")
+            if wanted and fault.times and (not fault.start or query.get("start") == str(fault.start)):
                 if fault.skip:
                     fault.skip -= 1
                     continue

@@ -6,43 +6,17 @@ import sys
 import warnings
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from xsmom.cli.doctor import EXIT_FOUND
+from xsmom.cli.market import ConfigFile, Overrides, PanelFile, Since, Until, choose_source, cut_market, open_market
 from xsmom.cli.progress import ProgressBar
-from xsmom.errors import DataError
 
 if TYPE_CHECKING:
-    from xsmom.config.resolved import Resolved
-    from xsmom.lake.panel import Panel
     from xsmom.research.check import Examination
 
-DEFAULT_FILE = Path("config.yaml")
-DEFAULT_PROFILE = "weekly"
-SAMPLE_SYMBOLS = 40
-SAMPLE_DAYS = 730
-SAMPLE_BARS_MAX = 8_760
-
-ConfigFile = Annotated[
-    str | None,
-    typer.Option(
-        "--config",
-        metavar="FILE",
-        help="A YAML file, or a shipped profile: classic or weekly.  [default: ./config.yaml, else weekly]",
-    ),
-]
-PanelFile = Annotated[
-    Path | None, typer.Option("--panel", metavar="PATH", help="Panel file; without one, a synthetic sample market.")
-]
-Since = Annotated[
-    str | None, typer.Option("--from", metavar="DATE", help="First day, UTC; its history is cut off too.")
-]
-Until = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last day, UTC, included.")]
-Overrides = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; may be repeated.")
-]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 app = typer.Typer(invoke_without_command=True)
@@ -87,9 +61,9 @@ def backtest(
         raise typer.BadParameter(
             "the replay through the live engine is not available in this version; add --fast", param_hint="--fast"
         )
-    source = _source(config)
+    source = choose_source(config)
     resolved = load_config(source, overrides or ())
-    market = _cut(_open(panel, resolved), since, until)
+    market = cut_market(open_market(panel, resolved), since, until)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # the same notes are printed below
         result = simulate(market, resolved)
@@ -134,9 +108,9 @@ def check(
     from xsmom.api import check as examine
     from xsmom.config.load import load_config
 
-    source = _source(config)
+    source = choose_source(config)
     resolved = load_config(source, overrides or ())
-    market = _cut(_open(panel, resolved), since, until)
+    market = cut_market(open_market(panel, resolved), since, until)
     with ProgressBar("examining the backtest") as tell:
         found = examine(market, resolved, only=only, seed=seed, progress=tell)
     if as_json:
@@ -176,42 +150,3 @@ def _refuse_options_before(ctx: typer.Context) -> None:
         if source is not None and source.name == "COMMANDLINE":
             inner = ctx.invoked_subcommand
             raise typer.BadParameter(f"options of {inner} come after it: xsmom backtest {inner} ...")
-
-
-def _source(config: str | None) -> str:
-    return config or (str(DEFAULT_FILE) if DEFAULT_FILE.exists() else DEFAULT_PROFILE)
-
-
-def _open(path: Path | None, config: Resolved) -> Panel:
-    from xsmom.lake.panel import Panel
-
-    if path is not None:
-        return Panel.open(path)
-    from xsmom.domain.timeframe import DAY_MS
-    from xsmom.lake.sample import SampleMarket
-
-    bar_ms: Any = config.params()["bar_ms"]
-    bars = min(SAMPLE_DAYS * DAY_MS // bar_ms, SAMPLE_BARS_MAX)
-    with ProgressBar("making a sample market") as tell:
-        return SampleMarket(SAMPLE_SYMBOLS, bars, bar_ms).build(tell)
-
-
-def _cut(panel: Panel, since: str | None, until: str | None) -> Panel:
-    """Bars that lie wholly within the days from `since` to `until`."""
-    from xsmom.domain.stamps import format_ms
-    from xsmom.domain.timeframe import DAY_MS
-
-    first = 0 if since is None else int((panel.close_ms - panel.bar_ms < _day_ms("--from", since)).sum())
-    end = panel.bars if until is None else int((panel.close_ms <= _day_ms("--to", until) + DAY_MS).sum())
-    if first >= end:
-        span = f"{format_ms(int(panel.close_ms[0]) - panel.bar_ms)} to {format_ms(int(panel.close_ms[-1]))}"
-        raise DataError(f"no bar lies within --from {since} --to {until}: the panel spans {span}")
-    return panel.slice(first, end)
-
-
-def _day_ms(option: str, text: str) -> int:
-    try:
-        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no day: write it as 2024-01-31", param_hint=option) from None
-    return int(day.timestamp()) * 1000

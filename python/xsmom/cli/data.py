@@ -7,10 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
+from xsmom.cli import data_download
 from xsmom.cli.progress import ProgressBar
 from xsmom.errors import DataError, OutputError
 
 app = typer.Typer(no_args_is_help=True, help="Make and look at market data.")
+
+data_download.register(app)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from xsmom.cli.finding import Finding
     from xsmom.domain.market_data import Instrument, Quote
     from xsmom.venues.bybit.market import BybitMarket
+    from xsmom.venues.wire import Access
 
 T = TypeVar("T")
 
@@ -85,7 +86,7 @@ def markets(
     from xsmom.cli.output import print_json, print_table
     from xsmom.domain.market_data import Trading
 
-    contracts, quotes = converse(name, network, server, _contracts_and_quotes)
+    contracts, quotes = converse(name, access(network, server), _contracts_and_quotes)
     ranked = sorted(contracts.values(), key=lambda one: (-_turnover(quotes.get(one.symbol)), one.symbol))
     if not show_all:
         ranked = [one for one in ranked if one.trading is Trading.OPEN]
@@ -110,14 +111,14 @@ def markets(
         print(f"{len(ranked) - len(shown)} more: --all shows them")
 
 
-def converse(name: str, network: str, server: str | None, question: Callable[[BybitMarket], Awaitable[T]]) -> T:
+def converse(name: str, reached: Access, question: Callable[[BybitMarket], Awaitable[T]]) -> T:
     """Connect, ask, close. Ctrl-C ends it like any other command."""
     import asyncio
 
     from xsmom.venues.roster import open_market
 
     async def conversation() -> T:
-        market = await open_market(name, access(network, server))
+        market = await open_market(name, reached)
         try:
             return await question(market)
         finally:
@@ -126,7 +127,7 @@ def converse(name: str, network: str, server: str | None, question: Callable[[By
     return asyncio.run(conversation())
 
 
-def access(network: str, server: str | None, **more: Any) -> Any:
+def access(network: str, server: str | None, **more: Any) -> Access:
     """How the options say that the exchange is reached."""
     from xsmom.errors import ConfigError
     from xsmom.venues.exchange_table import Network
@@ -148,7 +149,7 @@ def look(name: str, network: str, server: str | None) -> list[Finding]:
 
     where = f"{name} ({network})" if server is None else f"{name} at {server}"
     try:
-        return converse(name, network, server, lambda market: _look(market, where))
+        return converse(name, access(network, server), lambda market: _look(market, where))
     except VenueError as error:
         mend = "look at the network, a firewall, or the exchange's own status page"
         return [Finding("exchange", Status.FAIL, str(error), mend)]

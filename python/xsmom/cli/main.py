@@ -53,6 +53,8 @@ def main(arguments: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001  the last catcher: no traceback reaches a user unasked
         text = f"unexpected {type(error).__name__}: {error}; this is a bug, --debug shows where"
         return _fail(error, text, EXIT_BUG, front.debug)
+    if result == EXIT_INTERRUPTED:  # typer turns Ctrl-C into a silent exit
+        return _say("interrupted", EXIT_INTERRUPTED)
     return result if isinstance(result, int) else 0
 
 

@@ -8,7 +8,7 @@ import math
 import platform
 import shlex
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cached_property
@@ -21,11 +21,13 @@ from numpy.typing import ArrayLike
 from xsmom._core import __version__
 from xsmom.config.listing import settings_lines
 from xsmom.config.resolved import Resolved
+from xsmom.domain.panel import Panel
 from xsmom.domain.stamps import format_ms
 from xsmom.domain.timeframe import format_timeframe
 from xsmom.errors import OutputError
-from xsmom.research.result import COST_KINDS, Result
+from xsmom.research.result import Result
 from xsmom.research.trips import COLUMNS
+from xsmom.research.turnover import COST_KINDS
 
 RUNS = Path("runs")
 SYNTHETIC = "synthetic"
@@ -71,45 +73,66 @@ class Run:
             "synthetic": self.synthetic,
             "started": self.started.isoformat(timespec="seconds"),
             "command": self.command_line,
-            "versions": {"xsmom": __version__, "python": platform.python_version(), "numpy": np.__version__},
+            "versions": name_versions(),
             "config": {
                 "source": self.source,
                 "config_hash": self.config.config_hash,
                 "params_hash": self.config.params_hash,
             },
-            "panel": {
-                "path": self.panel_path,
-                "hash": panel.hash,
-                "bars": panel.bars,
-                "timeframe": format_timeframe(panel.bar_ms),
-                "symbols": len(panel.symbols),
-                "first_close": format_ms(int(panel.close_ms[0])),
-                "last_close": format_ms(int(panel.close_ms[-1])),
-            },
+            "panel": describe_panel(panel, self.panel_path),
             "costs": asdict(result.assumed_costs),
             "timing": result.timing._asdict() if result.timing else None,
-            "metrics": _plain(self.metrics),
+            "metrics": make_plain(self.metrics),
             "reasons": result.reasons,
             "notes": list(result.notes),
             "warnings": list(self.config.warnings),
         }
 
 
+def name_versions() -> dict[str, str]:
+    """What computed the figures."""
+    return {"xsmom": __version__, "python": platform.python_version(), "numpy": np.__version__}
+
+
+def describe_panel(panel: Panel, path: str | None) -> dict[str, Any]:
+    """Which data the figures are of."""
+    return {
+        "path": path,
+        "hash": panel.hash,
+        "bars": panel.bars,
+        "timeframe": format_timeframe(panel.bar_ms),
+        "symbols": len(panel.symbols),
+        "first_close": format_ms(int(panel.close_ms[0])),
+        "last_close": format_ms(int(panel.close_ms[-1])),
+    }
+
+
+def name_folder(out: Path | None, started: datetime, config_hash: str) -> Path:
+    """The folder that was asked for, or one of its own below `runs`; refused when it holds something."""
+    folder = out or RUNS / f"{started:%Y%m%dT%H%M%SZ}-{config_hash[:8]}"
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise OutputError(f"{folder} is there already and not empty: choose another --out")
+    return folder
+
+
 def write_run(run: Run, out: Path | None, *, report: bool) -> Path:
     """Write the folder, whole or not at all, and return its path."""
-    folder = out or RUNS / f"{run.started:%Y%m%dT%H%M%SZ}-{run.config.config_hash[:8]}"
+    folder = name_folder(out, run.started, run.config.config_hash)
+    write_whole(folder, lambda partial: _write(run, partial, report=report))
+    return folder
+
+
+def write_whole(folder: Path, write: Callable[[Path], None]) -> None:
+    """Let `write` fill a folder beside the place, then put it there."""
     partial = folder.with_name(f".{folder.name}.partial")
     try:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise OutputError(f"{folder} is there already and not empty: choose another --out")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        _write(run, partial, report=report)
+        write(partial)
         partial.replace(folder)
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
         raise OutputError(f"{folder} cannot be written: {error.strerror or error}; choose another --out") from None
-    return folder
 
 
 def _write(run: Run, folder: Path, *, report: bool) -> None:
@@ -145,10 +168,10 @@ def _write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]
         writer.writerows(rows)
 
 
-def _plain(value: Any) -> Any:
+def make_plain(value: Any) -> Any:
     """For JSON: NumPy's numbers as Python's, and null for what is not finite."""
     if isinstance(value, Mapping):
-        return {name: _plain(item) for name, item in value.items()}
+        return {name: make_plain(item) for name, item in value.items()}
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):

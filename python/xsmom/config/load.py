@@ -35,7 +35,25 @@ def load_config(
     """
     variables = os.environ if env is None else env
     readings = [*_read_files(path, environment, variables), read_environment(variables), read_overrides(set)]
-    entries: dict[str, Entry] = {}
+    return _join({}, readings)
+
+
+class Variations:
+    """One configuration with other settings on top, as often as wanted.
+
+    Files and environment are not read again, so that a thousand variations are a matter of a second.
+    """
+
+    def __init__(self, base: Resolved) -> None:
+        self._base = {name: Entry(name, base.value(name), origin) for name, origin in base.origins.items()}
+
+    def vary(self, set: Mapping[str, object]) -> Resolved:  # noqa: A002 - as above
+        """What `load_config` gives with these settings as its last word."""
+        return _join(self._base.copy(), [read_overrides(set)])
+
+
+def _join(entries: dict[str, Entry], readings: Sequence[Reading]) -> Resolved:
+    """Later readings go over earlier ones; all mistakes together are one error."""
     for reading in readings:
         entries.update({entry.name: entry for entry in reading.entries})
     mistakes = [mistake for reading in readings for mistake in reading.mistakes]

@@ -68,18 +68,19 @@ def resolve(config: Config, origins: Mapping[str, str]) -> Resolved:
     if problems:
         raise refuse(_sentence(problem, origins) for problem in problems)
     meant = {name: _frozen(given) for name, given in params(config).items()}
+    plain = _canonical(meant)
     # What changes behaviour: the core's parameters, and what a simulation assumes beside them.
     behaviour: dict[str, object] = {
-        "params": meant,
-        "costs": asdict(costs(config)),
-        "timing": timing(config)._asdict(),
+        "params": plain,
+        "costs": _canonical(asdict(costs(config))),
+        "timing": _canonical(timing(config)._asdict()),
     }
     return Resolved(
         written=config,
         origins=MappingProxyType(dict(origins)),
         meant=MappingProxyType(meant),
-        config_hash=digest(behaviour),
-        params_hash=digest(meant),
+        config_hash=_hash(behaviour),
+        params_hash=_hash(plain),
         notes=tuple(notes(config)),
         warnings=tuple(warnings(config, origins)),
     )
@@ -87,17 +88,24 @@ def resolve(config: Config, origins: Mapping[str, str]) -> Resolved:
 
 def digest(content: object) -> str:
     """SHA-256 of canonical JSON: sorted keys, and one spelling for every number."""
-    text = json.dumps(_canonical(content), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _hash(_canonical(content))
+
+
+def _hash(canonical: object) -> str:
+    text = json.dumps(canonical, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _canonical(content: object) -> object:
-    if isinstance(content, Mapping):
-        return {str(name): _canonical(item) for name, item in content.items()}
+    # Plain values first: they are nearly all, and a thousand variations of a configuration pay for each.
+    if isinstance(content, float):
+        return int(content) if content.is_integer() else content
+    if content is None or isinstance(content, str | int):
+        return content
     if isinstance(content, list | tuple):
         return [_canonical(item) for item in content]
-    if isinstance(content, float) and content.is_integer():
-        return int(content)
+    if isinstance(content, Mapping):
+        return {str(name): _canonical(item) for name, item in content.items()}
     return content
 
 

@@ -34,7 +34,8 @@ from numpy.typing import NDArray
 from xsmom.domain.panel import CELL_FIELDS, Panel
 from xsmom.domain.panel_hash import BLOCKS, canonical_rows, join_digests, raw_bytes
 from xsmom.domain.stamps import format_ms
-from xsmom.errors import DataError, OutputError, XsmomError
+from xsmom.errors import DataError, OutputError
+from xsmom.lake.telling import telling
 
 MAGIC = b"XSMPANEL"
 VERSION = 1
@@ -114,7 +115,7 @@ class PanelWriter:
     def __enter__(self) -> Self:
         """Make the temporary file and write the listing dates."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        with _telling(self._path, OutputError):
+        with telling(self._path, OutputError):
             self._file = os.open(self._temporary, flags, 0o666)
         try:
             for name, stamps in self._dates.items():
@@ -158,7 +159,7 @@ class PanelWriter:
 
     def _put(self, data: bytes | memoryview, offset: int) -> None:
         rest = memoryview(data)
-        with _telling(self._path, OutputError):
+        with telling(self._path, OutputError):
             while rest:
                 written = os.pwrite(self._file, rest, offset)
                 rest, offset = rest[written:], offset + written
@@ -171,7 +172,7 @@ class PanelWriter:
         content = join_digests(header.symbols, header.bar_ms, header.first_close_ms, header.bars, digests)
         blocks = [{**vars(block), "sha256": sha} for block, sha in zip(header.blocks, digests, strict=True)]
         self._put(_pack({**vars(header), "hash": content, "blocks": blocks}), 0)
-        with _telling(self._path, OutputError):
+        with telling(self._path, OutputError):
             os.fsync(self._file)
             os.replace(self._temporary, self._path)  # noqa: PTH105  beside fsync, in one idiom
             folder = os.open(self._path.parent, os.O_RDONLY)
@@ -189,7 +190,7 @@ class PanelWriter:
 
 def read_header(path: Path) -> PanelHeader:
     """Read and check the header of a panel file, not its cells."""
-    with _telling(path, DataError), path.open("rb") as file:
+    with telling(path, DataError), path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         prefix = file.read(_PREFIX.size)
         header_bytes = _check_prefix(path, prefix)
@@ -207,7 +208,7 @@ def read_header(path: Path) -> PanelHeader:
 
 def map_blocks(path: Path, header: PanelHeader) -> dict[str, NDArray[Any]]:
     """Give the arrays of a panel file as read-only views of the mapped file."""
-    with _telling(path, DataError), path.open("rb") as file:
+    with telling(path, DataError), path.open("rb") as file:
         if os.fstat(file.fileno()).st_size < header.file_bytes:
             # Views beyond the end would kill the process with SIGBUS, not with an exception.
             raise DataError(f"{path} became shorter while it was opened: open it again")
@@ -287,21 +288,3 @@ def _parse(path: Path, text: bytes) -> PanelHeader:
     if not fits or any(b.dtype not in _DTYPES or b.offset % 8 or b.offset < 0 for b in header.blocks):
         raise DataError(f"{path} has a header whose blocks do not fit its size: write it again")
     return header
-
-
-class _telling:  # noqa: N801  reads as a verb: `with _telling(path, DataError):`
-    """Turns what the operating system refuses into one sentence with the file's name."""
-
-    def __init__(self, path: Path, kind: type[XsmomError]) -> None:
-        self._path, self._kind = path, kind
-
-    def __enter__(self) -> None:
-        """Nothing to prepare."""
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Translate an OSError."""
-        if isinstance(error, OSError):
-            reason = (error.strerror or str(error)).lower()
-            raise self._kind(f"{self._path}: {reason}") from error

@@ -14,6 +14,7 @@ from xsmom.domain.costs import Costs
 from xsmom.domain.panel import Panel
 from xsmom.research import statistics
 from xsmom.research.trips import Trips, measure
+from xsmom.research.turnover import COST_KINDS, make_yearly
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 DAY_MS = 86_400_000
 YEAR_MS = 365 * DAY_MS
 Floats = NDArray[np.float64]
-COST_KINDS = ("fee_usdt", "spread_usdt", "impact_usdt", "funding_usdt")
 
 
 class Result:
@@ -264,22 +264,14 @@ class Result:
     def _yearly(self) -> dict[str, float]:
         """Turnover and costs made yearly, as shares of mean equity; costs as a share of gross result."""
         run = self._run
-        years = len(self.panel.close_ms) * self.panel.bar_ms / YEAR_MS
-        equity = float(np.mean(run["equity_usdt"]))
-        paid = {name: float(run[name][-1]) for name in COST_KINDS}
-        total = sum(paid.values())
-        net = float(run["equity_usdt"][-1]) - self.cash_usdt
-        gross = net + total
-        share = years * equity
-        yearly = {name.replace("_usdt", "_year_frac"): value / share for name, value in paid.items()}
-        return {
-            "turnover_year_x": float(run["traded_usdt"][-1]) / share,
-            "cost_year_frac": total / share,
-            **yearly,
-            "gross_usdt": gross,
-            "net_usdt": net,
-            "cost_of_gross_frac": total / gross if gross > 0 else float("nan"),
-        }
+        found = make_yearly(
+            {name: float(run[name][-1]) for name in (*COST_KINDS, "traded_usdt")},
+            years=len(self.panel.close_ms) * self.panel.bar_ms / YEAR_MS,
+            equity_mean_usdt=float(np.mean(run["equity_usdt"])),
+            equity_usdt=float(run["equity_usdt"][-1]),
+            cash_usdt=self.cash_usdt,
+        )
+        return {name: float(value) for name, value in found.items()}
 
     def report(self, folder_or_path: str | Path, *, provenance: Mapping[str, object] | None = None) -> Path:
         """Write the run as one HTML page with its numbers as JSON beside it; tells where the page is."""

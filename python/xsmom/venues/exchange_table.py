@@ -68,6 +68,9 @@ class ExchangeTable:
     clock_of: Callable[[dict[str, Any]], int]
     meanings: Mapping[str, Meaning]
     capabilities: Capabilities
+    #: Where the account's events come from, and the path below another server's address.
+    stream_urls: Mapping[Network, str]
+    stream_path: str
     #: Answer headers: (calls left, stamp of the reset), by the exchange's clock.
     rate_headers: tuple[str, str] | None = None
     #: What the library is told when it is made.

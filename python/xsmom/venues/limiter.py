@@ -110,6 +110,10 @@ class Limiter:
         if meter is not None and remaining <= 0:
             meter.closed_until_s = max(meter.closed_until_s, self._now_s() + max(0, reset_in_ms) / 1_000)
 
+    def close_budget(self, budget: str, seconds: float) -> None:
+        """Let nothing of one budget go for a while."""
+        self.told(budget, 0, int(seconds * 1_000))
+
     def close_for(self, seconds: float) -> None:
         """Let nothing go for a while: the exchange asked for a pause."""
         until_s = self._now_s() + seconds

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from pydantic import SecretStr
+
 from xsmom.errors import ConfigError
 from xsmom.venues.exchange_clock import ExchangeClock
 from xsmom.venues.exchange_table import Endpoint, ExchangeTable, Meaning, Network
@@ -21,6 +23,7 @@ from xsmom.venues.guard import guarded
 from xsmom.venues.limiter import Lane, Limiter, Window
 
 READ_TIMEOUT_MS = 10_000
+SEND_TIMEOUT_MS = 5_000
 _PAUSES_S = (1.0, 2.0, 4.0)
 _PAUSE_S_MAX = 60.0  # a read that would have to wait longer tells so instead
 _RATE_PAUSE_S = 1.0
@@ -36,6 +39,14 @@ Answer = dict[str, Any]
 
 
 @dataclass(frozen=True)
+class Keys:
+    """What an account's requests are signed with. Never printed: pydantic's text blots itself out."""
+
+    api_key: SecretStr
+    api_secret: SecretStr
+
+
+@dataclass(frozen=True)
 class Access:
     """How an exchange is reached."""
 
@@ -43,14 +54,17 @@ class Access:
     #: A server that speaks the exchange's protocol, in place of the exchange's own hosts.
     base_url: str | None = None
     requests_per_second: float | None = None
+    keys: Keys | None = None
     timeout_ms: int = READ_TIMEOUT_MS
+    #: A mutation that has no answer by then is unknown.
+    send_timeout_ms: int = SEND_TIMEOUT_MS
+    recv_window_ms: int = 5_000
     #: Waits between tries of a read.
     pauses_s: tuple[float, ...] = field(default_factory=lambda: _PAUSES_S)
     #: Makes the resolver of host names; left out, the system's.
     resolver: Callable[[], Any] | None = None
     #: Checks the server's certificate; left out, against the usual authorities.
     tls: ssl.SSLContext | None = None
-    library: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Wire:
@@ -63,6 +77,7 @@ class Wire:
         self._budget_of = {endpoint.path: endpoint.budget for endpoint in table.endpoints.values()}
         self._data_calls = asyncio.Semaphore(_DATA_CALLS_MAX)
         self._client: Any = None
+        self._sender: Any = None
         self._session: Any = None
 
     @classmethod
@@ -81,9 +96,16 @@ class Wire:
         return wire
 
     @property
-    def client(self) -> Any:
-        """The library's client, for what this class does not wrap."""
-        return self._client
+    def session(self) -> Any:
+        """The session that all requests go through; streams are opened on it too."""
+        return self._session
+
+    @property
+    def stream_url(self) -> str:
+        """Where the account's events come from."""
+        if self.access.base_url is None:
+            return self.table.stream_urls[self.access.network]
+        return self.access.base_url.rstrip("/").replace("http", "ws", 1) + self.table.stream_path
 
     async def read(
         self, endpoint: str, params: Mapping[str, Any], what: str, parse: Callable[[Answer], T], lane: Lane = Lane.DATA
@@ -105,25 +127,39 @@ class Wire:
 
     async def once(self, endpoint: str, params: Mapping[str, Any], lane: Lane) -> Answer:
         """One request; a `WireFault` if it does not end well."""
+        row = self.table.endpoints[endpoint]
         if lane is not Lane.DATA:
-            return await self._call(self.table.endpoints[endpoint], params, lane)
+            return await self._call(self._client, row, params, lane)
         async with self._data_calls:
-            return await self._call(self.table.endpoints[endpoint], params, lane)
+            return await self._call(self._client, row, params, lane)
+
+    async def send(self, endpoint: str, params: Mapping[str, Any], lane: Lane) -> Answer:
+        """One mutation, sent once and never again; a `WireFault` if it does not end well."""
+        try:
+            return await self._call(self._sender, self.table.endpoints[endpoint], params, lane)
+        except WireFault as fault:
+            if fault.meaning is Meaning.CLOCK:
+                await self._remeasure()
+            if fault.meaning is Meaning.RATE:
+                self.limiter.close_budget(self.table.endpoints[endpoint].budget, max(fault.pause_s, _RATE_PAUSE_S))
+            raise
 
     async def close(self) -> None:
         """Give connections back."""
-        client, session, self._client, self._session = self._client, self._session, None, None
+        clients, session = (self._client, self._sender), self._session
+        self._client = self._sender = self._session = None
         if session is not None:
             await session.close()
             await asyncio.sleep(_FAREWELL_S)
-        if client is not None:
-            client.timeout_on_exit = 0  # the session is ours and closed already: nothing to wait for
-            await client.close()
+        for client in clients:
+            if client is not None:
+                client.timeout_on_exit = 0  # the session is ours and closed already: nothing to wait for
+                await client.close()
 
-    async def _call(self, row: Endpoint, params: Mapping[str, Any], lane: Lane) -> Answer:
+    async def _call(self, client: Any, row: Endpoint, params: Mapping[str, Any], lane: Lane) -> Answer:
         await self.limiter.take(lane, row.budget)
         try:
-            answer = await getattr(self._client, row.method)(dict(params))
+            answer = await getattr(client, row.method)(dict(params))
         except WireFault as fault:
             if fault.fault is Fault.BARRED:
                 self.limiter.close_for(fault.pause_s)
@@ -158,13 +194,17 @@ class Wire:
         """A client of the library with a session of ours: its own would wait a quarter second to close."""
         import aiohttp
 
-        client = _make_client(self.table, self.access, self._observe, self._stamp_ms)
+        client, sender = (
+            _make_client(self.table, self.access, self._observe, self._stamp_ms, timeout_ms)
+            for timeout_ms in (self.access.timeout_ms, self.access.send_timeout_ms)
+        )
         tls = self.access.tls or ssl.create_default_context(cafile=client.cafile)
         resolver = self.access.resolver() if self.access.resolver is not None else None
         connector = aiohttp.TCPConnector(limit=_CONNECTIONS_MAX, ssl=tls, resolver=resolver)
         self._session = aiohttp.ClientSession(connector=connector)
-        client.session, client.own_session = self._session, False
-        self._client = client
+        for one in (client, sender):
+            one.session, one.own_session = self._session, False
+        self._client, self._sender = client, sender
 
     def _observe(self, url: str, headers: Mapping[str, str]) -> None:
         """Feed the exchange's own count of our calls to the limiter."""
@@ -191,10 +231,16 @@ def _shared(table: ExchangeTable, access: Access) -> tuple[Window, ...]:
     return (*table.shared, Window(max(1, int(wanted * 5)), 5_000))
 
 
-def _make_client(table: ExchangeTable, access: Access, observe: Any, stamp_ms: Callable[[], int]) -> Any:
+def _make_client(
+    table: ExchangeTable, access: Access, observe: Any, stamp_ms: Callable[[], int], timeout_ms: int
+) -> Any:
     import ccxt.async_support as library
 
-    options = {"enableRateLimit": False, "timeout": access.timeout_ms, **table.library_options, **access.library}
+    options: dict[str, Any] = {"enableRateLimit": False, "timeout": timeout_ms}
+    options["options"] = {**table.library_options, "recvWindow": access.recv_window_ms, "maxRetriesOnFailure": 0}
+    if access.keys is not None:
+        options["apiKey"] = access.keys.api_key.get_secret_value()
+        options["secret"] = access.keys.api_secret.get_secret_value()
     if access.base_url is not None:
         address = access.base_url.rstrip("/")
         options["urls"] = {"api": dict.fromkeys(("public", "private"), address)}

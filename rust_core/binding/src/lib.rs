@@ -15,6 +15,7 @@ mod panel;
 mod params;
 mod simulate;
 mod stats;
+mod sweep;
 
 use pyo3::prelude::*;
 
@@ -43,6 +44,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(model_book::model_book, module)?)?;
     module.add_function(wrap_pyfunction!(model_book::model_weights, module)?)?;
     module.add_function(wrap_pyfunction!(simulate::simulate, module)?)?;
+    module.add_function(wrap_pyfunction!(sweep::sweep, module)?)?;
     add_indicators(module)?;
     Ok(())
 }

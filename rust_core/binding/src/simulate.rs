@@ -27,7 +27,7 @@ pub(crate) struct CostFields {
 }
 
 impl CostFields {
-    fn read(&self) -> Costs {
+    pub(crate) fn read(&self) -> Costs {
         Costs {
             taker_fee_frac: self.taker_fee_frac,
             maker_fee_frac: self.maker_fee_frac,
@@ -39,7 +39,7 @@ impl CostFields {
     }
 }
 
-fn read_timing(fill_at: &str, delay_bars: usize) -> PyResult<Timing> {
+pub(crate) fn read_timing(fill_at: &str, delay_bars: usize) -> PyResult<Timing> {
     let fill_at = match fill_at {
         "open" => FillAt::Open,
         "close" => FillAt::Close,

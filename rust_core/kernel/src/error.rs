@@ -43,6 +43,14 @@ pub enum KernelError {
         /// What is wrong, and what would be right.
         what: String,
     },
+    /// A configuration of a sweep cannot be run.
+    #[error("config {place}: {error}")]
+    Trial {
+        /// Its place in the list, from 0.
+        place: usize,
+        /// Why it cannot.
+        error: Box<KernelError>,
+    },
     /// A length, period or window that cannot be computed.
     #[error("{name}: {what}")]
     Argument {

@@ -21,6 +21,7 @@ mod funding;
 mod market;
 mod moves;
 mod needs;
+mod pool;
 mod prices;
 mod range;
 mod ring;
@@ -30,6 +31,7 @@ mod table;
 mod window;
 
 pub use needs::{Needs, check_warmup, warmup_bars};
+pub(crate) use pool::{Pool, Seat};
 pub use ring::BLOCK;
 pub use scratch::Scratch;
 pub use table::FeatureTable;

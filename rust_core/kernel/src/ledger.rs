@@ -29,6 +29,7 @@ pub struct CostTotals {
 pub struct Purse {
     cash_usdt: f64,
     costs: CostTotals,
+    fills: u64,
 }
 
 impl Purse {
@@ -36,6 +37,7 @@ impl Purse {
     #[inline(always)]
     pub fn pay(&mut self, units: f64, reference_price: f64, done: &Execution) -> f64 {
         let paid = units * done.price + done.fee_usdt;
+        self.fills += 1;
         self.cash_usdt -= paid;
         self.costs.fee_usdt += done.fee_usdt;
         self.costs.spread_usdt += done.spread_usdt;
@@ -56,6 +58,8 @@ pub struct Ledger {
     pub mark: Vec<f64>,
     /// Where the costs went.
     pub costs: CostTotals,
+    /// Number of executions.
+    pub fills: u64,
 }
 
 impl Ledger {
@@ -66,6 +70,7 @@ impl Ledger {
             units: vec![0.0; symbols],
             mark: vec![f64::NAN; symbols],
             costs: CostTotals::default(),
+            fills: 0,
         }
     }
 
@@ -87,13 +92,13 @@ impl Ledger {
     /// Cash and costs on their own, for a caller with many fills; [`Self::take_back`] ends it.
     #[inline(always)]
     pub fn purse(&self) -> Purse {
-        Purse { cash_usdt: self.cash_usdt, costs: self.costs }
+        Purse { cash_usdt: self.cash_usdt, costs: self.costs, fills: self.fills }
     }
 
     /// What a purse holds is the ledger's again.
     #[inline(always)]
     pub fn take_back(&mut self, purse: Purse) {
-        (self.cash_usdt, self.costs) = (purse.cash_usdt, purse.costs);
+        (self.cash_usdt, self.costs, self.fills) = (purse.cash_usdt, purse.costs, purse.fills);
     }
 
     /// Settle funding on the units held. The caller does it before any fill at or after the instant.

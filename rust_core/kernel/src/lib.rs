@@ -34,6 +34,7 @@ pub mod select;
 pub mod simulate;
 mod size;
 pub mod stops;
+pub mod sweep;
 pub mod universe;
 
 pub use error::{KernelError, Result};

@@ -112,7 +112,7 @@ def test_before_the_listing_there_is_nothing(serve):
         (Fault("cut"), Unavailable, "instead of its own format"),
         (Fault("no list"), Unavailable, "cannot be read"),
         (Fault("words"), Unavailable, "cannot be read"),
-        (Fault("elsewhere"), Unavailable, "was not asked for"),
+        (Fault("elsewhere"), Unavailable, "not asked for"),
         (Fault("conflict"), Unavailable, "two different bars"),
         (Fault("drop"), Unavailable, "the connection broke"),
         (Fault("answer", status=500, body=HTML), Unavailable, "HTTP 500"),

@@ -16,7 +16,7 @@ from xsmom.domain.costs import Costs
 from xsmom.domain.panel import Panel
 from xsmom.errors import DataError
 from xsmom.research.backtest import check_fit, run_weights
-from xsmom.research.result import COST_KINDS
+from xsmom.research.turnover import COST_KINDS
 
 Floats = NDArray[np.float64]
 Weights = Callable[[Any], ArrayLike]

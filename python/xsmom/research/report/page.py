@@ -22,10 +22,14 @@ _POLICY = (
 
 def write_page(doc: Doc, charts: Charts) -> str:
     """Put the whole file together."""
+    sections = [write_top(doc), *_write_sections(doc, charts)]
+    return wrap_page(f"xsmom report: {doc['label'] or 'backtest'}", sections, charts)
+
+
+def wrap_page(title: str, sections: list[str], charts: Charts) -> str:
+    """One file that needs nothing else: sections of HTML, and the charts whose places they hold."""
     from plotly.offline import get_plotlyjs
 
-    sections = [write_top(doc), *_write_sections(doc, charts)]
-    title = escape(f"xsmom report: {doc['label'] or 'backtest'}")
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -34,7 +38,7 @@ def write_page(doc: Doc, charts: Charts) -> str:
 <meta http-equiv="Content-Security-Policy" content="{_POLICY}">
 <meta name="referrer" content="no-referrer">
 <link rel="icon" href="data:,">
-<title>{title}</title>
+<title>{escape(title)}</title>
 <style>{_read("page.css")}</style>
 </head>
 <body>

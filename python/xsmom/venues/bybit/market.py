@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xsmom.domain.market_data import Candles, FundingPrints, Instrument, MarginTier, PriceKind, Quote
 from xsmom.domain.timeframe import format_timeframe
@@ -188,8 +189,8 @@ class _Pages:
         self._wire, self._symbol, self._bar_ms, self._word, self._endpoint = wire, symbol, bar_ms, word, endpoint
         self._closed_ms = 0  # end of the newest bar that the exchange's own clock calls closed
 
-    async def complete(self, since_ms: int, end_ms: int) -> dict[int, rows.Bar]:
-        """Every bar of the range that the exchange has."""
+    async def complete(self, since_ms: int, end_ms: int) -> NDArray[np.float64]:
+        """Every bar of the range that the exchange has, rising."""
         found = await self._ask(since_ms, end_ms)
         asked = {(since_ms, end_ms)}
         while True:
@@ -201,48 +202,35 @@ class _Pages:
                 return found
             for gap in gaps:
                 asked.add(gap)
-                found |= await self._ask(*gap)
+                more = await self._ask(*gap)
+                # What was told before is not told anew: the first answer to a time stands.
+                more = more[~np.isin(more[:, 0], found[:, 0])]
+                found = rows.rising(np.concatenate([found, more]))
 
-    def _gaps(self, found: dict[int, rows.Bar], since_ms: int, end_ms: int) -> list[tuple[int, int]]:
+    def _gaps(self, found: NDArray[np.float64], since_ms: int, end_ms: int) -> list[tuple[int, int]]:
         """Runs of bars that are closed by now and were not told, first and behind-last opens."""
-        opens = range(since_ms, min(end_ms, self._closed_ms - self._bar_ms + 1), self._bar_ms)
-        missing = [open_ms for open_ms in opens if open_ms not in found]
-        runs: list[tuple[int, int]] = []
-        for open_ms in missing:
-            if runs and runs[-1][1] == open_ms:
-                runs[-1] = runs[-1][0], open_ms + self._bar_ms
-            else:
-                runs.append((open_ms, open_ms + self._bar_ms))
-        return runs
+        opens = np.arange(since_ms, min(end_ms, self._closed_ms - self._bar_ms + 1), self._bar_ms)
+        missing = opens[~np.isin(opens, found[:, 0])]
+        if not len(missing):
+            return []
+        runs = np.split(missing, np.flatnonzero(np.diff(missing) > self._bar_ms) + 1)
+        return [(int(run[0]), int(run[-1]) + self._bar_ms) for run in runs]
 
-    async def _ask(self, since_ms: int, end_ms: int) -> dict[int, rows.Bar]:
+    async def _ask(self, since_ms: int, end_ms: int) -> NDArray[np.float64]:
         """One answer: closed bars only, by the exchange's clock at the time of the answer."""
 
-        def parse(answer: dict[str, Any]) -> tuple[list[rows.Bar], int]:
+        def parse(answer: dict[str, Any]) -> tuple[NDArray[np.float64], int]:
             if answer["result"]["symbol"] != self._symbol:
                 raise ValueError(f"bars of {answer['result']['symbol']} were not asked for")
-            told = [rows.bar(row) for row in rows.listed(answer)]
-            for row in told:
-                if not since_ms <= row[0] < end_ms:
-                    raise ValueError(f"a bar at {row[0]} was not asked for")
+            told = rows.rising(rows.bars(rows.listed(answer)))
+            if len(told) and not since_ms <= told[0, 0] <= told[-1, 0] < end_ms:
+                raise ValueError(f"bars from {told[0, 0]:.0f} to {told[-1, 0]:.0f} were not asked for")
             return told, int(answer["time"])
 
         asked = {
             "category": "linear", "symbol": self._symbol, "interval": self._word,
             "start": since_ms, "end": end_ms - 1, "limit": (end_ms - since_ms) // self._bar_ms,
         }  # fmt: skip
-        what = f"bars of {self._symbol}"
-        told, answered_ms = await self._wire.read(self._endpoint, asked, what, parse)
+        told, answered_ms = await self._wire.read(self._endpoint, asked, f"bars of {self._symbol}", parse)
         self._closed_ms = max(self._closed_ms, answered_ms - self._wire.table.bar_final_after_ms)
-        found: dict[int, rows.Bar] = {}
-        for row in told:
-            if row[0] + self._bar_ms > answered_ms - self._wire.table.bar_final_after_ms:
-                continue
-            if found.setdefault(row[0], row) != row and not _both_nan(found[row[0]], row):
-                raise Unavailable(f"{self._wire.table.name}: {what}: two different bars at {row[0]} in one answer")
-        return found
-
-
-def _both_nan(one: rows.Bar, other: rows.Bar) -> bool:
-    """Mark prices carry NaN volumes, which never equal themselves."""
-    return one[:5] == other[:5] and one[5] != one[5] and other[5] != other[5]
+        return told[told[:, 0] + self._bar_ms <= answered_ms - self._wire.table.bar_final_after_ms]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import chain
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xsmom.domain.market_data import Candles, Instrument, MarginTier, Quote, Trading
 from xsmom.domain.panel import NEVER_MS
@@ -101,21 +103,38 @@ def quote(row: dict[str, Any], at_ms: int) -> Quote:
     )
 
 
-Bar = tuple[int, float, float, float, float, float, float]
+_WIDTH = 7  # open time, open, high, low, close, volume, turnover
+_WIDTH_MARK = 5  # mark prices have no volumes
 
 
-def bar(row: list[str]) -> Bar:
-    """Open time, prices and, for last prices, volumes; mark prices have none (NaN)."""
-    volume, turnover = (float(row[5]), float(row[6])) if len(row) > 5 else (float("nan"), float("nan"))
-    return int(row[0]), float(row[1]), float(row[2]), float(row[3]), float(row[4]), volume, turnover
+def bars(told: list[list[str]]) -> NDArray[np.float64]:
+    """A row of seven numbers for each bar, as told; volumes that do not exist are NaN."""
+    widths = set(map(len, told))
+    if len(widths) > 1 or not widths <= {_WIDTH, _WIDTH_MARK}:
+        raise ValueError(f"bars of {sorted(widths)} fields")
+    cells = np.full((len(told), _WIDTH), np.nan)
+    if told:
+        cells[:, : len(told[0])] = np.fromiter(map(float, chain.from_iterable(told)), np.float64).reshape(len(told), -1)
+    if not np.isfinite(cells[:, :_WIDTH_MARK]).all() or (cells[:, 0] % 1).any():
+        raise ValueError("a bar whose time or prices are no numbers")
+    return cells
 
 
-def candles(symbol: str, bar_ms: int, bars: dict[int, Bar]) -> Candles:
-    """Columns of the bars, rising."""
-    rising = [bars[open_ms] for open_ms in sorted(bars)]
-    cells = np.array([row[1:] for row in rising], dtype=np.float64).reshape(len(rising), 6)
-    columns = {
-        name: np.ascontiguousarray(cells[:, at])
-        for at, name in enumerate(("open", "high", "low", "close", "volume", "volume_usdt"))
-    }
-    return Candles(symbol, bar_ms, np.array([row[0] for row in rising], dtype=np.int64), **columns)
+def rising(cells: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rows by open time, repeated ones once; two different rows of one time raise."""
+    cells = cells[np.argsort(cells[:, 0], kind="stable")]
+    again = cells[1:, 0] == cells[:-1, 0]
+    if not again.any():
+        return cells
+    if not np.array_equal(cells[1:][again], cells[:-1][again], equal_nan=True):
+        raise ValueError("two different bars of one time")
+    first = np.concatenate([np.array([True]), ~again])
+    unique: NDArray[np.float64] = cells[first]
+    return unique
+
+
+def candles(symbol: str, bar_ms: int, cells: NDArray[np.float64]) -> Candles:
+    """Columns of rising bars."""
+    columns = np.ascontiguousarray(cells.T)
+    names = ("open", "high", "low", "close", "volume", "volume_usdt")
+    return Candles(symbol, bar_ms, columns[0].astype(np.int64), **dict(zip(names, columns[1:], strict=True)))

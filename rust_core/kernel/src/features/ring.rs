@@ -77,6 +77,11 @@ impl Ring {
         Self { lanes, slots: Slots::new(rows), data: vec![[f64::NAN; PACK]; rows * lanes] }
     }
 
+    /// No room at all: the rows are lent when they are needed.
+    pub(super) fn empty() -> Self {
+        Self { lanes: 0, slots: Slots::new(1), data: Vec::new() }
+    }
+
     pub(super) fn clear(&mut self, value: f64) {
         self.data.fill([value; PACK]);
     }

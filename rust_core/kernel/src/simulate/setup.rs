@@ -61,6 +61,10 @@ pub struct Run {
     pub fills: Vec<FillRow>,
     /// Every round trip; empty unless asked for.
     pub trips: Vec<TripRow>,
+    /// Number of fills, kept or not.
+    pub fill_count: u64,
+    /// Number of closed round trips, kept or not.
+    pub trip_count: u64,
     /// How often each reason stood behind a name at a decision.
     pub reason_counts: Vec<(Reason, u64)>,
     /// Bars at which a guard limited the book.
@@ -135,7 +139,7 @@ impl Run {
 }
 
 /// Refuse what cannot be run.
-pub(super) fn check(panel: &Panel<'_>, params: &Params, setup: &Setup) -> Result<()> {
+pub(crate) fn check(panel: &Panel<'_>, params: &Params, setup: &Setup) -> Result<()> {
     setup.costs.validate()?;
     if params.bar_ms != panel.bar_ms {
         let what = format!("is {}, the panel's bars are {} ms", params.bar_ms, panel.bar_ms);

@@ -4,8 +4,9 @@
 use super::FillAt;
 use super::account::Account;
 use super::names::NameSet;
+pub(crate) use super::setup::check;
 pub use super::setup::{Contracts, Run, Setup};
-use super::setup::{any_guard, check, fine_lots, sizing_usdt, watches_names};
+use super::setup::{any_guard, fine_lots, sizing_usdt, watches_names};
 use crate::book::{BookRow, DecisionState, GuardAction, Targets};
 use crate::decide::{Decider, Signal, is_rebalance};
 use crate::error::Result;
@@ -277,6 +278,8 @@ impl<'a> Book<'a> {
     /// What the book was, into a run that has its bars (if they are wanted).
     pub fn finish(self, mut run: Run) -> Run {
         run.reason_counts = self.reasons.counts();
+        run.fill_count = self.account.ledger.fills;
+        run.trip_count = self.account.trips_closed;
         run.fills = self.account.fills;
         run.trips = self.account.trips;
         run.guarded_bars = self.end.guarded_bars;

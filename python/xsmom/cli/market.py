@@ -1,0 +1,82 @@
+"""The market that a simulation runs on: a panel file or the sample market, and the days it is cut to."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from xsmom.cli.progress import ProgressBar
+from xsmom.errors import DataError
+
+if TYPE_CHECKING:
+    from xsmom.config.resolved import Resolved
+    from xsmom.lake.panel import Panel
+
+DEFAULT_FILE = Path("config.yaml")
+DEFAULT_PROFILE = "weekly"
+SAMPLE_SYMBOLS = 40
+SAMPLE_DAYS = 730
+SAMPLE_BARS_MAX = 8_760
+
+ConfigFile = Annotated[
+    str | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="A YAML file, or a shipped profile: classic or weekly.  [default: ./config.yaml, else weekly]",
+    ),
+]
+PanelFile = Annotated[
+    Path | None, typer.Option("--panel", metavar="PATH", help="Panel file; without one, a synthetic sample market.")
+]
+Since = Annotated[
+    str | None, typer.Option("--from", metavar="DATE", help="First day, UTC; its history is cut off too.")
+]
+Until = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last day, UTC, included.")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; may be repeated.")
+]
+
+
+def choose_source(config: str | None) -> str:
+    """What was named, or the configuration of this folder, or the default profile."""
+    return config or (str(DEFAULT_FILE) if DEFAULT_FILE.exists() else DEFAULT_PROFILE)
+
+
+def open_market(path: Path | None, config: Resolved) -> Panel:
+    """A panel file, or a sample market of the configuration's bars."""
+    from xsmom.lake.panel import Panel
+
+    if path is not None:
+        return Panel.open(path)
+    from xsmom.domain.timeframe import DAY_MS
+    from xsmom.lake.sample import SampleMarket
+
+    bar_ms: Any = config.params()["bar_ms"]
+    bars = min(SAMPLE_DAYS * DAY_MS // bar_ms, SAMPLE_BARS_MAX)
+    with ProgressBar("making a sample market") as tell:
+        return SampleMarket(SAMPLE_SYMBOLS, bars, bar_ms).build(tell)
+
+
+def cut_market(panel: Panel, since: str | None, until: str | None) -> Panel:
+    """Bars that lie wholly within the days from `since` to `until`."""
+    from xsmom.domain.stamps import format_ms
+    from xsmom.domain.timeframe import DAY_MS
+
+    first = 0 if since is None else int((panel.close_ms - panel.bar_ms < _day_ms("--from", since)).sum())
+    end = panel.bars if until is None else int((panel.close_ms <= _day_ms("--to", until) + DAY_MS).sum())
+    if first >= end:
+        span = f"{format_ms(int(panel.close_ms[0]) - panel.bar_ms)} to {format_ms(int(panel.close_ms[-1]))}"
+        raise DataError(f"no bar lies within --from {since} --to {until}: the panel spans {span}")
+    return panel.slice(first, end)
+
+
+def _day_ms(option: str, text: str) -> int:
+    try:
+        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no day: write it as 2024-01-31", param_hint=option) from None
+    return int(day.timestamp()) * 1000

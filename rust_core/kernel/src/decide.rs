@@ -229,7 +229,6 @@ impl Scratch {
             held_weight: if one { scene.book.weight_now_frac } else { &weights[renewed.clone()] },
             in_other_tranche: &in_other_tranche,
             awaiting: &state.awaiting_reentry,
-            any_awaiting,
         };
         self.picks.choose(&field, ladders, reason);
         if any_awaiting {

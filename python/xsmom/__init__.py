@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from xsmom.api import load_config as load_config
     from xsmom.api import sweep as sweep
     from xsmom.domain.costs import Costs as Costs
+    from xsmom.domain.margin import Margin as Margin
     from xsmom.errors import XsmomError as XsmomError
     from xsmom.lake.panel import Panel as Panel
     from xsmom.research import statistics as stats  # noqa: F401  public under the shorter name
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 # Public name -> (module, attribute). A name added here is added above too, for type checkers.
 _LAZY: dict[str, tuple[str, str]] = {
     "Costs": ("xsmom.domain.costs", "Costs"),
+    "Margin": ("xsmom.domain.margin", "Margin"),
     "Panel": ("xsmom.lake.panel", "Panel"),
     "Result": ("xsmom.research.result", "Result"),
     "XsmomError": ("xsmom.errors", "XsmomError"),

@@ -117,6 +117,56 @@ def decide(
     params: Params,
     facts: FactsLike,
 ) -> tuple[NDArray[np.float64], NDArray[np.uint8], dict[str, Any]]: ...
+def exit_reasons() -> dict[int, str]: ...
+def flat_positions(symbols: int) -> dict[str, NDArray[Any]]: ...
+def advance_stops(
+    positions: dict[str, NDArray[Any]], event: dict[str, Any], params: Params
+) -> tuple[dict[str, NDArray[Any]], list[tuple[int, int, int, int, float, int]]]: ...
+def fold_fill(
+    positions: dict[str, NDArray[Any]],
+    symbol: int,
+    lots: int,
+    price: float,
+    atr: float,
+    at_ms: int,
+    params: Params,
+) -> tuple[dict[str, NDArray[Any]], float, dict[str, Any] | None]: ...
+def rung_cap_lots(positions: dict[str, NDArray[Any]], params: Params) -> NDArray[np.float64]: ...
+def plan(
+    weight_frac: NDArray[np.float64], reasons: NDArray[np.uint8], book: dict[str, Any], params: Params
+) -> dict[str, Any]: ...
+def new_guards(symbols: int) -> dict[str, Any]: ...
+def evaluate_guards(
+    state: dict[str, Any], moment: dict[str, Any], params: Params
+) -> tuple[dict[str, Any], dict[str, Any]]: ...
+def note_guard_stop(state: dict[str, Any], at_ms: int, params: Params) -> dict[str, Any]: ...
+def rearm_guard(state: dict[str, Any], guard: str) -> tuple[dict[str, Any], bool]: ...
+def guard_table() -> dict[str, tuple[str, str, str, str]]: ...
+def new_records(symbols: int) -> dict[str, Any]: ...
+def note_stop(
+    records: dict[str, Any],
+    state: dict[str, Any],
+    symbol: int,
+    side: int,
+    bar_close_ms: int,
+    params: Params,
+) -> tuple[dict[str, Any], NDArray[np.bool_]]: ...
+def note_round_trip(
+    records: dict[str, Any], symbol: int, net_usdt: float, bar_close_ms: int, params: Params
+) -> dict[str, Any]: ...
+def barred(records: dict[str, Any], close_ms: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]: ...
+def new_labels(symbols: int, params: Params) -> dict[str, Any]: ...
+def observe_labels(state: dict[str, Any], row: dict[str, Any], params: Params) -> dict[str, Any]: ...
+def estimate_labels(state: dict[str, Any], row: dict[str, Any], params: Params) -> NDArray[np.float64]: ...
+def enter_labels(
+    state: dict[str, Any],
+    row: dict[str, Any],
+    weight_frac: NDArray[np.float64],
+    reasons: NDArray[np.uint8],
+    params: Params,
+) -> dict[str, Any]: ...
+def report_labels(state: dict[str, Any], params: Params) -> dict[str, Any]: ...
+def new_state(symbols: int, params: Params) -> dict[str, Any]: ...
 def model_book(panel: PanelLike, params: Params, *, cash_usdt: float = 10000.0) -> dict[str, Any]: ...
 def model_weights(
     panel: PanelLike,
@@ -135,6 +185,7 @@ def simulate(
     cash_usdt: float,
     contracts: tuple[list[float], list[float]] | None = None,
     maintenance_frac: float = 0.01,
+    tiers: Sequence[Sequence[tuple[float, float]]] | None = None,
     keep_fills: bool = False,
     keep_trips: bool = True,
     keep_units: bool = False,
@@ -142,52 +193,97 @@ def simulate(
 def sweep(
     panel: PanelLike,
     params: Sequence[Params],
-    setups: Sequence[tuple[CostFields, str, int, float]],
+    setups: Sequence[tuple[CostFields, str, int, float, float, Sequence[Sequence[tuple[float, float]]] | None]],
     setup_of: Sequence[int],
     *,
     contracts: tuple[list[float], list[float]] | None = None,
-    maintenance_frac: float = 0.01,
     threads: int = 1,
     daily_returns: bool = False,
     progress: Callable[[int, int], object] | None = None,
 ) -> dict[str, Any]:
     """Run many configurations over one panel: `done`, and a column for each figure.
 
-    `setups` are (costs, fill price, delay, cash), and `setup_of` says which of them each of `params` has.
+    `setups` are (costs, fill price, delay, cash, maintenance rate, tiers), and `setup_of` says which of them
+    each of `params` has.
     Ctrl-C stops the work and gives back what is done (`interrupted`).
     """
 
-def ema(x: NDArray[np.float64], period: int) -> NDArray[np.float64]: ...
-def wilder(x: NDArray[np.float64], period: int) -> NDArray[np.float64]: ...
-def sma(x: NDArray[np.float64], period: int) -> NDArray[np.float64]: ...
-def rolling_mean(x: NDArray[np.float64], period: int) -> NDArray[np.float64]: ...
+def ema(x: NDArray[np.float64], period: int, *, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]: ...
+def wilder(x: NDArray[np.float64], period: int, *, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]: ...
+def sma(x: NDArray[np.float64], period: int, *, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]: ...
+def rolling_mean(
+    x: NDArray[np.float64], period: int, *, out: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]: ...
 def rolling_median(x: NDArray[np.float64], period: int) -> NDArray[np.float64]: ...
 def rolling_mad(x: NDArray[np.float64], period: int) -> NDArray[np.float64]: ...
-def rolling_std(x: NDArray[np.float64], period: int, ddof: int) -> NDArray[np.float64]: ...
-def rolling_zscore(x: NDArray[np.float64], period: int, ddof: int) -> NDArray[np.float64]: ...
+def rolling_std(
+    x: NDArray[np.float64], period: int, ddof: int, *, out: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]: ...
+def rolling_zscore(
+    x: NDArray[np.float64], period: int, ddof: int, *, out: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]: ...
 def atr(
-    high: NDArray[np.float64], low: NDArray[np.float64], close: NDArray[np.float64], period: int
+    high: NDArray[np.float64],
+    low: NDArray[np.float64],
+    close: NDArray[np.float64],
+    period: int,
+    *,
+    out: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]: ...
 def plus_dm(
-    high: NDArray[np.float64], low: NDArray[np.float64], close: NDArray[np.float64], period: int
+    high: NDArray[np.float64],
+    low: NDArray[np.float64],
+    close: NDArray[np.float64],
+    period: int,
+    *,
+    out: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]: ...
 def minus_dm(
-    high: NDArray[np.float64], low: NDArray[np.float64], close: NDArray[np.float64], period: int
+    high: NDArray[np.float64],
+    low: NDArray[np.float64],
+    close: NDArray[np.float64],
+    period: int,
+    *,
+    out: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]: ...
 def plus_di(
-    high: NDArray[np.float64], low: NDArray[np.float64], close: NDArray[np.float64], period: int
+    high: NDArray[np.float64],
+    low: NDArray[np.float64],
+    close: NDArray[np.float64],
+    period: int,
+    *,
+    out: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]: ...
 def minus_di(
-    high: NDArray[np.float64], low: NDArray[np.float64], close: NDArray[np.float64], period: int
+    high: NDArray[np.float64],
+    low: NDArray[np.float64],
+    close: NDArray[np.float64],
+    period: int,
+    *,
+    out: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]: ...
 def dx(
-    high: NDArray[np.float64], low: NDArray[np.float64], close: NDArray[np.float64], period: int
+    high: NDArray[np.float64],
+    low: NDArray[np.float64],
+    close: NDArray[np.float64],
+    period: int,
+    *,
+    out: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]: ...
 def adx(
-    high: NDArray[np.float64], low: NDArray[np.float64], close: NDArray[np.float64], period: int
+    high: NDArray[np.float64],
+    low: NDArray[np.float64],
+    close: NDArray[np.float64],
+    period: int,
+    *,
+    out: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]: ...
 def true_range(
-    high: NDArray[np.float64], low: NDArray[np.float64], close: NDArray[np.float64]
+    high: NDArray[np.float64],
+    low: NDArray[np.float64],
+    close: NDArray[np.float64],
+    *,
+    out: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]: ...
 def rolling_correlation(x: NDArray[np.float64], y: NDArray[np.float64], period: int) -> NDArray[np.float64]: ...
 def rolling_beta(y: NDArray[np.float64], x: NDArray[np.float64], period: int) -> NDArray[np.float64]: ...

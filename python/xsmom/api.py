@@ -13,6 +13,7 @@ from xsmom.config.load import load_config
 from xsmom.config.meaning import FillAt, Timing
 from xsmom.config.resolved import Resolved
 from xsmom.domain.costs import Costs
+from xsmom.domain.margin import Margin
 from xsmom.domain.panel import Panel
 from xsmom.errors import ConfigError, DataError
 from xsmom.research.backtest import Contracts, run_config, run_weights
@@ -39,6 +40,7 @@ def backtest(
     delay_bars: int | None = None,
     cash_usdt: float | None = None,
     contracts: Contracts | None = None,
+    margin: Margin | None = None,
 ) -> Result:
     """Simulate a configuration, or any target weights, through the same ledger.
 
@@ -49,7 +51,9 @@ def backtest(
 
     With weights, impact reads each name's volatility and mean daily dollar volume over 30 days (as many
     as 2,000 bars hold); where they are not known yet a trade pays the most, 10 % of the price.
-    `contracts` are lots and least notionals, one a symbol; without them nothing is rounded.
+    `contracts` are lots and least notionals, one a symbol; without them nothing is rounded. `margin` tells
+    when the account is liquidated, such as `Margin(tiers={"BTCUSDT": [(2e6, 0.005), (1e7, 0.0056)]})`; without it
+    the configuration does, and a run of weights knows bankruptcy only.
 
     A run that trades nothing, or that ends early, says so as a RuntimeWarning and in `Result.notes`.
     """
@@ -61,12 +65,14 @@ def backtest(
     if config is None:
         if contracts is not None:
             raise ConfigError("contracts round the lots of a config; weights are held as they are")
+        if margin is not None:
+            raise ConfigError("margin liquidates the account of a config; a run of weights ends in bankruptcy alone")
         assert weights is not None
         result = run_weights(panel, weights, costs or Costs(), _WEIGHTS_TIMING._replace(**changed))
     else:
         resolved = config if isinstance(config, Resolved) else load_config(config)
         timing = resolved.timing()._replace(**changed)
-        result = run_config(panel, resolved, costs or resolved.costs(), timing, contracts)
+        result = run_config(panel, resolved, costs or resolved.costs(), timing, contracts, margin)
     for note in result.notes:
         warnings.warn(note, RuntimeWarning, stacklevel=2)
     return result

@@ -8,6 +8,9 @@ late listing) delay the seed of that column alone.
     >>> from xsmom import indicators
     >>> indicators.sma(np.arange(5.0), 3)
     array([nan, nan,  1.,  2.,  3.])
+
+Where a function takes `out`, it writes there: an array of the result's shape that is used again and again
+spares the system fresh memory, which costs more than most of the arithmetic here.
 """
 
 from __future__ import annotations
@@ -49,7 +52,7 @@ __all__ = [
 _SERIES, _TABLE = 1, 2
 
 
-def _run(work: Callable[..., Floats], *tables: ArrayLike, **options: int) -> Floats:
+def _run(work: Callable[..., Floats], *tables: ArrayLike, out: Floats | None = None, **options: int) -> Floats:
     """Give every table the core's layout, and the result the shape of the first."""
     arrays = [np.ascontiguousarray(table, dtype=np.float64) for table in tables]
     first = arrays[0]
@@ -61,27 +64,34 @@ def _run(work: Callable[..., Floats], *tables: ArrayLike, **options: int) -> Flo
         if array.shape != first.shape:
             raise DataError(f"arrays of shapes {first.shape} and {array.shape} came in, one shape is wanted")
     columns = [array.reshape(len(array), -1) for array in arrays]
-    return work(*columns, **options).reshape(first.shape)
+    if out is None:
+        return work(*columns, **options).reshape(first.shape)
+    if out.shape != first.shape or out.dtype != np.float64 or not out.flags.carray:
+        raise DataError(f"out wants a writeable, contiguous float64 array of shape {first.shape}")
+    if any(np.may_share_memory(out, array) for array in arrays):
+        raise DataError("out is one of the inputs, and those are still read while it is written")
+    work(*columns, out=out.reshape(columns[0].shape), **options)
+    return out
 
 
-def ema(x: ArrayLike, period: int) -> Floats:
+def ema(x: ArrayLike, period: int, *, out: Floats | None = None) -> Floats:
     """Exponential moving average, factor 2/(period+1), seeded with the plain mean of the first `period`."""
-    return _run(_core.ema, x, period=period)
+    return _run(_core.ema, x, period=period, out=out)
 
 
-def wilder(x: ArrayLike, period: int) -> Floats:
+def wilder(x: ArrayLike, period: int, *, out: Floats | None = None) -> Floats:
     """Wilder's average, factor 1/period, seeded like `ema`."""
-    return _run(_core.wilder, x, period=period)
+    return _run(_core.wilder, x, period=period, out=out)
 
 
-def sma(x: ArrayLike, period: int) -> Floats:
+def sma(x: ArrayLike, period: int, *, out: Floats | None = None) -> Floats:
     """Simple moving average."""
-    return _run(_core.sma, x, period=period)
+    return _run(_core.sma, x, period=period, out=out)
 
 
-def rolling_mean(x: ArrayLike, period: int) -> Floats:
+def rolling_mean(x: ArrayLike, period: int, *, out: Floats | None = None) -> Floats:
     """Mean of a window; the same as `sma`."""
-    return _run(_core.rolling_mean, x, period=period)
+    return _run(_core.rolling_mean, x, period=period, out=out)
 
 
 def rolling_median(x: ArrayLike, period: int) -> Floats:
@@ -94,14 +104,14 @@ def rolling_mad(x: ArrayLike, period: int) -> Floats:
     return _run(_core.rolling_mad, x, period=period)
 
 
-def rolling_std(x: ArrayLike, period: int, ddof: int = 1) -> Floats:
+def rolling_std(x: ArrayLike, period: int, ddof: int = 1, *, out: Floats | None = None) -> Floats:
     """Standard deviation of a window; exact also where the level is large and the spread small."""
-    return _run(_core.rolling_std, x, period=period, ddof=ddof)
+    return _run(_core.rolling_std, x, period=period, ddof=ddof, out=out)
 
 
-def rolling_zscore(x: ArrayLike, period: int, ddof: int = 1) -> Floats:
+def rolling_zscore(x: ArrayLike, period: int, ddof: int = 1, *, out: Floats | None = None) -> Floats:
     """Newest value less the window's mean, over its standard deviation."""
-    return _run(_core.rolling_zscore, x, period=period, ddof=ddof)
+    return _run(_core.rolling_zscore, x, period=period, ddof=ddof, out=out)
 
 
 def rolling_correlation(x: ArrayLike, y: ArrayLike, period: int) -> Floats:
@@ -114,44 +124,52 @@ def rolling_beta(y: ArrayLike, x: ArrayLike, period: int) -> Floats:
     return _run(_core.rolling_beta, y, x, period=period)
 
 
-def true_range(high: ArrayLike, low: ArrayLike, close: ArrayLike) -> Floats:
+def true_range(high: ArrayLike, low: ArrayLike, close: ArrayLike, *, out: Floats | None = None) -> Floats:
     """Range of a bar together with the close before it; first value at the second bar."""
-    return _run(_core.true_range, high, low, close)
+    return _run(_core.true_range, high, low, close, out=out)
 
 
-def atr(high: ArrayLike, low: ArrayLike, close: ArrayLike, period: int = 14) -> Floats:
+def atr(high: ArrayLike, low: ArrayLike, close: ArrayLike, period: int = 14, *, out: Floats | None = None) -> Floats:
     """Average true range (Wilder); first value at bar `period`."""
-    return _run(_core.atr, high, low, close, period=period)
+    return _run(_core.atr, high, low, close, period=period, out=out)
 
 
-def plus_dm(high: ArrayLike, low: ArrayLike, close: ArrayLike, period: int = 14) -> Floats:
+def plus_dm(
+    high: ArrayLike, low: ArrayLike, close: ArrayLike, period: int = 14, *, out: Floats | None = None
+) -> Floats:
     """Smoothed upward movement."""
-    return _run(_core.plus_dm, high, low, close, period=period)
+    return _run(_core.plus_dm, high, low, close, period=period, out=out)
 
 
-def minus_dm(high: ArrayLike, low: ArrayLike, close: ArrayLike, period: int = 14) -> Floats:
+def minus_dm(
+    high: ArrayLike, low: ArrayLike, close: ArrayLike, period: int = 14, *, out: Floats | None = None
+) -> Floats:
     """Smoothed downward movement."""
-    return _run(_core.minus_dm, high, low, close, period=period)
+    return _run(_core.minus_dm, high, low, close, period=period, out=out)
 
 
-def plus_di(high: ArrayLike, low: ArrayLike, close: ArrayLike, period: int = 14) -> Floats:
+def plus_di(
+    high: ArrayLike, low: ArrayLike, close: ArrayLike, period: int = 14, *, out: Floats | None = None
+) -> Floats:
     """Upward movement over the range, percent."""
-    return _run(_core.plus_di, high, low, close, period=period)
+    return _run(_core.plus_di, high, low, close, period=period, out=out)
 
 
-def minus_di(high: ArrayLike, low: ArrayLike, close: ArrayLike, period: int = 14) -> Floats:
+def minus_di(
+    high: ArrayLike, low: ArrayLike, close: ArrayLike, period: int = 14, *, out: Floats | None = None
+) -> Floats:
     """Downward movement over the range, percent."""
-    return _run(_core.minus_di, high, low, close, period=period)
+    return _run(_core.minus_di, high, low, close, period=period, out=out)
 
 
-def dx(high: ArrayLike, low: ArrayLike, close: ArrayLike, period: int = 14) -> Floats:
+def dx(high: ArrayLike, low: ArrayLike, close: ArrayLike, period: int = 14, *, out: Floats | None = None) -> Floats:
     """Directional index."""
-    return _run(_core.dx, high, low, close, period=period)
+    return _run(_core.dx, high, low, close, period=period, out=out)
 
 
-def adx(high: ArrayLike, low: ArrayLike, close: ArrayLike, period: int = 14) -> Floats:
+def adx(high: ArrayLike, low: ArrayLike, close: ArrayLike, period: int = 14, *, out: Floats | None = None) -> Floats:
     """Average directional index; first value at bar 2·period less one."""
-    return _run(_core.adx, high, low, close, period=period)
+    return _run(_core.adx, high, low, close, period=period, out=out)
 
 
 def ranks(x: ArrayLike) -> Floats:

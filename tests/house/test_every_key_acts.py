@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import xsmom as xs
+from tests.oracle.lesson import lesson_market
 from xsmom.config.tree import tree
 from xsmom.domain.panel import CELL_FIELDS
 from xsmom.errors import ConfigError
@@ -27,6 +29,7 @@ HOUR_MS = 3_600_000
 
 # Small windows, a few names, no stops and no guards unless a row asks for them.
 BASE: Settings = {
+    "universe.exclude": [],
     "strategy.timeframe": "2h",
     "strategy.lookbacks": [3, 6, 12],
     "strategy.lookback_weights": [0.5, 0.3, 0.2],
@@ -77,6 +80,8 @@ DAILY = {"risk.max_daily_loss_pct": 1.5}
 DRAWDOWN = {"risk.max_portfolio_drawdown_pct": 4}
 STREAK = {"risk.streak.losses": 1, "risk.streak.pause_hours": 24}
 CLUSTER = {**STOPS, "risk.stop_cluster.count": 3}
+META = on("strategy.meta_labeller", horizon_bars=2, learning_rate=0.2, min_labels=50)
+LEVERED: Settings = {"strategy.gross_leverage": 2.5, "strategy.max_weight_per_asset": 1.0}
 BUDGET = {"costs.enforce_annual_cost": True, "costs.max_annual_cost_frac": 1.0}
 TOP = {"universe.max_symbols": 10, "universe.dollar_volume_days": 3}
 
@@ -89,6 +94,7 @@ ROWS: dict[str, Row] = {
     "universe.min_price_usdt": ({}, 1.0),
     "universe.whitelist": ({}, ["BTCUSDT", "ETHUSDT"]),
     "universe.banlist": ({}, ["BTCUSDT"]),
+    "universe.exclude": ({}, ["metals"]),
     "universe.min_names": ({}, 19),
     "universe.stale_bars_max": ({"universe.stale_bars_max": 1}, 50),
     "strategy.rebalance.every_bars": ({}, 3),
@@ -206,6 +212,14 @@ ROWS: dict[str, Row] = {
     "strategy.router.dispersion_exit_bps": (THIN, 900.0),
     "strategy.router.step_frac": (ROUTER, 0.5),
     "strategy.router.net_cap_frac": (ROUTER, 0.0),
+    "strategy.meta_labeller.enabled": ({k: v for k, v in META.items() if not k.endswith("enabled")}, True),
+    "strategy.meta_labeller.learning_rate": (META, 0.3),
+    "strategy.meta_labeller.intercept_learning_rate": (META, 0.1),
+    "strategy.meta_labeller.l2": (META, 0.05),
+    "strategy.meta_labeller.horizon_bars": (META, 3),
+    "strategy.meta_labeller.min_labels": (META, 100_000),
+    "strategy.meta_labeller.min_scale": (META, 0.9),
+    "strategy.meta_labeller.max_scale": (META, 1.1),
     "risk.atr_len": (STOPS, 10),
     "risk.atr_mult_sl": ({}, 1.5),
     "risk.catastrophic_atr_mult": ({}, 1.5),
@@ -258,12 +272,23 @@ ROWS: dict[str, Row] = {
     "costs.fill": ({}, "vwap"),
     "costs.fill_delay_bars": ({}, 1),
     "costs.initial_equity_usdt": ({}, 20_000),
+    "costs.liquidation": ({"costs.maintenance_margin_pct": 50.0, **LEVERED}, False),
+    "costs.maintenance_margin_pct": (LEVERED, 50.0),
+    "costs.margin_tiers": (LEVERED, [[1_000, 0.4], [5_000, 0.8]]),
     "costs.max_annual_cost_frac": (BUDGET, 3.0),
     "costs.enforce_annual_cost": ({"costs.max_annual_cost_frac": 1.0}, True),
 }
 
 # The panel has to have the bars of the timeframe, so a changed one is refused instead.
 TIMEFRAME = "strategy.timeframe"
+# Keys that shape the lake or what is made of it, and not a run: where their tests stand.
+ELSEWHERE = {
+    "data.dir": "tests/unit/cli/test_data_import.py",
+    "data.venue": "tests/unit/cli/test_data_import.py",
+    "data.max_spike_frac": "tests/unit/cli/test_data_check.py",
+    "data.max_stale_bars": "tests/unit/cli/test_data_check.py",
+    "universe.renames": "tests/unit/cli/test_data_compile.py",
+}
 
 _done: dict[str, Result] = {}
 
@@ -278,12 +303,19 @@ def panel() -> xs.Panel:
     for cell in cells.values():
         cell[400:412, 2:8] = np.nan
     dates: dict[str, Any] = {"listed_ms": made.listed_ms, "delisted_ms": made.delisted_ms}
-    return xs.Panel.from_arrays(close_ms=made.close_ms, symbols=made.symbols, **cells, **dates)
+    symbols = [*made.symbols[:-1], "XAUUSDT"]  # a metal, which the lists leave out
+    return xs.Panel.from_arrays(close_ms=made.close_ms, symbols=symbols, **cells, **dates)
+
+
+@pytest.fixture(scope="module")
+def lesson() -> xs.Panel:
+    """A market that teaches which entries pay; elsewhere the meta-labeller is rightly never promoted."""
+    return xs.Panel.from_arrays(**lesson_market(900, 16, 2 * HOUR_MS), bar_ms=2 * HOUR_MS)
 
 
 def run(panel: xs.Panel, settings: Settings) -> Result:
     """One run; what many rows begin from is run once."""
-    key = json.dumps(settings, sort_keys=True)
+    key = json.dumps([panel.symbols, settings], sort_keys=True)
     if key not in _done:
         config = xs.load_config(None, set=settings, env={})
         with warnings.catch_warnings():
@@ -300,12 +332,20 @@ def same(first: Result, second: Result) -> bool:
 
 def test_every_key_has_a_row() -> None:
     keys = {key.name for key in tree().keys.values() if key.available}
-    assert keys == {*ROWS, TIMEFRAME}
+    assert keys == {*ROWS, TIMEFRAME, *ELSEWHERE}
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_a_key_that_shapes_no_run_is_tested_where_it_acts(root: Path, name: str) -> None:
+    section, key = name.split(".")
+    text = (root / ELSEWHERE[name]).read_text("utf-8")
+    assert f"{name}=" in text or (f"{section}:" in text and f"{key}: " in text)
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_a_key_changes_the_run(panel: xs.Panel, name: str) -> None:
+def test_a_key_changes_the_run(panel: xs.Panel, lesson: xs.Panel, name: str) -> None:
     company, changed = ROWS[name]
+    panel = lesson if "meta_labeller" in name else panel
     before = {**BASE, **company}
     assert before.get(name, tree().keys[name].default) != changed
     first, second = run(panel, before), run(panel, {**before, name: changed})

@@ -63,6 +63,16 @@ def impact_frac(costs: Dict, notional: float, sigma_day: float, adv: float) -> f
     return float(min(IMPACT_FRAC_MAX, 2.0 / 3.0 * costs["impact_y"] * sigma_day * math.sqrt(notional / adv)))
 
 
+def maintenance(value: float, rows: list[tuple[float, float]]) -> float:
+    """Each slice of a position's value at the rate of its own tier; the last rate goes on."""
+    needed, below = 0.0, 0.0
+    for place, (most, rate) in enumerate(rows):
+        upper = math.inf if place == len(rows) - 1 else most
+        needed += max(0.0, min(value, upper) - below) * rate
+        below = most
+    return needed
+
+
 @dataclass
 class Account:
     """What is owned, and everything that was ever booked."""
@@ -204,6 +214,13 @@ class Account:
         self.totals["fee_usdt"] += gross * fee_frac
         self.totals["traded_usdt"] += gross
         self.positions = [dict(FLAT) for _ in self.steps]
+
+    def needed(self, rate: float, tiers: list[list[tuple[float, float]]] | None) -> float:
+        """Maintenance margin of all positions; with tiers, and the fee of closing them."""
+        if tiers is None:
+            return self.gross() * rate
+        values = [(abs(self.value(i)), tiers[i]) for i in self.held()]
+        return math.fsum(maintenance(value, rows) + value * self.costs["taker_fee_frac"] for value, rows in values)
 
     def wind_up(self) -> None:
         """Nothing is left."""

@@ -84,6 +84,7 @@ def simulate(panel: dict[str, Any], params: Params, setup: Setup) -> dict[str, A
         cash_usdt=setup.cash_usdt,
         contracts=setup.contracts,
         maintenance_frac=setup.maintenance_frac,
+        tiers=setup.tiers,
         keep_fills=True,
         keep_units=True,
     )

@@ -1,6 +1,7 @@
 """Section 2: who may be chosen, and whose position is frozen."""
 
 import math
+import re
 from typing import Any
 
 from tests.oracle.moment import SIGMA_MIN, Moment
@@ -26,12 +27,13 @@ def broken_rule(now: Moment, i: int) -> str | None:
     listed, delisted = now.facts["listed_ms"][i], now.facts["delisted_ms"][i]
     close, volume = now.row["close"][i], now.row["dollar_volume_usdt"]
     include, volume_min = p["universe_include"], p["dollar_volume_min_usdt"]
+    names = {symbol, re.sub(r"(.)\.[0-9]+$", r"\1", symbol)}  # itself, and the ticker of a second listing
     tests = {
         "operator_hold": bool(now.book["hold"][i]),
         "not_listed": now.close_ms < listed,
         "delisted": now.close_ms >= delisted,
-        "excluded": symbol in p["universe_exclude"],
-        "not_included": bool(include) and symbol not in include,
+        "excluded": not names.isdisjoint(p["universe_exclude"]),
+        "not_included": bool(include) and names.isdisjoint(include),
         "no_data": math.isnan(close),
         "too_young": now.close_ms - listed < p["age_min_days"] * DAY_MS,
         "price_too_low": close < p["price_min_usdt"],

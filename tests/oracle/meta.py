@@ -96,10 +96,19 @@ def platt(logits: np.ndarray, y: np.ndarray) -> tuple[float, float]:
         miss = 1.0 / (1.0 + np.exp(-(a * logits + c))) - target
         return float(miss @ logits + a - 1), float(miss.sum() + c)
 
+    def polished(a: float, c: float) -> tuple[float, float]:
+        # The optimiser stops where the loss is flat to rounding; its slope still has digits to give.
+        for _ in range(4):
+            q = 1.0 / (1.0 + np.exp(-(a * logits + c)))
+            bend = q * (1.0 - q)
+            curve = np.array([[bend @ logits**2 + 1, bend @ logits], [bend @ logits, bend.sum() + 1]])
+            a, c = np.array([a, c]) - np.linalg.solve(curve, slope(a, c))
+        return float(a), float(c)
+
     tight = {"method": "BFGS", "options": {"gtol": 1e-9}}
     both = minimize(lambda v: loss(*v), [1.0, 0.0], jac=lambda v: np.array(slope(*v)), **tight).x
     if both[0] >= 0.0:
-        return float(both[0]), float(both[1])
+        return polished(both[0], both[1])
     alone = minimize(lambda v: loss(0.0, v[0]), [0.0], jac=lambda v: slope(0.0, v[0])[1:], **tight)
     return 0.0, float(alone.x[0])
 

@@ -16,6 +16,7 @@ from tests.oracle.account import FREE, Account, Order, exit_params, fine_steps
 from tests.oracle.decision import decide
 from tests.oracle.exits import FIRES_ONCE, bar_close_ms, close_bar, rung_cap_lots, touch_bar
 from tests.oracle.features import feature_row, features, needed, ret_rows, returns
+from tests.oracle.labels import Labels
 from tests.oracle.loop import rebalances
 from tests.oracle.moment import copy_state, first_state
 from tests.oracle.params import DAY_MS, Params, bars_a_day
@@ -38,6 +39,7 @@ class Setup:
     cash_usdt: float = 10_000.0
     contracts: tuple[list[float], list[float]] | None = None
     maintenance_frac: float = 0.01
+    tiers: list[list[tuple[float, float]]] | None = None
 
 
 @dataclass
@@ -81,16 +83,16 @@ class Simulation:
         self.dense = dense_features(panel, self.params, setup)
         self.returns = returns(panel["close"])
         self.state = first_state(self.count, self.params["tranches"])
+        self.labels = Labels(self.params, self.count)
         self.weights: Any = np.zeros(self.count)
         self.reasons = ["not_selected"] * self.count
         self.waiting: list[Leg] = []
-        self.peak = setup.cash_usdt
         self.stale_bars = np.zeros(self.count, dtype=np.uint32)
         self.guards_on = guards.guards_on(self.params)
         self.guard, self.close_asked = "none", [False] * self.count
         self.paused_until_ms = [0] * self.count
         self.guard_events: list[tuple[str, Any]] = []
-        self.exited = False
+        self.exited, self.peak = False, setup.cash_usdt
         self.paid: list[tuple[int, float]] = []
         self.reason_counts: Counter[str] = Counter()
         self.decisions = self.guarded_bars = 0
@@ -105,7 +107,7 @@ class Simulation:
             if set(self.over.values()) == {None}:
                 self.bar(t)
             self.note_bar()
-        told = {name: np.array(rows) for name, rows in self.rows.items()}
+        told = {name: np.array(rows) for name, rows in self.rows.items()} | {"labels": self.labels.report()}
         counts = {reason: n for reason, n in self.reason_counts.items() if n}
         facts = {"reason_counts": counts, "decisions": self.decisions, "guarded_bars": self.guarded_bars}
         return told | facts | self.over | {"fills": self.account.fills, "trips": self.account.trips}
@@ -225,7 +227,7 @@ class Simulation:
         if equity <= 0.0:
             self.account.wind_up()
             self.over["bankrupt_at"] = t
-        elif self.account.gross() * self.setup.maintenance_frac >= equity:
+        elif self.account.needed(self.setup.maintenance_frac, self.setup.tiers) >= equity:
             self.account.close_all(self.setup.costs["taker_fee_frac"])
             self.over["liquidated_at"] = t
 
@@ -283,6 +285,7 @@ class Simulation:
         self.stale_bars = np.where(np.isnan(close), self.stale_bars + 1, 0).astype(np.uint32)
         self.paid.append((close_ms, account.paid()))
         rebalance = rebalances(close_ms, self.params)
+        self.labels.observe(close_ms, close)
         if rebalance:
             self.decide(t, close_ms)
         busy = bool(account.held() or self.waiting)
@@ -305,7 +308,9 @@ class Simulation:
         """One decision on the book as it is."""
         row = feature_row(self.panel, self.dense, self.params, t)
         facts = {name: self.panel[name] for name in ("symbols", "listed_ms", "delisted_ms")}
-        self.weights, self.reasons, after = decide(row, self.book_row(t, close_ms), self.state, self.params, facts)
+        book = self.book_row(t, close_ms) | {"meta_scale": self.labels.scales(row)}
+        self.weights, self.reasons, after = decide(row, book, self.state, self.params, facts)
+        self.labels.enter(row, self.weights, self.reasons)
         self.state = copy_state(after)
         self.reason_counts.update(self.reasons)
         self.decisions += 1
@@ -332,7 +337,6 @@ class Simulation:
             "rung_cap_frac": np.array(
                 [math.inf if cap is None else cap * (1.0 + 1e-12) * lot[i] / sizing for i, cap in enumerate(caps)]
             ),
-            "meta_scale": np.ones((count, 2)),
             "order_usdt_min": np.array(least),
         }
 

@@ -37,6 +37,8 @@ STOPS: Params = {
     "ladder": [(0.6, 0.3), (1.4, 0.3), (3.0, 0.4)],
 }
 
+META: Params = {"meta_enabled": True, "meta_horizon_bars": 2, "meta_labels_min": 10, "meta_rate": 0.2}
+
 SCENARIOS: dict[str, Params] = {
     "classic": {},
     "no_stop": {"catastrophic_atr_x": 0.0},
@@ -68,6 +70,8 @@ SCENARIOS: dict[str, Params] = {
     "every_four": {"rebalance_bars": 4, "rebalance_offset_bars": 3},
     "budget": {"annual_cost_max_frac": 1.5},
     "no_band": {"band_frac": 0.0},
+    "meta": META,
+    "meta_with_stops": META | STOPS | {"meta_horizon_bars": 5, "rebalance_bars": 2},
     "half_capital": {"capital_frac": 0.5, "capital_usdt_max": 4_000.0},
 }
 
@@ -128,7 +132,7 @@ def random_setup(rng: np.random.Generator, panel: Dict, **fixed: Any) -> Setup:
 def random_run(seed: int) -> tuple[Dict, Params, Setup]:
     """A rough market, some rules of every kind, any timing."""
     rng = np.random.default_rng([77, seed])
-    overlays = [name for name in random_overlays(rng, int(rng.integers(5))) if name != "meta"]
+    overlays = random_overlays(rng, int(rng.integers(5)))
     changes: Params = {**QUIET}
     for name in rng.choice(SOMETIMES, size=int(rng.integers(3)), replace=False):
         changes.update(SCENARIOS[str(name)])

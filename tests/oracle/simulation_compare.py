@@ -35,6 +35,14 @@ def check_table(kind: str, found: Dict, wanted: list[Dict], exact: tuple[str, ..
             np.testing.assert_allclose(got, want, rtol=1e-9, atol=floor, err_msg=f"{kind}: {name}")
 
 
+def check_labels(found: Dict | None, wanted: Dict | None) -> None:
+    """The meta-labeller was off in both, or learned the same."""
+    assert (found is None) == (wanted is None)
+    for name, value in (wanted or {}).items():
+        assert found is not None
+        np.testing.assert_allclose(found[name], value, rtol=1e-6, atol=1e-9, err_msg=f"labels: {name}")
+
+
 def check_run(found: Dict, wanted: Dict, cash_usdt: float) -> None:
     """Lots exactly, dollars to nine digits of the account, and everything that is counted."""
     check_lots(found, wanted)
@@ -45,5 +53,6 @@ def check_run(found: Dict, wanted: Dict, cash_usdt: float) -> None:
     check_table("fill", found["fills"], wanted["fills"], FILL_EXACT, 1e-9 * cash_usdt)
     check_table("round trip", found["trips"], wanted["trips"], TRIP_EXACT, 1e-9 * cash_usdt)
     assert dict(found["reason_counts"]) == wanted["reason_counts"]
+    check_labels(found["labels"], wanted["labels"])
     for name in ("decisions", "guarded_bars", "bankrupt_at", "liquidated_at"):
         assert found[name] == wanted[name], f"{name}: {found[name]}, the twin says {wanted[name]}"

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from tests.oracle import core, markets
+from tests.oracle.lesson import lesson_market
 from tests.oracle.simulation import Setup, simulate
 from tests.oracle.simulation_cases import (
     COSTS,
+    META,
     QUIET,
     SCENARIOS,
     STOPS,
@@ -129,6 +131,27 @@ def test_liquidation_and_bankruptcy_end_the_run():
             assert not run["units"][last:].any()
 
 
+def test_liquidation_by_tiers():
+    """Bound in the bracket of its value, with the fee of closing; the same bar in both programs."""
+    ended, later = 0, 0
+    for seed in range(16):
+        rng = np.random.default_rng([18, seed])
+        panel = rough_market(rng, 150, 10)
+        levered = {"gross_x": 16.0, "gross_hard_cap_x": 20.0, "net_cap_frac": 9.0}
+        levered |= {"weight_long_max_frac": 8.0, "weight_short_max_frac": 8.0, "catastrophic_atr_x": 0.0}
+        low = rng.uniform(0.001, 0.02, 10)
+        tiers = [[(5_000.0, x), (20_000.0, 2.0 * x), (60_000.0, 4.0 * x)] for x in low]
+        runs = []
+        for rows in (tiers, [[(1e300, row[0][1])] for row in tiers]):
+            setup = Setup(COSTS["mixed"], contracts=contracts_of(panel, 2.0, 5.0), maintenance_frac=0.5, tiers=rows)
+            runs.append(check(panel, markets.make_params(**QUIET, **levered), setup))
+        by_tiers, by_lowest = (run["liquidated_at"] for run in runs)
+        ended += by_tiers is not None
+        later += by_tiers is not None and (by_lowest is None or by_lowest > by_tiers)
+    assert ended > 4
+    assert later > 1, "the higher brackets never mattered"
+
+
 def test_impact_has_a_ceiling():
     rng = np.random.default_rng(9)
     panel = rough_market(rng, 120, 8, rough=False)
@@ -203,3 +226,21 @@ def test_the_cost_budget_looks_back_seven_days():
     grown = (gross[1:] > gross[:-1]).any(axis=1)
     # What was decided at a blocked close grows nothing at the next open.
     assert not grown[blocked[:-1]].any()
+
+
+@pytest.mark.parametrize("changes", [{}, {"tranches": 2, "stop_atr_x": 2.0}])
+def test_a_promoted_meta_labeller(changes):
+    params = markets.make_params(**{**QUIET, **META, "catastrophic_atr_x": 0.0, **changes})
+    panel = lesson_market(320, 12, params["bar_ms"])
+    wanted = check(panel, params, Setup(COSTS["fees"], contracts=contracts_of(panel, 1.7321, 5.0)))
+    assert wanted["labels"]["bars_promoted"] > 20, "nothing was learned: nothing is compared"
+    plain = core.simulate(panel, {**params, "meta_enabled": False}, Setup(COSTS["fees"]))
+    assert plain["labels"] is None
+    assert not np.array_equal(plain["units"], wanted["units"])
+
+
+def test_noise_teaches_nothing(proof):
+    params = markets.make_params(**{**QUIET, **META, "catastrophic_atr_x": 0.0})
+    lives = [lesson_market(320, 12, params["bar_ms"], pull=0.0, seed=seed) for seed in range(200 if proof else 40)]
+    promoted = sum(core.simulate(panel, params, Setup())["labels"]["bars_promoted"] > 0 for panel in lives)
+    assert promoted <= 0.1 * len(lives)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -103,3 +104,31 @@ def test_bad_input_is_told_in_one_sentence() -> None:
         indicators.ema(np.zeros((2, 2, 2)), 2)
     with pytest.raises(DataError, match=r"shapes \(3,\) and \(2,\)"):
         indicators.true_range([1.0, 2.0, 3.0], [1.0, 2.0], [1.0, 2.0, 3.0])
+
+
+def test_out_is_written_and_given_back() -> None:
+    table = np.random.default_rng(2).normal(size=(90, 7)).cumsum(axis=0) + 100.0
+    bars = (table + 1.0, table - 1.0, table)
+    out = np.full_like(table, 7.0)
+    cases: list[tuple[Any, tuple[np.ndarray, ...]]] = [
+        (indicators.ema, (table,)),
+        (indicators.rolling_std, (table,)),
+        (indicators.atr, bars),
+        (indicators.adx, bars),
+    ]
+    for work, inputs in cases:
+        assert work(*inputs, 14, out=out) is out
+        np.testing.assert_array_equal(out, work(*inputs, 14))
+    line = np.empty(90)
+    assert indicators.sma(table[:, 0], 5, out=line) is line
+    np.testing.assert_array_equal(line, indicators.sma(table[:, 0], 5))
+
+
+def test_an_out_that_does_not_fit_is_refused() -> None:
+    table = np.ones((20, 3))
+    misfits: list[Any] = [np.empty((3, 20)), np.empty((20, 3), dtype=np.float32), np.empty((3, 20)).T]
+    for out in misfits:
+        with pytest.raises(DataError, match="out wants"):
+            indicators.ema(table, 2, out=out)
+    with pytest.raises(DataError, match="out is one of the inputs"):
+        indicators.ema(table, 2, out=table)

@@ -11,8 +11,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from xsmom.cli.doctor import EXIT_FOUND
-from xsmom.cli.market import ConfigFile, Overrides, PanelFile, Since, Until, choose_source, cut_market, open_market
+from xsmom.cli.market import (
+    ConfigFile,
+    DataDir,
+    Overrides,
+    PanelFile,
+    Since,
+    Timeframe,
+    Until,
+    choose_source,
+    cut_market,
+    open_market,
+    with_timeframe,
+)
 from xsmom.cli.progress import ProgressBar
+from xsmom.cli.survey_choice import Venue
 
 if TYPE_CHECKING:
     from xsmom.research.check import Examination
@@ -28,6 +41,9 @@ def backtest(
     fast: Annotated[bool, typer.Option("--fast", help="The simulation in the Rust core.")] = False,
     config: ConfigFile = None,
     panel: PanelFile = None,
+    data: DataDir = None,
+    venue: Venue = None,
+    timeframe: Timeframe = None,
     since: Since = None,
     until: Until = None,
     overrides: Overrides = None,
@@ -39,7 +55,7 @@ def backtest(
 ) -> None:
     """Simulate a configuration over a panel: every cost in it, every convention stated.
 
-    The first line is turnover and cost. Without --panel it runs on a seeded synthetic market, which
+    The first line is turnover and cost. Without --panel or --data it runs on a seeded synthetic market, which
     shows that everything works and says nothing about any strategy. --from and --to cut the panel, so
     the first bars of the span are history for the look-backs.
 
@@ -47,6 +63,7 @@ def backtest(
     Examples:
       xsmom backtest --fast
       xsmom backtest --fast --config classic --panel market.panel --from 2024-01-01
+      xsmom backtest --fast --data lake --timeframe 4h
       xsmom backtest --fast --set costs.taker_fee_bps=3 --json --no-report
     """
     if ctx.invoked_subcommand is not None:
@@ -62,13 +79,14 @@ def backtest(
             "the replay through the live engine is not available in this version; add --fast", param_hint="--fast"
         )
     source = choose_source(config)
-    resolved = load_config(source, overrides or ())
-    market = cut_market(open_market(panel, resolved), since, until)
+    resolved = load_config(source, with_timeframe(overrides, timeframe))
+    market = cut_market(open_market(panel, data, venue, resolved), since, until)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # the same notes are printed below
         result = simulate(market, resolved)
     started = datetime.now(UTC)
-    run = Run(result, source, None if panel is None else str(panel), started, ("xsmom", *sys.argv[1:]))
+    given = panel or data
+    run = Run(result, source, None if given is None else str(given), started, ("xsmom", *sys.argv[1:]))
     folder = write_run(run, out, report=not no_report)
     if as_json:
         from xsmom.cli.output import print_json
@@ -82,6 +100,9 @@ def backtest(
 def check(
     config: ConfigFile = None,
     panel: PanelFile = None,
+    data: DataDir = None,
+    venue: Venue = None,
+    timeframe: Timeframe = None,
     since: Since = None,
     until: Until = None,
     overrides: Overrides = None,
@@ -109,8 +130,8 @@ def check(
     from xsmom.config.load import load_config
 
     source = choose_source(config)
-    resolved = load_config(source, overrides or ())
-    market = cut_market(open_market(panel, resolved), since, until)
+    resolved = load_config(source, with_timeframe(overrides, timeframe))
+    market = cut_market(open_market(panel, data, venue, resolved), since, until)
     with ProgressBar("examining the backtest") as tell:
         found = examine(market, resolved, only=only, seed=seed, progress=tell)
     if as_json:

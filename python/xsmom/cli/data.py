@@ -8,6 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from xsmom.cli import data_download
+from xsmom.cli.data_check import check
+from xsmom.cli.data_compile import compile_
+from xsmom.cli.data_export import export
+from xsmom.cli.data_import import import_
+from xsmom.cli.data_ls import ls, show_lake
+from xsmom.cli.data_repair import repair
+from xsmom.cli.data_universe import universe
 from xsmom.cli.progress import ProgressBar
 from xsmom.errors import DataError, OutputError
 
@@ -21,6 +28,15 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")
 @app.callback()
 def data() -> None:
     """Make and look at market data."""
+
+
+app.command("check")(check)
+app.command("repair")(repair)
+app.command("compile")(compile_)
+app.command("universe")(universe)
+app.command("import")(import_)
+app.command("ls")(ls)
+app.command("export")(export)
 
 
 @app.command()
@@ -63,22 +79,29 @@ def sample(
 
 @app.command()
 def info(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="A panel file.")],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A panel file, or the folder of a lake.")],
     verify: Annotated[bool, typer.Option("--verify", help="Read it all: hash each block, check each cell.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Say what a panel file holds: size, time span, symbols, origin, content hash.
 
-    Only its header and listing dates are read, unless --verify asks for everything.
+    Only its header and listing dates are read, unless --verify asks for everything. Of a lake it tells
+    the same by exchange and kind; there `data check` is what reads everything.
 
     \b
     Examples:
       xsmom data info sample.panel
       xsmom data info sample.panel --verify --json
+      xsmom data info lake
     """
     from xsmom.lake.panel import Panel
     from xsmom.lake.panel_file import read_header
 
+    if path.is_dir():
+        if verify:
+            raise DataError(f"{path} is a folder: `xsmom data check --lake {path}` reads a lake wholly")
+        show_lake(path, as_json=as_json)
+        return
     header = read_header(path)
     if verify:
         Panel.open(path, verify=True)

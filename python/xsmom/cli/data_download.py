@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from xsmom.cli.exchange import AsJson, ExchangeName, NetworkName, Server
+from xsmom.cli.lake_choice import LakeDir, choose_lake
 from xsmom.cli.progress import ProgressBar
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def download(
         int | None, typer.Option(metavar="N", min=1, help="The N most traded today. Who left is not among them.")
     ] = None,
     kinds: Annotated[str, typer.Option(metavar="A,B", help="What: ohlcv, funding, mark.")] = "ohlcv,funding,mark",
-    lake: Annotated[Path, typer.Option("--lake", metavar="DIR", help="Folder of the lake.")] = Path("lake"),
+    lake: LakeDir = None,
     calls_per_second: Annotated[
         float | None, typer.Option(metavar="X", min=0.2, help="A lower request budget than the exchange's.")
     ] = None,
@@ -66,7 +66,8 @@ def download(
     wish_of = _read_wish(since, until, timeframe, kinds, symbols, top)
     reached = access(network, server, requests_per_second=calls_per_second)
     table_of(name)
-    store = Lake.open(lake, create=True)
+    folder = choose_lake(lake)
+    store = Lake.open(folder, create=True)
 
     async def question(market: BybitMarket) -> tuple[Outcome, dict[str, Any]]:
         began_s = monotonic()
@@ -81,7 +82,7 @@ def download(
     except KeyboardInterrupt:
         print("what came so far is stored: run the same command again to go on", file=sys.stderr)
         raise
-    _show(outcome, {"exchange": name, "lake": str(lake), **measured}, as_json)
+    _show(outcome, {"exchange": name, "lake": str(folder), **measured}, as_json)
     _fail_if_incomplete(outcome)
 
 

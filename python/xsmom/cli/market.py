@@ -1,4 +1,4 @@
-"""The market that a simulation runs on: a panel file or the sample market, and the days it is cut to."""
+"""The market that a simulation runs on: a panel file, a lake or the sample, and the days it is cut to."""
 
 from __future__ import annotations
 
@@ -32,6 +32,13 @@ ConfigFile = Annotated[
 PanelFile = Annotated[
     Path | None, typer.Option("--panel", metavar="PATH", help="Panel file; without one, a synthetic sample market.")
 ]
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="DIR", help="A lake, whose market is compiled first; its panel is kept there."),
+]
+Timeframe = Annotated[
+    str | None, typer.Option(metavar="TF", help="Length of a bar, in place of the configuration's: 1h, 4h, 1d.")
+]
 Since = Annotated[
     str | None, typer.Option("--from", metavar="DATE", help="First day, UTC; its history is cut off too.")
 ]
@@ -46,10 +53,23 @@ def choose_source(config: str | None) -> str:
     return config or (str(DEFAULT_FILE) if DEFAULT_FILE.exists() else DEFAULT_PROFILE)
 
 
-def open_market(path: Path | None, config: Resolved) -> Panel:
-    """A panel file, or a sample market of the configuration's bars."""
+def with_timeframe(overrides: list[str] | None, timeframe: str | None) -> list[str]:
+    """`--timeframe` is `--set strategy.timeframe`, said shortly."""
+    return [*(overrides or ()), *([] if timeframe is None else [f"strategy.timeframe={timeframe}"])]
+
+
+def open_market(path: Path | None, data: Path | None, venue: str | None, config: Resolved) -> Panel:
+    """A panel file, the market of a lake, or a sample market; both of the latter in the configuration's bars."""
     from xsmom.lake.panel import Panel
 
+    if path is not None and data is not None:
+        raise typer.BadParameter("give one of --panel and --data", param_hint="--data")
+    if venue is not None and data is None:
+        raise typer.BadParameter("a venue is chosen in a lake: give --data too", param_hint="--venue")
+    if data is not None:
+        from xsmom.cli.survey_choice import open_cached
+
+        return open_cached(data, venue, config)
     if path is not None:
         return Panel.open(path)
     from xsmom.domain.timeframe import DAY_MS

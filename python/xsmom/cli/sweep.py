@@ -11,9 +11,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xsmom.cli.market import ConfigFile, Overrides, PanelFile, Since, Until, choose_source, cut_market, open_market
 from xsmom.cli.main import EXIT_INTERRUPTED
+from xsmom.cli.market import (
+    ConfigFile,
+    DataDir,
+    Overrides,
+    PanelFile,
+    Since,
+    Timeframe,
+    Until,
+    choose_source,
+    cut_market,
+    open_market,
+    with_timeframe,
+)
 from xsmom.cli.progress import ProgressBar
+from xsmom.cli.survey_choice import Venue
 
 if TYPE_CHECKING:
     from xsmom.cli.sweep_folder import SweepRun
@@ -33,6 +46,9 @@ app = typer.Typer(help="Simulate many configurations.")
 def sweep(
     config: ConfigFile = None,
     panel: PanelFile = None,
+    data: DataDir = None,
+    venue: Venue = None,
+    timeframe: Timeframe = None,
     since: Since = None,
     until: Until = None,
     overrides: Overrides = None,
@@ -82,10 +98,10 @@ def sweep(
     count, method = _check(axes, random, qmc, sort)
     points = make_points(axes, count, seed=seed, evenly=qmc is not None)
     source = choose_source(config)
-    base = load_config(source, overrides or ())
+    base = load_config(source, with_timeframe(overrides, timeframe))
     started = datetime.now(UTC)
     folder = name_folder(out, started, base.config_hash)
-    market = cut_market(open_market(panel, base), since, until)
+    market = cut_market(open_market(panel, data, venue, base), since, until)
     if not as_json and count is not None and len(points) < count:
         print(f"{len(points):,} of {count:,} draws differ from one another")
     trials = make_trials(market, points, base, costs=None, timing={})
@@ -94,7 +110,7 @@ def sweep(
     from xsmom.cli.sweep_folder import SweepRun
 
     command = shlex.join(("xsmom", *sys.argv[1:]))
-    path = None if panel is None else str(panel)
+    path = str(panel or data) if panel or data else None
     used = None if count is None else seed
     run = SweepRun(found, base, source, path, started, command, axes, method, used)
     _tell(run, folder, (sort, top), report=not no_report, as_json=as_json, seconds=monotonic() - began)

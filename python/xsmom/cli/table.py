@@ -22,6 +22,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("init", "xsmom.cli.init", "app", "Start a project folder: config, .env.example."),
     Command("config", "xsmom.cli.config", "app", "Check, show and explain a configuration."),
     Command("backtest", "xsmom.cli.backtest", "app", "Simulate a configuration; costs come first."),
+    Command("report", "xsmom.cli.report", "app", "Look at runs that were written; compare them."),
     Command("sweep", "xsmom.cli.sweep", "app", "Simulate many configurations over one market."),
     Command("data", "xsmom.cli.data", "app", "Make and look at market data."),
     Command("exchange", "xsmom.cli.exchange", "app", "Look at an exchange: reachable, clock, markets."),

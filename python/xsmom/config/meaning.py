@@ -13,10 +13,12 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
+from xsmom.config.data_meaning import excluded
 from xsmom.config.schema import Config
 from xsmom.config.sections.risk import Ladder, ProfitLock
 from xsmom.config.sections.strategy import Strategy
 from xsmom.domain.costs import Costs
+from xsmom.domain.margin import ALL, Margin
 
 HOUR_MS = 3_600_000
 BAR_MS: Mapping[str, int] = MappingProxyType(
@@ -64,6 +66,15 @@ def costs(config: Config) -> Costs:
         impact_y=float(given.impact_y),
         funding=given.funding,
     )
+
+
+def margin(config: Config) -> Margin:
+    """When a simulated account is liquidated."""
+    given = config.costs
+    if not given.liquidation:
+        return Margin(0.0)
+    tiers = [(most, rate) for most, rate in given.margin_tiers]
+    return Margin(frac(given.maintenance_margin_pct), {ALL: tiers} if tiers else {})
 
 
 def timing(config: Config) -> Timing:
@@ -188,7 +199,7 @@ def _universe(config: Config) -> dict[str, object]:
         "dollar_volume_min_usdt": universe.min_dollar_volume_usdt,
         "age_min_days": universe.min_age_days,
         "price_min_usdt": universe.min_price_usdt,
-        "universe_exclude": sorted(set(universe.banlist)),
+        "universe_exclude": excluded(config),
         "universe_include": sorted(set(universe.whitelist)),
         "stale_bars_max": universe.stale_bars_max,
         "breadth_names_min": universe.min_names,

@@ -9,12 +9,14 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 
 from xsmom.config.advice import notes, warnings
-from xsmom.config.meaning import Timing, costs, params, timing
+from xsmom.config.data_meaning import data_rules
+from xsmom.config.meaning import Timing, costs, margin, params, timing
 from xsmom.config.rules import Problem, contradictions, value
 from xsmom.config.schema import Config
 from xsmom.config.tree import tree
 from xsmom.config.wording import refuse
 from xsmom.domain.costs import Costs
+from xsmom.domain.margin import Margin
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,10 @@ class Resolved:
         """What trading is assumed to cost."""
         return costs(self.written)
 
+    def margin(self) -> Margin:
+        """When a simulated account is liquidated."""
+        return margin(self.written)
+
     def timing(self) -> Timing:
         """When and at what price a simulation fills, and what it starts with."""
         return timing(self.written)
@@ -69,11 +75,14 @@ def resolve(config: Config, origins: Mapping[str, str]) -> Resolved:
         raise refuse(_sentence(problem, origins) for problem in problems)
     meant = {name: _frozen(given) for name, given in params(config).items()}
     plain = _canonical(meant)
-    # What changes behaviour: the core's parameters, and what a simulation assumes beside them.
+    # What changes behaviour: the core's parameters, what a simulation assumes beside them, and how raw
+    # rows become a panel.
     behaviour: dict[str, object] = {
         "params": plain,
         "costs": _canonical(asdict(costs(config))),
         "timing": _canonical(timing(config)._asdict()),
+        "data": _canonical(data_rules(config)),
+        "margin": _canonical(asdict(margin(config))),
     }
     return Resolved(
         written=config,

@@ -222,6 +222,20 @@ def _ladder(config: Config) -> Problems:
         yield Problem(names[::-1], f"risk.ladder.sizes sum to {sum(ladder.sizes):g}; a position has only 1 to close")
 
 
+def _margin_tiers(config: Config) -> Problems:
+    rows = config.costs.margin_tiers
+    if not rows:
+        return
+    names = ("costs.margin_tiers", "costs.liquidation")
+    values, rates = ([row[place] for row in rows] for place in (0, 1))
+    if not config.costs.liquidation:
+        yield Problem(names[::-1], "costs.margin_tiers act only with costs.liquidation: true")
+    elif not _rises(values) or not _rises(rates):
+        yield Problem(names, "costs.margin_tiers: values and rates must rise from row to row")
+    elif rates[-1] >= 1:
+        yield Problem(names, f"costs.margin_tiers has a rate of {rates[-1]:g}: write shares, such as 0.005 for 0.5 %")
+
+
 def _rises(values: list[float]) -> bool:
     # As shares: two levels may be so near that the conversion makes them one.
     return all(frac(low) < frac(high) for low, high in pairwise(values))
@@ -347,6 +361,7 @@ RULES: tuple[Callable[[Config], Problems], ...] = (
     _stops,
     _profit_lock,
     _ladder,
+    _margin_tiers,
     _whole_bars,
     _warmup,
 )

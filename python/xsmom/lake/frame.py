@@ -6,7 +6,7 @@ bars of several lengths, stamps off the grid, one bar told twice. The cells are 
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -105,12 +105,19 @@ def _number(frame: pl.DataFrame, name: str) -> pl.Expr:
     return pl.col(name).cast(pl.Float64).fill_null(float("nan"))
 
 
-def _infer_bar_ms(stamps: NDArray[np.int64], column: NDArray[np.int64], symbols: tuple[str, ...]) -> int:
-    """Take the most frequent step between bars of one symbol, and refuse a frame of several lengths."""
+class BarLength(NamedTuple):
+    """The most frequent step between bars; `mixed` is a row where others begin, and their step."""
+
+    bar_ms: int
+    mixed: tuple[int, int] | None
+
+
+def find_bar_ms(stamps: NDArray[np.int64], column: NDArray[np.int64]) -> BarLength | None:
+    """Take the most frequent step between rows of one symbol; None where no symbol has two stamps."""
     steps = np.where(np.diff(column) == 0, np.diff(stamps), 0)  # 0: the step to another symbol
     lengths, counts = np.unique(steps[steps > 0], return_counts=True)
     if not lengths.size:
-        raise DataError("the bar length cannot be told from single bars: give bar_ms=3_600_000 for hours")
+        return None
     bar_ms = int(lengths[counts.argmax()])
     edges = np.flatnonzero(np.diff(steps, prepend=-1, append=-1))
     start, run = edges[:-1], np.diff(edges)
@@ -119,14 +126,23 @@ def _infer_bar_ms(stamps: NDArray[np.int64], column: NDArray[np.int64], symbols:
     bounded = np.concatenate(([0], step, [0]))
     whole = (bounded[:-2] == 0) & (bounded[2:] == 0)
     mixed = (step != 0) & (step != bar_ms) & ((run >= _MIXED_RUN) | (whole & (run >= _MIXED_WHOLE)))
-    if mixed.any():
-        row = int(start[mixed.argmax()])
+    row = int(start[mixed.argmax()])
+    return BarLength(bar_ms, (row, int(steps[row])) if mixed.any() else None)
+
+
+def _infer_bar_ms(stamps: NDArray[np.int64], column: NDArray[np.int64], symbols: tuple[str, ...]) -> int:
+    """The length of the bars, and refuse a frame of several."""
+    found = find_bar_ms(stamps, column)
+    if found is None:
+        raise DataError("the bar length cannot be told from single bars: give bar_ms=3_600_000 for hours")
+    if found.mixed is not None:
+        row, step_ms = found.mixed
         raise DataError(
-            f"{symbols[column[row]]} has bars of {format_timeframe(int(steps[row]))} at "
-            f"{format_ms(int(stamps[row]))}, others are of {format_timeframe(bar_ms)}: "
+            f"{symbols[column[row]]} has bars of {format_timeframe(step_ms)} at "
+            f"{format_ms(int(stamps[row]))}, others are of {format_timeframe(found.bar_ms)}: "
             "resample to one length, or give bar_ms if these are gaps"
         )
-    return bar_ms
+    return found.bar_ms
 
 
 def _refuse_off_grid(

@@ -15,6 +15,7 @@ import polars as pl
 
 from xsmom.domain.market_data import Instrument
 from xsmom.errors import DataError
+from xsmom.lake.part import UNREADABLE
 from xsmom.lake.telling import telling
 
 _WHOLE = ("lots_min", "lots_max", "lots_max_market", "funding_interval_ms", "listed_ms", "delisted_ms")
@@ -35,7 +36,7 @@ def read(path: Path) -> pl.DataFrame:
         data = path.read_bytes()
     try:
         frame = pl.read_parquet(io.BytesIO(data))
-    except pl.exceptions.PolarsError as error:
+    except UNREADABLE as error:
         raise DataError(f"{path} is no whole Parquet file ({error}): remove it, then download again") from None
     if dict(frame.schema) != SCHEMA:
         raise DataError(f"{path} does not hold the columns of instruments: remove it, then download again")

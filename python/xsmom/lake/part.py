@@ -25,6 +25,9 @@ from xsmom.lake.telling import telling
 VERSION = 1
 FOOTER_KEY = "xsmom"
 
+UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
+"""What polars raises at a broken file; a panic is no `Exception`, and no reason for the process to end."""
+
 AGAIN = "remove it, then download or import that year again"
 
 
@@ -64,11 +67,15 @@ def hash_rows(frame: pl.DataFrame) -> str:
     """The sha256 over the values of each column and over what is missing, not over the file's bytes."""
     digest = sha256()
     for column in frame.get_columns():
-        digest.update(f"{column.name}:{len(column)};".encode())
-        missing = column.is_null()
-        if missing.any():
-            digest.update(np.packbits(missing.to_numpy()).tobytes())
-        digest.update(np.ascontiguousarray(column.fill_null(0).to_numpy()).view(np.uint8).data)
+        missing = column.null_count()
+        digest.update(f"{column.name}:{len(column)}:{missing};".encode())
+        if missing == len(column):
+            continue
+        values = column
+        if missing:
+            digest.update(np.packbits(column.is_null().to_numpy()).tobytes())
+            values = column.fill_null(0)
+        digest.update(np.ascontiguousarray(values.to_numpy()).view(np.uint8).data)
     return digest.hexdigest()
 
 
@@ -84,7 +91,7 @@ def read_manifest(path: Path, key: SeriesKey, year: int) -> Manifest:
     with telling(path, DataError):
         try:
             footer = pl.read_parquet_metadata(path)
-        except pl.exceptions.PolarsError as error:
+        except UNREADABLE as error:
             raise _broken(path, error) from None
     return _from_json(path, footer, key, year)
 
@@ -96,7 +103,7 @@ def read_part(path: Path, key: SeriesKey, year: int) -> tuple[Manifest, pl.DataF
     try:
         footer = pl.read_parquet_metadata(io.BytesIO(data))
         frame = pl.read_parquet(io.BytesIO(data))
-    except pl.exceptions.PolarsError as error:
+    except UNREADABLE as error:
         raise _broken(path, error) from None
     manifest = _from_json(path, footer, key, year)
     if dict(frame.schema) != schema_of(key):
@@ -108,7 +115,7 @@ def read_part(path: Path, key: SeriesKey, year: int) -> tuple[Manifest, pl.DataF
     return manifest, frame
 
 
-def _broken(path: Path, error: Exception) -> DataError:
+def _broken(path: Path, error: BaseException) -> DataError:
     first = str(error).splitlines()[0] if str(error) else type(error).__name__
     return DataError(f"{path} is no whole Parquet file ({first}): {AGAIN}")
 

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import polars as pl
 
@@ -28,7 +28,7 @@ from xsmom.lake import instruments
 from xsmom.lake.commit import COMMIT, Staging
 from xsmom.lake.layout import find_parts, find_series, instruments_path, part_path
 from xsmom.lake.lock import FileLock
-from xsmom.lake.merge import conform, merge_rows, refuse_outside, split_rows
+from xsmom.lake.merge import Merged, compare, conform, merge_rows, refuse_outside, split_rows
 from xsmom.lake.part import AGAIN, Manifest, empty_rows, encode, hash_rows, read_manifest, read_part
 from xsmom.lake.series import Hole, Kind, SeriesInfo, SeriesKey, Source
 from xsmom.lake.spans import Span, difference, split_by_year, union, year_of
@@ -37,6 +37,8 @@ from xsmom.lake.telling import telling
 VERSION = 1
 MARKER = "lake.json"
 LOCK = ".lock"
+
+Replace = bool | Literal["told"]
 
 
 class Lake:
@@ -109,25 +111,17 @@ class Lake:
 
     def info(self, key: SeriesKey) -> SeriesInfo:
         """What is known of a series, from the footers of its parts alone; of an unknown one, nothing."""
+        parts = [(read_manifest(path, key, year), path) for year, path in self.part_paths(key).items()]
+        return _join_parts(key, parts)
+
+    def load(self, key: SeriesKey) -> tuple[SeriesInfo, pl.DataFrame]:
+        """`info` and all of `read`, from one look at each part."""
         paths = self.part_paths(key)
-        parts = [read_manifest(path, key, year) for year, path in paths.items()]
-        with_rows = [part for part in parts if part.rows]
-        digests = {part.year: part.content_sha256 for part in parts}
-        return SeriesInfo(
-            key=key,
-            rows=sum(part.rows for part in parts),
-            first_ms=with_rows[0].first_ms if with_rows else None,
-            last_ms=with_rows[-1].last_ms if with_rows else None,
-            covered=union(span for part in parts for span in part.covered),
-            holes=_join_holes([hole for part in parts for hole in part.holes]),
-            sources=_join_sources([source for part in parts for source in part.sources]),
-            revised_rows=sum(part.revised_rows for part in parts),
-            bytes=sum(path.stat().st_size for path in paths.values()),
-            content_sha256=sha256(
-                "".join(f"{year}:{digest};" for year, digest in digests.items()).encode()
-            ).hexdigest(),
-            part_sha256=digests,
-        )
+        if not paths:
+            raise self._unknown(key)
+        parts = [(*read_part(path, key, year), path) for year, path in paths.items()]
+        info = _join_parts(key, [(manifest, path) for manifest, _, path in parts])
+        return info, pl.concat([rows for _, rows, _ in parts])
 
     def read(self, key: SeriesKey, start_ms: int | None = None, end_ms: int | None = None) -> pl.DataFrame:
         """The rows with `start_ms <= stamp < end_ms`, rising, as their source told them."""
@@ -161,24 +155,30 @@ class Lake:
         """The files of a series by UTC year."""
         return find_parts(self.root, key)
 
-    def merge(self, key: SeriesKey, rows: pl.DataFrame, *, covered: Span | None, source: Source, replace: bool) -> None:
+    def merge(
+        self, key: SeriesKey, rows: pl.DataFrame, *, covered: Span | None, source: Source, replace: Replace
+    ) -> Merged:
         """Add rows, on the disk when this returns.
 
         `covered` is the range for which the source has told everything. Rows that are there already are
-        not stored again. A stamp that comes with other values is kept beside the old one; with
-        `replace` the old rows inside `covered` make way. Each call writes the touched years anew.
+        not stored again. A stamp that comes with other values is kept beside the old one; with `replace`
+        the old rows inside `covered` make way, with "told" only those of the told stamps. Each call
+        writes the touched years anew.
         """
-        if replace and covered is None:
+        if replace is True and covered is None:
             raise DataError(f"{key}: rows can be replaced only inside a range that was covered")
         rows = conform(key, rows)
-        if covered is not None and replace:
+        if covered is not None and replace is True:
             refuse_outside(key, rows, covered)
         pieces = split_rows(key, rows)
         spans = dict(split_by_year(covered)) if covered is not None else {}
+        years = sorted({*pieces, *spans})
         with self.batch():
-            for year in sorted({*pieces, *spans}):
-                told = pieces.get(year, empty_rows(key))
-                self._merge_part(key, year, told, spans.get(year), source, replace=replace)
+            done = [
+                self._merge_part(key, year, pieces.get(year, empty_rows(key)), spans.get(year), source, replace=replace)
+                for year in years
+            ]
+        return Merged(*(sum(counts) for counts in zip(*done, strict=True))) if done else Merged(0, 0, 0)
 
     def note_hole(self, key: SeriesKey, span: Span, why: str) -> None:
         """Remember that a range was asked for and not answered; rows that cover it clear it."""
@@ -227,16 +227,18 @@ class Lake:
             self._lock.release()
 
     def _merge_part(
-        self, key: SeriesKey, year: int, told: pl.DataFrame, span: Span | None, source: Source, *, replace: bool
-    ) -> None:
+        self, key: SeriesKey, year: int, told: pl.DataFrame, span: Span | None, source: Source, *, replace: Replace
+    ) -> Merged:
         old, rows = self._load(key, year)
-        merged, revised = merge_rows(key, rows, told, span if replace else None)
+        known, differing = compare(key, rows, told)
+        merged, revised = merge_rows(key, rows, told, span if replace is True else replace or None)
         covered = old.covered if span is None else union([*old.covered, span])
         holes = old.holes if span is None else _cut_holes(old.holes, span)
         changed = dataclasses.replace(old, covered=covered, holes=holes, revised_rows=old.revised_rows + revised)
         new = changed.of(merged)
         if new != old or not any(source.same_as(other) for other in old.sources):
             self._store(dataclasses.replace(new, sources=_join_sources([*old.sources, source])), merged)
+        return Merged(len(merged) - len(rows) + revised, known, differing)
 
     def _load(self, key: SeriesKey, year: int) -> tuple[Manifest, pl.DataFrame]:
         path = self._staging.current(part_path(self.root, key, year))
@@ -260,6 +262,26 @@ class Lake:
         except OSError:
             return path.exists()
         return True
+
+
+def _join_parts(key: SeriesKey, parts: Sequence[tuple[Manifest, Path]]) -> SeriesInfo:
+    """What the manifests of all parts say together."""
+    told = [manifest for manifest, _ in parts]
+    with_rows = [part for part in told if part.rows]
+    digests = {part.year: part.content_sha256 for part in told}
+    return SeriesInfo(
+        key=key,
+        rows=sum(part.rows for part in told),
+        first_ms=with_rows[0].first_ms if with_rows else None,
+        last_ms=with_rows[-1].last_ms if with_rows else None,
+        covered=union(span for part in told for span in part.covered),
+        holes=_join_holes([hole for part in told for hole in part.holes]),
+        sources=_join_sources([source for part in told for source in part.sources]),
+        revised_rows=sum(part.revised_rows for part in told),
+        bytes=sum(path.stat().st_size for _, path in parts),
+        content_sha256=sha256("".join(f"{year}:{digest};" for year, digest in digests.items()).encode()).hexdigest(),
+        part_sha256=digests,
+    )
 
 
 def is_lake(path: Path) -> bool:

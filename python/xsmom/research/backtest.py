@@ -17,6 +17,7 @@ from xsmom import _core
 from xsmom.config.meaning import Timing
 from xsmom.config.resolved import Resolved
 from xsmom.domain.costs import Costs
+from xsmom.domain.margin import Margin
 from xsmom.domain.panel import Panel
 from xsmom.domain.stamps import format_ms
 from xsmom.domain.timeframe import DAY_MS, format_timeframe
@@ -35,11 +36,17 @@ _REASONS_TOLD = 4
 
 
 def run_config(
-    panel: Panel, config: Resolved, costs: Costs, timing: Timing, contracts: Contracts | None = None
+    panel: Panel,
+    config: Resolved,
+    costs: Costs,
+    timing: Timing,
+    contracts: Contracts | None = None,
+    margin: Margin | None = None,
 ) -> Result:
     """Run the strategy of a configuration over the panel."""
     params = _core.Params(**config.params())
     check_fit(panel, config, params)
+    limits = margin or config.margin()
     lots = None if contracts is None else (list(map(float, contracts[0])), list(map(float, contracts[1])))
 
     def run(*, units: bool = False, fills: bool = False) -> dict[str, Any]:
@@ -49,6 +56,8 @@ def run_config(
             costs,
             **timing._asdict(),
             contracts=lots,
+            maintenance_frac=limits.maintenance_frac,
+            tiers=limits.rows(panel.symbols),
             keep_units=units,
             keep_fills=fills,
         )
@@ -61,10 +70,10 @@ def run_config(
         done,
         lambda: _read_only(run(units=True)["units"]),
         timing=timing,
-        rerun=lambda others: run_config(panel, config, others, timing, contracts),
+        rerun=lambda others: run_config(panel, config, others, timing, contracts, margin),
         own_fills=lambda: run(fills=True)["fills"],
         config=config,
-        notes=tuple(_endings(panel, done)),
+        notes=(*_endings(panel, done), *_learned(done)),
     )
 
 
@@ -178,6 +187,17 @@ def _endings(panel: Panel, run: dict[str, Any]) -> list[str]:
     if run["traded_usdt"][-1] == 0:
         found.append(_nothing(run))
     return found
+
+
+def _learned(run: dict[str, Any]) -> list[str]:
+    """Whether the meta-labeller beat the base rate, and so changed anything."""
+    labels = run["labels"]
+    if labels is None:
+        return []
+    told = f"T {labels['statistic']:.1f} against the base rate after {labels['labels']:,} outcomes"
+    if not labels["bars_promoted"]:
+        return [f"the meta-labeller was never promoted ({told}, 2.5 is wanted): every size is as without it"]
+    return [f"the meta-labeller changed sizes at {labels['bars_promoted']:,} of {labels['bars']:,} bars ({told})"]
 
 
 def _nothing(run: dict[str, Any]) -> str:

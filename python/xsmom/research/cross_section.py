@@ -7,7 +7,7 @@ what the core selected. Nothing here ever shapes a target.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any, TypeAlias
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xsmom.domain.panel import Floats, Panel
+from xsmom.domain.tickers import ticker_of
 from xsmom.domain.timeframe import DAY_MS
 
 Fields: TypeAlias = Mapping[str, Any]
@@ -69,9 +70,9 @@ def eligible_names(panel: Panel, row: Fields, params: Fields, state: Fields) -> 
     """Who passes every rule of section 2 (`state` is the one after the decision: its members)."""
     p, close_ms, close = params, int(row["close_ms"]), row["close"]
     passed = (panel.listed_ms <= close_ms) & (close_ms < panel.delisted_ms) & ~np.isnan(close)
-    passed &= np.array([symbol not in p["universe_exclude"] for symbol in panel.symbols])
+    passed &= np.array([not is_on(symbol, p["universe_exclude"]) for symbol in panel.symbols])
     if p["universe_include"]:
-        passed &= np.array([symbol in p["universe_include"] for symbol in panel.symbols])
+        passed &= np.array([is_on(symbol, p["universe_include"]) for symbol in panel.symbols])
     passed &= (close_ms - panel.listed_ms) >= p["age_min_days"] * DAY_MS
     if p["price_min_usdt"] > 0:
         passed &= close >= p["price_min_usdt"]
@@ -81,6 +82,11 @@ def eligible_names(panel: Panel, row: Fields, params: Fields, state: Fields) -> 
         passed &= state["member"]
     passed &= has_history(row, params) & (row["sigma"] > SIGMA_MIN)
     return np.asarray(passed)
+
+
+def is_on(symbol: str, names: Collection[str]) -> bool:
+    """Does a list name this listing, or the ticker that it stands under?"""
+    return symbol in names or ticker_of(symbol) in names
 
 
 def has_history(row: Fields, params: Fields) -> NDArray[np.bool_]:

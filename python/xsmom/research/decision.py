@@ -36,6 +36,8 @@ class Decision:
     state: Fields
     weight_frac: Floats
     reasons: tuple[str, ...]
+    meta_scale: Floats
+    labels: Fields | None
 
     @property
     def close_ms(self) -> int:
@@ -70,6 +72,8 @@ def decide_at(panel: Panel, params: Fields, at_ms: int | None = None) -> Decisio
         state=book["state"],
         weight_frac=book["weight_frac"],
         reasons=tuple(REASONS[int(code)] for code in book["reasons"]),
+        meta_scale=book["meta_scale"],
+        labels=book["labels"],
     )
     if np.isnan(decision.row["score"]).all():
         raise DataError(_too_short(panel, cut, core))
@@ -109,6 +113,8 @@ def hold_alone(decision: Decision, symbol: str, held: Held) -> Decision:
         state=after,
         weight_frac=weights,
         reasons=tuple(REASONS[int(code)] for code in codes),
+        meta_scale=decision.meta_scale,
+        labels=decision.labels,
     )
 
 
@@ -127,7 +133,7 @@ def blank_book(decision: Decision, weights: Floats) -> dict[str, Any]:
         "barred_until_ms": np.zeros((names, 2), dtype=np.int64),
         "barred_by": np.zeros((names, 2), dtype=np.uint8),
         "rung_cap_frac": np.full(names, np.inf),
-        "meta_scale": np.ones((names, 2)),
+        "meta_scale": decision.meta_scale,
         "order_usdt_min": np.zeros(names),
     }
 

@@ -12,7 +12,7 @@ from xsmom.domain.panel import Panel
 from xsmom.domain.stamps import format_ms
 from xsmom.kernel import REASON_TEXTS
 from xsmom.research.cross_section import CrossSection, Fields, cross_section, eligible_names
-from xsmom.research.decision import Decision, Held, decide_at, find_symbol, hold_alone
+from xsmom.research.decision import Decision, Held, decide_at, find_symbol, hold_alone, renewed_tranche
 from xsmom.research.rungs import Rung, selection_rungs, signal_rungs, size_rungs, universe_rungs
 
 _AROUND = 3
@@ -136,12 +136,18 @@ def _because(reason: str, rungs: tuple[Rung, ...], decision: Decision, i: int, c
     wanted = next(rung.value for name in ("scaled", "tranches", "raw") for rung in rungs if rung.rule == name)
     if failed is not None and failed.stage == "size":
         return f"It would be {show_value(wanted, 'share')}; the {failed.text} is {show_value(failed.value, 'frac')}."
+    if reason in {"stale", "stale_too_long"}:
+        missing, most = int(decision.stale_bars[i]), decision.params["stale_bars_max"]
+        return f"It has had no bar for {missing} of them; a held name is kept as it is for {most}."
     if reason in _LIMITS:
-        target = show_value(float(decision.weight_frac[i]), "share")
-        return f"The multipliers left {show_value(wanted, 'share')}; caps, room and balance made it {target}."
+        return _limited(wanted, float(decision.weight_frac[i])) + _elder(decision, i)
     if reason == "not_selected" and cross.eligible[i]:
         top, bottom = cross.rank(i, 1), cross.rank(i, -1)
         return f"It ranks {top} from the top and {bottom} from the bottom of {cross.names}; {cross.k} a side are taken."
+    if failed is not None and failed.unit == "flag":
+        return ""  # the sentence of the reason has said it
+    if failed is not None and failed.wants == "of":
+        return f"{_capital(failed.text)}: {show_value(failed.value, failed.unit)} {show_limit(failed)}, {failed.note}."
     if failed is not None and failed.value is not None:
         limit = show_limit(failed)
         return f"{_capital(failed.text)}: {show_value(failed.value, failed.unit)}{f', wants {limit}' if limit else ''}."
@@ -153,6 +159,25 @@ def _because(reason: str, rungs: tuple[Rung, ...], decision: Decision, i: int, c
         tranches = decision.state["tranche_weight"][:, i]
         return f"{int((tranches != 0).sum())} of {len(tranches)} tranches hold it; the one renewed now does not."
     return ""
+
+
+def _limited(wanted: float | None, target: float) -> str:
+    """From the multipliers to the target, in the direction in which it went."""
+    left, made = show_value(wanted, "share"), show_value(target, "share")
+    if wanted is not None and abs(target) > abs(wanted):
+        return (
+            f"The multipliers left {left}; what capped names could not hold raised it, and the rule cut it to {made}."
+        )
+    return f"The multipliers left {left}; caps, room and balance made it {made}."
+
+
+def _elder(decision: Decision, i: int) -> str:
+    """Where the decision of today does not hold the name, and older ones still do."""
+    tranches = decision.state["tranche_weight"]
+    if tranches[renewed_tranche(decision)][i] != 0 or not tranches[:, i].any():
+        return ""
+    held = int((tranches[:, i] != 0).sum())
+    return f" {held} of {len(tranches)} tranches hold it; the one renewed now does not."
 
 
 def _around(decision: Decision, i: int, cross: CrossSection) -> list[Neighbour]:
@@ -176,6 +201,8 @@ def _around(decision: Decision, i: int, cross: CrossSection) -> list[Neighbour]:
 
 
 def _capital(text: str) -> str:
+    if text[1:2] == ",":  # a symbol of the manual stays as it is
+        return f"Its {text}"
     return text[:1].upper() + text[1:]
 
 

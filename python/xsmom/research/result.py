@@ -87,6 +87,17 @@ class Result:
         counts: list[tuple[str, int]] | None = self._run.get("reason_counts")
         return None if counts is None else dict(sorted(counts, key=lambda count: -count[1]))
 
+    @property
+    def meta_labeller(self) -> dict[str, Any] | None:
+        """What became of the meta-labeller, None where it was off.
+
+        `promoted` now, and `bars_promoted` of `bars`; `gain_nats`, the log-loss of the base rate less that of the
+        model, both as predicted before each outcome, mean of the newest `blocks`, with its `statistic` (2.5
+        promotes); `labels` with an outcome, the `base_rate` of those that paid, `pending` and `lost` ones.
+        """
+        found: dict[str, Any] | None = self._run.get("labels")
+        return found
+
     @cached_property
     def trips(self) -> Trips | None:
         """Closed round trips as arrays; None for a run of weights, which knows none."""

@@ -19,6 +19,7 @@ from xsmom.research.cross_section import (
     bars_year,
     has_history,
     is_mixing,
+    is_on,
     vol_regime_scale,
     vol_target_scale,
 )
@@ -55,10 +56,10 @@ def universe_rungs(decision: Decision, i: int) -> Iterator[Rung]:
     if delisted != NEVER_MS:
         yield Rung("universe", "delisted", "delisted", delisted, "time", "after", close_ms, close_ms < delisted)
     if p["universe_exclude"]:
-        on = symbol in p["universe_exclude"]
+        on = is_on(symbol, p["universe_exclude"])
         yield Rung("universe", "excluded", "on the list of excluded", on, "flag", passed=not on)
     if p["universe_include"]:
-        on = symbol in p["universe_include"]
+        on = is_on(symbol, p["universe_include"])
         yield Rung("universe", "not_included", "on the list of included", on, "flag", passed=on)
     missing = int(decision.stale_bars[i])
     note = f"absent for {missing} bars" if missing else ""
@@ -105,7 +106,7 @@ def volume_rank(decision: Decision, i: int) -> float:
     passes &= close_ms - panel.listed_ms >= p["age_min_days"] * DAY_MS
     passes &= ~(row["close"] < p["price_min_usdt"]) & ~(volume < p["dollar_volume_min_usdt"])
     excluded, included = p["universe_exclude"], p["universe_include"]
-    passes &= np.array([s not in excluded and (not included or s in included) for s in panel.symbols])
+    passes &= np.array([not is_on(s, excluded) and (not included or is_on(s, included)) for s in panel.symbols])
     if not passes[i]:
         return float("nan")
     ahead = (volume > volume[i]) | ((volume == volume[i]) & (np.arange(volume.size) < i))
@@ -252,6 +253,7 @@ def size_rungs(decision: Decision, i: int) -> Iterator[Rung]:
     number = renewed_tranche(decision)
     raw, wanted = float(tranches[number][i]), tranches.sum(axis=0) / p["tranches"]
     by = f"{p['gross_x'] / 2:g} a leg, by 1/volatility" + (f" and |s|^{p['size_power']:g}" if p["size_power"] else "")
+    yield from _meta_rungs(decision, i)
     many = p["tranches"] > 1
     text = f"raw weight in tranche {number + 1} of {p['tranches']}" if many else "raw weight"
     yield Rung(stage, "raw", text, raw, "share", note=by)
@@ -273,6 +275,18 @@ def size_rungs(decision: Decision, i: int) -> Iterator[Rung]:
     before = float(decision.weight_before_frac[i])
     yield Rung(stage, "before", "weight before this decision", before, "share")
     yield Rung(stage, "target", "target", target, "share")
+
+
+def _meta_rungs(decision: Decision, i: int) -> Iterator[Rung]:
+    """What the meta-labeller makes of the raw weight, and whether it may."""
+    labels = decision.labels
+    if labels is None:
+        return
+    side = 0 if decision.weight_frac[i] >= 0 else 1
+    beats = f"T {labels['statistic']:.1f} against the base rate after {labels['labels']:,} outcomes"
+    note = f"in the raw weight; {beats}" if labels["promoted"] else f"not promoted: {beats}, wants 2.5"
+    scale = float(decision.meta_scale[i, side])
+    yield Rung("size", "meta", "times, chance that the entry pays", scale, "scale", note=note)
 
 
 def _scale_rungs(decision: Decision, wanted: Floats) -> Iterator[Rung]:

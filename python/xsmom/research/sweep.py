@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from xsmom.config.load import Variations
 from xsmom.config.meaning import Timing
 from xsmom.config.resolved import Resolved
 from xsmom.domain.costs import Costs
+from xsmom.domain.margin import Margin
 from xsmom.domain.panel import Panel
 from xsmom.errors import ConfigError, DataError, XsmomError
 from xsmom.research.backtest import Contracts, check_fit
@@ -42,6 +43,7 @@ class Trial:
     params: _core.Params
     costs: Costs
     timing: Timing
+    margin: Margin = field(default_factory=Margin)
 
 
 class Sweep:
@@ -173,7 +175,8 @@ def make_trials(
             refused.append(f"config {place}{_told(wish.given)}: {error}")
             continue
         when = config.timing()._replace(**timing)
-        trials.append(Trial(wish.settings, config.config_hash, params, costs or config.costs(), when))
+        made = Trial(wish.settings, config.config_hash, params, costs or config.costs(), when, config.margin())
+        trials.append(made)
     if refused:
         more = f" ({len(refused) - 1:,} more cannot be run either)" if len(refused) > 1 else ""
         raise why(refused[0] + more)
@@ -259,7 +262,10 @@ def run_trials(
     progress: Tell | None = None,
 ) -> Sweep:
     """Run them all; Ctrl-C leaves those that are done."""
-    setups, setup_of = _gather((trial.costs, *trial.timing) for trial in trials)
+    setups, setup_of = _gather(
+        (trial.costs, *trial.timing, trial.margin.maintenance_frac, trial.margin.rows(panel.symbols))
+        for trial in trials
+    )
     run = _core.sweep(
         panel,
         [trial.params for trial in trials],

@@ -1,8 +1,7 @@
 //! One decision from one row of features: dictionaries of arrays in, weights and reasons out.
 
 use numpy::{IntoPyArray, PyArray1, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
-use pyo3::conversion::FromPyObjectOwned;
-use pyo3::exceptions::{PyKeyError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use xsmom_kernel::book::{Bar, BookRow, DecisionState, GuardAction};
@@ -12,6 +11,7 @@ use xsmom_kernel::row::FeatureRow;
 
 use crate::arrays::{slice1, slice2};
 use crate::enter::enter;
+use crate::fields::{length, needed, optional, pairs, read_action};
 use crate::params::PyParams;
 
 type Weights<'py> = Bound<'py, PyArray1<f64>>;
@@ -25,6 +25,16 @@ pub(crate) fn reasons(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
         dict.set_item(*reason as u8, (reason.key(), reason.text().trim()))?;
     }
     Ok(dict)
+}
+
+/// The state before the first decision.
+#[pyfunction]
+pub(crate) fn new_state<'py>(
+    py: Python<'py>,
+    symbols: usize,
+    params: &PyParams,
+) -> PyResult<Bound<'py, PyDict>> {
+    write_state(py, DecisionState::new(symbols, params.inner.tranches as usize), symbols)
 }
 
 /// Decide one row: returns the weights, the reason codes and the next state.
@@ -61,7 +71,7 @@ pub(crate) struct FactArrays<'py> {
     delisted_ms: PyReadonlyArray1<'py, i64>,
 }
 
-struct RowArrays<'py> {
+pub(crate) struct RowArrays<'py> {
     close_ms: i64,
     fields: Vec<Option<PyReadonlyArray1<'py, f64>>>,
     /// Squares of the field `sigma`; the root of a square is the number again, to the bit.
@@ -91,7 +101,7 @@ const MARKET_FIELDS: [&str; 4] =
     ["vol_ratio", "dispersion_ratio", "implied_corr", "router_dispersion_bps"];
 
 impl<'py> RowArrays<'py> {
-    fn read(dict: &Bound<'py, PyDict>, symbols: usize) -> PyResult<Self> {
+    pub(crate) fn read(dict: &Bound<'py, PyDict>, symbols: usize) -> PyResult<Self> {
         let mut fields = Vec::with_capacity(ROW_FIELDS.len());
         for name in ROW_FIELDS {
             let array: Option<PyReadonlyArray1<'py, f64>> = optional(dict, name)?;
@@ -121,7 +131,7 @@ impl<'py> RowArrays<'py> {
         })
     }
 
-    fn view(&self) -> PyResult<FeatureRow<'_>> {
+    pub(crate) fn view(&self) -> PyResult<FeatureRow<'_>> {
         let mut slices: [&[f64]; 13] = [&[]; 13];
         for (slot, field) in slices.iter_mut().zip(&self.fields) {
             if let Some(array) = field {
@@ -180,15 +190,7 @@ struct BookArrays<'py> {
 
 impl<'py> BookArrays<'py> {
     fn read(dict: &Bound<'py, PyDict>, symbols: usize) -> PyResult<Self> {
-        let guard = match needed::<String>(dict, "guard")?.as_str() {
-            "none" => GuardAction::None,
-            "block_entries" => GuardAction::BlockEntries,
-            "flatten" => GuardAction::Flatten,
-            other => {
-                let text = format!("guard is {other:?}, wants none, block_entries or flatten");
-                return Err(PyValueError::new_err(text));
-            }
-        };
+        let guard = read_action(&needed::<String>(dict, "guard")?)?;
         let barred_by = pairs::<u8>(dict, "barred_by", symbols)?;
         let book = Self {
             close_ms: needed(dict, "close_ms")?,
@@ -283,48 +285,4 @@ pub(crate) fn write_state(
     dict.set_item("router_called", state.router_called)?;
     dict.set_item("router_mix", state.router_mix)?;
     Ok(dict)
-}
-
-fn needed<'py, T>(dict: &Bound<'py, PyDict>, name: &str) -> PyResult<T>
-where
-    T: FromPyObjectOwned<'py>,
-{
-    optional(dict, name)?.ok_or_else(|| PyKeyError::new_err(format!("{name} is missing")))
-}
-
-fn optional<'py, T>(dict: &Bound<'py, PyDict>, name: &str) -> PyResult<Option<T>>
-where
-    T: FromPyObjectOwned<'py>,
-{
-    let Some(value) = dict.get_item(name)? else { return Ok(None) };
-    // An empty array of any shape says the same as a missing one: no rule needs the feature.
-    let empty = value.getattr_opt("size")?.is_some_and(|size| size.eq(0).unwrap_or(false));
-    if empty {
-        return Ok(None);
-    }
-    match value.extract::<T>() {
-        Ok(found) => Ok(Some(found)),
-        Err(error) => {
-            let error: PyErr = error.into();
-            Err(PyValueError::new_err(format!("{name}: {error}")))
-        }
-    }
-}
-
-fn pairs<'py, T: numpy::Element + Copy + 'static>(
-    dict: &Bound<'py, PyDict>,
-    name: &'static str,
-    symbols: usize,
-) -> PyResult<Vec<[T; 2]>> {
-    let array: PyReadonlyArray2<'py, T> = needed(dict, name)?;
-    let cells = slice2(name, &array)?;
-    length(name, cells.len(), 2 * symbols)?;
-    Ok(cells.chunks_exact(2).map(|pair| [pair[0], pair[1]]).collect())
-}
-
-fn length(name: &str, found: usize, expected: usize) -> PyResult<()> {
-    if found == expected {
-        return Ok(());
-    }
-    Err(PyValueError::new_err(format!("{name} has {found} entries, wants {expected}")))
 }

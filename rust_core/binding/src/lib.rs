@@ -9,12 +9,17 @@ mod build;
 mod decide;
 mod enter;
 mod features;
+mod fields;
+mod guards;
 mod indicators;
+mod meta;
 mod model_book;
 mod panel;
 mod params;
+mod plan;
 mod simulate;
 mod stats;
+mod stops;
 mod sweep;
 
 use pyo3::prelude::*;
@@ -37,6 +42,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(stats::min_track_record, module)?)?;
     module.add_function(wrap_pyfunction!(stats::expected_max, module)?)?;
     module.add_function(wrap_pyfunction!(decide::decide, module)?)?;
+    module.add_function(wrap_pyfunction!(decide::new_state, module)?)?;
     module.add_function(wrap_pyfunction!(decide::reasons, module)?)?;
     module.add_function(wrap_pyfunction!(features::features, module)?)?;
     module.add_function(wrap_pyfunction!(features::features_last, module)?)?;
@@ -44,8 +50,33 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(model_book::model_book, module)?)?;
     module.add_function(wrap_pyfunction!(model_book::model_weights, module)?)?;
     module.add_function(wrap_pyfunction!(simulate::simulate, module)?)?;
+    add_book(module)?;
     module.add_function(wrap_pyfunction!(sweep::sweep, module)?)?;
     add_indicators(module)?;
+    Ok(())
+}
+
+fn add_book(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(stops::exit_reasons, module)?)?;
+    module.add_function(wrap_pyfunction!(stops::flat_positions, module)?)?;
+    module.add_function(wrap_pyfunction!(stops::advance_stops, module)?)?;
+    module.add_function(wrap_pyfunction!(stops::fold_fill, module)?)?;
+    module.add_function(wrap_pyfunction!(stops::rung_cap_lots, module)?)?;
+    module.add_function(wrap_pyfunction!(plan::plan, module)?)?;
+    module.add_function(wrap_pyfunction!(guards::new_guards, module)?)?;
+    module.add_function(wrap_pyfunction!(guards::evaluate_guards, module)?)?;
+    module.add_function(wrap_pyfunction!(guards::note_guard_stop, module)?)?;
+    module.add_function(wrap_pyfunction!(guards::rearm_guard, module)?)?;
+    module.add_function(wrap_pyfunction!(guards::guard_table, module)?)?;
+    module.add_function(wrap_pyfunction!(guards::new_records, module)?)?;
+    module.add_function(wrap_pyfunction!(guards::note_stop, module)?)?;
+    module.add_function(wrap_pyfunction!(guards::note_round_trip, module)?)?;
+    module.add_function(wrap_pyfunction!(guards::barred, module)?)?;
+    module.add_function(wrap_pyfunction!(meta::new_labels, module)?)?;
+    module.add_function(wrap_pyfunction!(meta::observe_labels, module)?)?;
+    module.add_function(wrap_pyfunction!(meta::estimate_labels, module)?)?;
+    module.add_function(wrap_pyfunction!(meta::enter_labels, module)?)?;
+    module.add_function(wrap_pyfunction!(meta::report_labels, module)?)?;
     Ok(())
 }
 

@@ -9,6 +9,8 @@ use xsmom_kernel::model_book::{ModelBook, weights_into};
 use crate::arrays::PanelArrays;
 use crate::decide::write_state;
 use crate::enter::{enter, raise};
+use crate::fields::put_rows;
+use crate::meta::give_report;
 use crate::params::PyParams;
 
 /// The book after the panel's last bar, and the inputs of its last decision.
@@ -30,6 +32,9 @@ pub(crate) fn model_book<'py>(
     dict.set_item("weight_before_frac", book.weight_before_frac.into_pyarray(py))?;
     dict.set_item("stale_bars", book.stale_bars.into_pyarray(py))?;
     dict.set_item("equity_usdt", book.equity_usdt)?;
+    put_rows(&dict, "meta_scale", &book.meta_scale)?;
+    let labels = book.labels.map(|labels| give_report(py, &labels.report())).transpose()?;
+    dict.set_item("labels", labels)?;
     dict.set_item("state", write_state(py, book.state, view.cols)?)?;
     dict.set_item("state_before", write_state(py, book.state_before, view.cols)?)?;
     Ok(dict)

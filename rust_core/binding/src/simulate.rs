@@ -7,12 +7,14 @@ use pyo3::types::PyDict;
 use xsmom_kernel::book::Side;
 use xsmom_kernel::fill::Costs;
 use xsmom_kernel::ledger::CostTotals;
+use xsmom_kernel::margin::TierTable;
 use xsmom_kernel::simulate::strategy::{self, Contracts};
 use xsmom_kernel::simulate::weights::{Run, Setup, run};
 use xsmom_kernel::simulate::{FillAt, FillRow, Timing, TripRow};
 
 use crate::arrays::{PanelArrays, slice2};
-use crate::enter::enter;
+use crate::enter::{enter, raise};
+use crate::meta::give_report;
 use crate::params::PyParams;
 
 /// Cost assumptions as the kernel takes them: any object with these attributes.
@@ -52,6 +54,10 @@ pub(crate) fn read_timing(fill_at: &str, delay_bars: usize) -> PyResult<Timing> 
     Ok(Timing { fill_at, delay_bars })
 }
 
+pub(crate) fn read_tiers(rows: Option<&[Vec<(f64, f64)>]>) -> PyResult<Option<TierTable>> {
+    rows.map(TierTable::new).transpose().map_err(|error| raise(&error))
+}
+
 /// Run target weights through the ledger: equity and cumulative costs at every close.
 #[pyfunction]
 #[pyo3(signature = (panel, weights, costs, *, fill_at, delay_bars, cash_usdt, depth=None, keep_units=false))]
@@ -85,7 +91,7 @@ pub(crate) fn run_weights<'py>(
 /// Run the strategy over a panel: the fast loop.
 #[pyfunction]
 #[pyo3(signature = (panel, params, costs, *, fill_at, delay_bars, cash_usdt, contracts=None,
-                    maintenance_frac=0.01, keep_fills=false, keep_trips=true, keep_units=false))]
+                    maintenance_frac=0.01, tiers=None, keep_fills=false, keep_trips=true, keep_units=false))]
 pub(crate) fn simulate<'py>(
     py: Python<'py>,
     panel: PanelArrays<'py>,
@@ -96,6 +102,7 @@ pub(crate) fn simulate<'py>(
     cash_usdt: f64,
     contracts: Option<(Vec<f64>, Vec<f64>)>,
     maintenance_frac: f64,
+    tiers: Option<Vec<Vec<(f64, f64)>>>,
     keep_fills: bool,
     keep_trips: bool,
     keep_units: bool,
@@ -108,6 +115,7 @@ pub(crate) fn simulate<'py>(
         contracts: contracts
             .map(|(qty_step, notional_usdt_min)| Contracts { qty_step, notional_usdt_min }),
         maintenance_frac,
+        tiers: read_tiers(tiers.as_deref())?,
         keep_fills,
         keep_trips,
         keep_units,
@@ -127,6 +135,8 @@ pub(crate) fn simulate<'py>(
     let counts: Vec<_> =
         done.reason_counts.iter().map(|(reason, count)| (reason.key(), *count)).collect();
     dict.set_item("reason_counts", counts)?;
+    let labels = done.labels.map(|report| give_report(py, &report)).transpose()?;
+    dict.set_item("labels", labels)?;
     dict.set_item("guarded_bars", done.guarded_bars)?;
     dict.set_item("decisions", done.decisions)?;
     dict.set_item("bankrupt_at", done.bankrupt_at)?;

@@ -16,19 +16,18 @@ use xsmom_kernel::sweep::{Control, Days, Outcome, Trial, check_trials, plan_batc
 use crate::arrays::PanelArrays;
 use crate::enter::enter;
 use crate::params::PyParams;
-use crate::simulate::{CostFields, read_timing};
+use crate::simulate::{CostFields, read_tiers, read_timing};
 
 /// How often the calling thread looks for a signal and tells how far the work is.
 const WAKE: Duration = Duration::from_millis(50);
 
-/// Costs, fill price, delay and cash, as a tuple.
-type SetupFields = (CostFields, String, usize, f64);
+/// Costs, fill price, delay, cash, maintenance rate and tiers, as a tuple.
+type SetupFields = (CostFields, String, usize, f64, f64, Option<Vec<Vec<(f64, f64)>>>);
 type Done = (usize, Result<Option<Vec<Outcome>>, KernelError>);
 
 /// Run many configurations over one panel; Ctrl-C gives back what is done.
 #[pyfunction]
-#[pyo3(signature = (panel, params, setups, setup_of, *, contracts=None, maintenance_frac=0.01,
-                    threads=1, daily_returns=false, progress=None))]
+#[pyo3(signature = (panel, params, setups, setup_of, *, contracts=None, threads=1, daily_returns=false, progress=None))]
 pub(crate) fn sweep<'py>(
     py: Python<'py>,
     panel: PanelArrays<'py>,
@@ -36,7 +35,6 @@ pub(crate) fn sweep<'py>(
     setups: Vec<SetupFields>,
     setup_of: Vec<usize>,
     contracts: Option<(Vec<f64>, Vec<f64>)>,
-    maintenance_frac: f64,
     threads: usize,
     daily_returns: bool,
     progress: Option<Py<PyAny>>,
@@ -48,7 +46,7 @@ pub(crate) fn sweep<'py>(
     }
     let setups = setups
         .iter()
-        .map(|fields| read_setup(fields, contracts.as_ref(), maintenance_frac))
+        .map(|fields| read_setup(fields, contracts.as_ref()))
         .collect::<PyResult<Vec<_>>>()?;
     let pairs = params.iter().zip(&setup_of);
     let trials: Vec<Trial<'_>> = pairs
@@ -65,12 +63,8 @@ pub(crate) fn sweep<'py>(
     Ok(dict)
 }
 
-fn read_setup(
-    fields: &SetupFields,
-    contracts: Option<&(Vec<f64>, Vec<f64>)>,
-    maintenance_frac: f64,
-) -> PyResult<Setup> {
-    let (costs, fill_at, delay_bars, cash_usdt) = fields;
+fn read_setup(fields: &SetupFields, contracts: Option<&(Vec<f64>, Vec<f64>)>) -> PyResult<Setup> {
+    let (costs, fill_at, delay_bars, cash_usdt, maintenance_frac, tiers) = fields;
     Ok(Setup {
         costs: costs.read(),
         timing: read_timing(fill_at, *delay_bars)?,
@@ -79,7 +73,8 @@ fn read_setup(
             qty_step: qty_step.clone(),
             notional_usdt_min: notional_usdt_min.clone(),
         }),
-        maintenance_frac,
+        maintenance_frac: *maintenance_frac,
+        tiers: read_tiers(tiers.as_deref())?,
         keep_fills: false,
         keep_trips: false,
         keep_units: false,

@@ -101,6 +101,7 @@ fn main() -> Result<()> {
             cash_usdt: 1e5,
             contracts: None,
             maintenance_frac: 0.0,
+            tiers: None,
             keep_fills: false,
             keep_trips: false,
             keep_units: false,

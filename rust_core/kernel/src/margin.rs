@@ -73,6 +73,58 @@ impl Tiers {
     }
 }
 
+/// Tiers of every contract of a panel, for the maintenance margin of a whole account.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TierTable {
+    tiers: Vec<Tiers>,
+    /// Greatest rate of all: no book needs more than this share of its gross.
+    mmr_max: f64,
+}
+
+impl TierTable {
+    /// For each contract its rising `(value_usdt_max, mmr)`.
+    pub fn new(contracts: &[Vec<(f64, f64)>]) -> Result<Self> {
+        let full = |rows: &Vec<(f64, f64)>| {
+            // What an opening needs is not asked of a simulated account, so any initial rate will do.
+            let rows: Vec<_> = rows.iter().map(|&(value, mmr)| (value, mmr, 1.0)).collect();
+            Tiers::new(&rows)
+        };
+        let tiers = contracts.iter().map(full).collect::<Result<Vec<_>>>()?;
+        let rates = tiers.iter().flat_map(|tiers| &tiers.0).map(|tier| tier.mmr);
+        let mmr_max = rates.fold(0.0, f64::max);
+        Ok(Self { tiers, mmr_max })
+    }
+
+    /// Number of contracts.
+    pub fn len(&self) -> usize {
+        self.tiers.len()
+    }
+
+    /// Whether there are no contracts.
+    pub fn is_empty(&self) -> bool {
+        self.tiers.is_empty()
+    }
+
+    /// Whether the account is due for liquidation: maintenance and the fee of closing reach equity.
+    /// `values` are contracts held and their signed values; they are summed only where it can matter.
+    pub fn is_due(
+        &self,
+        values: impl Iterator<Item = (usize, f64)>,
+        gross_usdt: f64,
+        close_fee_frac: f64,
+        equity_usdt: f64,
+    ) -> bool {
+        if gross_usdt * (self.mmr_max + close_fee_frac) < equity_usdt {
+            return false;
+        }
+        let needs = |(i, value): (usize, f64)| {
+            self.tiers[i].maintenance_usdt(value.abs()) + value.abs() * close_fee_frac
+        };
+        let maintenance: f64 = values.map(needs).sum();
+        account_rate(maintenance, equity_usdt) >= 1.0
+    }
+}
+
 /// Share of the margin balance that maintenance takes; at 1 the venue liquidates. An account whose
 /// balance is gone is past that point, whatever it holds.
 pub fn account_rate(maintenance_usdt: f64, margin_balance_usdt: f64) -> f64 {

@@ -14,11 +14,13 @@ use crate::params::Params;
 
 mod calibrate;
 mod features;
+mod labels;
 mod model;
 mod trial;
 
 pub use calibrate::{CALIBRATION_LABELS, Calibration, CalibrationError, Labelled};
 pub use features::{FEATURES, MetaRow};
+pub use labels::{Labels, LabelsReport};
 pub use model::{Logistic, Rates, Scaler, sigmoid};
 pub use trial::{BLOCKS_MAX, BLOCKS_MIN, Trial, diebold_mariano};
 

@@ -8,6 +8,7 @@ use crate::book::{Bar, BookRow, DecisionState, GuardAction, Targets};
 use crate::decide::{Decider, is_rebalance};
 use crate::error::{KernelError, Result};
 use crate::features::{Scratch, blocks, features_block};
+use crate::meta::Labels;
 use crate::panel::Panel;
 use crate::params::Params;
 
@@ -30,6 +31,10 @@ pub struct ModelBook {
     pub stale_bars: Vec<u32>,
     /// Equity, USDT.
     pub equity_usdt: f64,
+    /// The meta-labeller with its labels; `None` when it is off.
+    pub labels: Option<Labels>,
+    /// Its multipliers at the last decision, `[long, short]`; 1 when it is off.
+    pub meta_scale: Vec<[f64; 2]>,
     value_usdt: Vec<f64>,
     mark: Vec<f64>,
     held: Vec<usize>,
@@ -44,7 +49,6 @@ struct Blank {
     barred_until_ms: Vec<[i64; 2]>,
     barred_by: Vec<[Bar; 2]>,
     rung_cap_frac: Vec<f64>,
-    meta_scale: Vec<[f64; 2]>,
     order_usdt_min: Vec<f64>,
 }
 
@@ -65,6 +69,8 @@ impl ModelBook {
             weight_now_frac: vec![0.0; symbols],
             stale_bars: vec![0; symbols],
             equity_usdt: cash_usdt,
+            labels: Labels::where_enabled(symbols, params),
+            meta_scale: vec![[1.0; 2]; symbols],
             value_usdt: vec![0.0; symbols],
             mark: vec![f64::NAN; symbols],
             held: Vec::with_capacity(symbols),
@@ -74,7 +80,6 @@ impl ModelBook {
                 barred_until_ms: vec![[0; 2]; symbols],
                 barred_by: vec![[Bar::None; 2]; symbols],
                 rung_cap_frac: vec![f64::INFINITY; symbols],
-                meta_scale: vec![[1.0; 2]; symbols],
                 order_usdt_min: vec![0.0; symbols],
             },
         })
@@ -94,6 +99,9 @@ impl ModelBook {
             features_block(panel, rows.clone(), &mut scratch)?;
             for t in rows {
                 book.mark(panel.row(panel.close, t));
+                if let Some(labels) = &mut book.labels {
+                    labels.observe(&scratch.row(panel.first_bar + t as i64), params);
+                }
                 if is_rebalance(panel.close_ms(t), params) {
                     let row = scratch.row(panel.first_bar + t as i64);
                     book.decide(&mut decider, &row, params)?;
@@ -143,6 +151,9 @@ impl ModelBook {
         }
         self.weight_before_frac.copy_from_slice(&self.weight_now_frac);
         self.state_before.clone_from(&self.state);
+        if let Some(labels) = &mut self.labels {
+            labels.estimate(row, params, &mut self.meta_scale);
+        }
         let book = BookRow {
             close_ms: row.close_ms,
             equity_usdt: self.equity_usdt,
@@ -155,10 +166,13 @@ impl ModelBook {
             barred_until_ms: &self.blank.barred_until_ms,
             barred_by: &self.blank.barred_by,
             rung_cap_frac: &self.blank.rung_cap_frac,
-            meta_scale: &self.blank.meta_scale,
+            meta_scale: &self.meta_scale,
             order_usdt_min: &self.blank.order_usdt_min,
         };
         decider.decide(row, &book, &mut self.state, params, &mut self.targets)?;
+        if let Some(labels) = &mut self.labels {
+            labels.enter(row, &self.targets, params);
+        }
         self.decided_ms = Some(row.close_ms);
         self.take_over(decider, row.close, share);
         Ok(())

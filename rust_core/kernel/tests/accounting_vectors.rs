@@ -6,7 +6,7 @@ use serde_json::Value;
 use xsmom_kernel::book::Side;
 use xsmom_kernel::fill::{Costs, Depth, fill, impact_frac};
 use xsmom_kernel::ledger::Ledger;
-use xsmom_kernel::margin::{Isolated, Tiers, account_rate};
+use xsmom_kernel::margin::{Isolated, TierTable, Tiers, account_rate};
 
 /// The vectors lie beside the checkout; without them the test has nothing to compare with.
 fn load(name: &str) -> Option<Value> {
@@ -94,6 +94,34 @@ fn a_cross_account_matches() {
         close(maintenance, number(&expected["mm_with_close_fee"]), 1e-9, "maintenance");
         let rate = account_rate(maintenance, ledger.equity_usdt());
         close(rate, number(&expected["account_mm_rate"]), 1e-9, "account rate");
+    }
+}
+
+#[test]
+fn a_table_of_tiers_is_due_where_the_account_rate_reaches_one() {
+    let Some(vectors) = load("13_bybit_funding_margin.json") else { return };
+    for case in vectors["cases"]["cross_account"].as_array().expect("cases") {
+        let positions = case["positions"].as_array().expect("positions");
+        let rows: Vec<_> =
+            positions.iter().map(|position| vec![(1e12, number(&position["mmr"]))]).collect();
+        let table = TierTable::new(&rows).expect("valid tiers");
+        let value = |position: &Value| number(&position["qty"]) * number(&position["mark"]);
+        let values = || positions.iter().map(value).enumerate();
+        let gross = values().map(|(_, value)| value.abs()).sum::<f64>();
+        let needed = number(&case["expected"]["mm_with_close_fee"]);
+        let fee = number(&case["taker"]);
+        assert!(table.is_due(values(), gross, fee, needed * (1.0 - 1e-9)));
+        assert!(!table.is_due(values(), gross, fee, needed * (1.0 + 1e-9)));
+    }
+    // In brackets: the published table, each slice at its own rate.
+    let list = vectors["cases"]["tiers"].as_array().expect("tiers");
+    let rows = list.iter().map(|tier| (number(&tier["limit"]), number(&tier["mmr"]))).collect();
+    let table = TierTable::new(&[rows]).expect("valid tiers");
+    for case in vectors["cases"]["tier_mm"].as_array().expect("cases") {
+        let (value, needed) = (number(&case["position_value"]), number(&case["expected_mm"]));
+        for (equity, due) in [(needed * (1.0 - 1e-9), true), (needed * (1.0 + 1e-9), false)] {
+            assert_eq!(table.is_due([(0, -value)].into_iter(), value, 0.0, equity), due, "{value}");
+        }
     }
 }
 

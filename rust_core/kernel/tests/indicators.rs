@@ -61,7 +61,7 @@ fn talib_vectors() {
     for p in [12, 26, 50] {
         check(format!("EMA_{p}"), ema(&close, 1, p).unwrap());
     }
-    check("SMA_20".to_owned(), ind::sma(&close, 1, 20).unwrap());
+    check("SMA_20".to_owned(), ind::rolling_mean(&close, 1, 20).unwrap());
     let want = numbers(&file["cases"]["expected"]["STDDEV_20"]);
     assert_near("STDDEV_20", &rolling_std(&close, 1, 20, 0).unwrap(), &want, 1e-6, 1e-9);
 }

@@ -26,6 +26,7 @@ fn setup() -> Setup {
         cash_usdt: 1e5,
         contracts: None,
         maintenance_frac: 0.01,
+        tiers: None,
         keep_fills: false,
         keep_trips: false,
         keep_units: false,

@@ -106,6 +106,7 @@ fn setup() -> Setup {
         cash_usdt: 1e5,
         contracts: None,
         maintenance_frac: 0.005,
+        tiers: None,
         keep_fills: true,
         keep_trips: true,
         keep_units: true,

@@ -134,6 +134,7 @@ fn draw_setup(draw: &mut Draw) -> Setup {
         cash_usdt: draw.pick(&[1e4, 1e6]),
         contracts: draw.on(0.2).then_some(contracts),
         maintenance_frac: 0.01,
+        tiers: None,
         keep_fills: false,
         keep_trips: false,
         keep_units: false,

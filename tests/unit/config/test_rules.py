@@ -16,6 +16,18 @@ LESS = "choose less, or longer bars"
 AT_MOST = "choose at most 2.5"
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
+    (
+        {"costs.margin_tiers": [[5_000, 0.02], [1_000, 0.03]]},
+        "costs.margin_tiers: values and rates must rise from row to row",
+    ),
+    (
+        {"costs.margin_tiers": [[5_000, 0.02], [10_000, 2.5]]},
+        "costs.margin_tiers has a rate of 2.5: write shares, such as 0.005 for 0.5 %",
+    ),
+    (
+        {"costs.margin_tiers": [[5_000, 0.02]], "costs.liquidation": False},
+        "costs.margin_tiers act only with costs.liquidation: true",
+    ),
     ({S + "lookbacks": []}, "strategy.lookbacks has 0 items, expected one to eight"),
     ({S + "lookbacks": list(range(1, 10))}, "strategy.lookbacks has 9 items, expected one to eight"),
     (

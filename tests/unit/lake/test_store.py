@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 from decimal import Decimal
 from pathlib import Path
@@ -265,6 +266,36 @@ def test_a_cut_off_part_is_told_by_every_door(lake: Lake, part: Path, share: flo
     assert "no whole Parquet file" in fault
     with pytest.raises(DataError, match="no whole Parquet file"):
         lake.merge(BARS, make_bars(3), covered=None, source=SOURCE, replace=False)
+
+
+def test_no_flipped_bit_is_taken_for_data(lake: Lake, proof: bool) -> None:
+    lake.merge(BARS, make_bars(2000), covered=None, source=SOURCE, replace=False)
+    part, rows, rng = lake.part_paths(BARS)[2022], lake.read(BARS), random.Random(1)
+    whole = part.read_bytes()
+    for _ in range(2_000 if proof else 150):
+        broken = bytearray(whole)
+        broken[rng.randrange(len(broken))] ^= 1 << rng.randrange(8)
+        part.write_bytes(bytes(broken[: rng.randrange(len(broken))] if rng.random() < 0.2 else broken))
+        if lake.verify(BARS) == []:
+            assert lake.read(BARS).equals(rows)  # the bit lay where nothing is kept
+
+
+def test_a_panic_of_the_reader_is_a_broken_file(lake: Lake, part: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def panic(_source: object) -> None:
+        raise pl.exceptions.PanicException("assertion failed")
+
+    monkeypatch.setattr(pl, "read_parquet", panic)
+    with pytest.raises(DataError, match=rf"{part} is no whole Parquet file \(assertion failed\)"):
+        lake.read(BARS)
+
+
+def test_info_and_rows_come_from_one_look(lake: Lake) -> None:
+    lake.merge(BARS, make_bars(), covered=None, source=SOURCE, replace=False)
+    info, rows = lake.load(BARS)
+    assert info == lake.info(BARS)
+    assert_frame_equal(rows, lake.read(BARS))
+    with pytest.raises(DataError, match="has no binance BTCUSDT funding"):
+        lake.load(FUNDING)
 
 
 def test_a_changed_value_is_told_by_its_hash(lake: Lake, part: Path) -> None:

@@ -10,8 +10,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from tests.oracle.lesson import lesson_market
 from xsmom import _core, kernel
 from xsmom.config.load import load_config
+from xsmom.domain.panel import CELL_FIELDS
 from xsmom.errors import DataError
 from xsmom.lake.panel import Panel
 from xsmom.lake.sample import SampleMarket
@@ -319,3 +321,61 @@ def test_a_limit_of_the_whole_leg_tells_before_and_after(market):
         f"left {show_value(raw, 'share')}; caps, room and balance made it {show_value(found.weight_frac, 'share')}."
         in found.because
     )
+
+
+def test_a_frozen_name_tells_how_long_and_how_long_it_may(market):
+    cells: dict[str, Any] = {name: np.array(getattr(market, name)) for name in CELL_FIELDS}
+    for cell in cells.values():
+        cell[-6:, 3] = np.nan
+    dates = {"listed_ms": market.listed_ms, "delisted_ms": market.delisted_ms}
+    outage = Panel.from_arrays(close_ms=market.close_ms, symbols=market.symbols, **cells, **dates)
+    params = {**params_of("plain"), "stale_bars_max": 4}
+    name = market.symbols[3]
+    at_ms = [int(market.close_ms[-6 + after]) for after in (1, 5)]
+    early, late = (explain(outage, params, name, at, "long") for at in at_ms)
+    assert (early.reason, late.reason) == ("stale", "stale_too_long")
+    assert early.because == "It has had no bar for 2 of them; a held name is kept as it is for 4."
+    assert late.because.startswith("It has had no bar for 6 of them")
+    assert early.weight_frac > 0.0
+    assert late.weight_frac == 0.0
+
+
+def test_what_the_sentence_says_is_not_said_twice(market):
+    found = explain(market, params_of("universe"), "ETHUSDT")
+    assert found.reason == "excluded"
+    assert found.because == ""
+
+
+def test_a_short_history_counts_its_bars(market):
+    young = int(np.argmax(market.listed_ms))
+    t = int(np.searchsorted(market.close_ms, market.listed_ms[young])) + 20
+    found = explain(market, params_of("plain"), market.symbols[young], int(market.close_ms[t]))
+    assert found.reason == "short_history"
+    assert "wants of" not in found.because
+
+
+def test_a_name_that_only_older_tranches_hold_says_so(market):
+    told = []
+    for decision in decisions(market, "ranks"):
+        capped = decide_at(decision.panel, {**decision.params, "weight_short_max_frac": 0.05, "beta_neutral": False})
+        renewed = capped.state["tranche_weight"][_renewed(capped)]
+        elder = [i for i, why in enumerate(capped.reasons) if why == "leg_short" and renewed[i] == 0.0]
+        told += [explain_decision(capped, i, capped.close_ms).because for i in elder]
+    assert told
+    assert all("the one renewed now does not" in because for because in told)
+
+
+def test_the_multiplier_of_the_meta_labeller_is_shown():
+    lesson = Panel.from_arrays(**lesson_market(500, 16, HOUR_MS), bar_ms=HOUR_MS)
+    learning = {"meta_enabled": True, "meta_horizon_bars": 2, "meta_rate": 0.2, "meta_labels_min": 50}
+    decision = decide_at(lesson, {**params_of("plain"), **learning, "vol_regime_base_bars": 48, "router_bars": 48})
+    assert decision.labels is not None
+    assert decision.labels["promoted"], "nothing was learned: nothing is shown"
+    shown = {}
+    for i, name in enumerate(lesson.symbols):
+        rungs = explain_decision(decision, i, decision.close_ms).rungs
+        shown[name] = next(rung for rung in rungs if rung.rule == "meta")
+    assert any(rung.value != 1.0 for rung in shown.values())
+    assert all(0.5 <= (rung.value or 0.0) <= 1.5 and "base rate" in rung.note for rung in shown.values())
+    plain = decide_at(lesson, params_of("plain"))
+    assert not any(rung.rule == "meta" for rung in explain_decision(plain, 0, plain.close_ms).rungs)

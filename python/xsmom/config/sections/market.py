@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import SecretStr
 
-from xsmom.config.setting import Name, Section, Whole, planned, setting
+from xsmom.config.lists import NameKind
+from xsmom.config.setting import MarginRow, Name, Section, Whole, planned, setting
 
 
 class Exchange(Section):
@@ -34,15 +35,25 @@ class Exchange(Section):
 class Data(Section):
     """The lake of market data."""
 
-    dir: str = planned("lake", "Folder of the lake.")
-    venue: Literal["bybit", "binance", "krakenfutures"] = planned("bybit", "Where data come from.")
+    dir: str = setting("lake", "Folder of the lake.")
+    venue: Name = setting("bybit", "Exchange whose data are used, as the lake names it.")
     since: str | None = planned(None, "First day to download, YYYY-MM-DD.", example="2021-01-01")
     kinds: list[Literal["ohlcv", "funding", "mark"]] = planned(["ohlcv", "funding", "mark"], "What to download.")
     panel: str | None = planned(None, "Compiled panel file that research opens.")
-    max_spike_frac: float = planned(
-        0.5, "A move that reverts within a bar and is larger than this is a bad print.", unit="share", gt=0
+    max_spike_frac: float = setting(
+        0.5,
+        "A close that is further than this from both its neighbours, which agree, is a bad print.",
+        unit="share",
+        ge=0.05,
+        le=100,
     )
-    max_stale_bars: int = planned(24, "Unchanged closes in a row that count as stale.", unit="bars", ge=1)
+    max_stale_bars: Whole = setting(
+        12,
+        "Bars in a row without a trade and without a move after which a price is no price any more.",
+        unit="bars",
+        ge=1,
+        le=100_000,
+    )
 
 
 class Universe(Section):
@@ -73,11 +84,13 @@ class Universe(Section):
         3, "Bars in a row without data after which a held name is closed.", unit="bars", ge=1, le=2000
     )
     max_spread_bps: float | None = planned(None, "Widest spread of an eligible name.", unit="bps", gt=0)
-    exclude: list[Literal["stablecoins", "wrapped", "duplicates", "stocks", "metals"]] = planned(
+    exclude: list[NameKind] = setting(
         ["stablecoins", "wrapped", "duplicates", "stocks", "metals"],
-        "Kinds of names left out, by dated lists.",
+        "Kinds of names left out, by dated lists; a name in the whitelist stays.",
     )
-    renames: dict[Name, Name] = planned({}, "Old name to new name, beyond the dated map.")
+    renames: dict[Name, Name] = setting(
+        {}, "Old symbol to new symbol, beyond the dated map: `data compile` joins their bars where prices agree."
+    )
 
 
 class Costs(Section):
@@ -99,7 +112,16 @@ class Costs(Section):
         "next bar's open, high, low and close.",
     )
     fill_delay_bars: Whole = setting(0, "Bars of delay beyond the first bar that can fill.", unit="bars", ge=0, le=2000)
-    liquidation: bool = planned(True, "Apply maintenance margin and liquidation.")
+    liquidation: bool = setting(True, "Close the book when the maintenance margin of all positions reaches equity.")
+    maintenance_margin_pct: float = setting(
+        1.0, "Maintenance margin of every position, unless margin_tiers say more.", unit="% of value", ge=0, le=50
+    )
+    margin_tiers: list[MarginRow] = setting(
+        [],
+        "Maintenance margin by the value of a position, for every contract: rows of largest value in USDT and rate "
+        "as a share, both rising. The last rate goes on above the last value.",
+        example=[[100_000, 0.005], [1_000_000, 0.01], [10_000_000, 0.025]],
+    )
     initial_equity_usdt: float = setting(10_000.0, "Equity that a backtest starts with.", unit="USDT", ge=1, le=1e12)
     max_annual_cost_frac: float = setting(
         0.25,

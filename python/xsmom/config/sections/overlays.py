@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from xsmom.config.setting import Section, Whole, planned, setting
+from xsmom.config.setting import Section, Whole, setting
 
 
 class Rebalance(Section):
@@ -213,11 +213,11 @@ class Router(Section):
 class MetaLabeller(Section):
     """Online logistic regression that learns only once an outcome is known."""
 
-    enabled: bool = planned(False, "Scale entries by the estimated chance that they pay.")
-    learning_rate: float = planned(0.05, "Learning rate of the coefficients.", gt=0, le=10)
-    intercept_learning_rate: float = planned(0.01, "Learning rate of the intercept.", gt=0, le=10)
-    l2: float = planned(0.001, "Ridge penalty.", ge=0, le=10)
-    horizon_bars: Whole = planned(24, "Bars after which an entry's outcome is known.", unit="bars", ge=1, le=2000)
-    min_labels: Whole = planned(200, "Outcomes needed before a size may change.", unit="outcomes", ge=1, le=1_000_000)
-    min_scale: float = planned(0.5, "Least multiplier.", unit="x", ge=0, le=10)
-    max_scale: float = planned(1.5, "Greatest multiplier.", unit="x", gt=0, le=10)
+    enabled: bool = setting(False, "Scale entries by the estimated chance that they pay.")
+    learning_rate: float = setting(0.05, "Learning rate of the coefficients.", gt=0, le=1)
+    intercept_learning_rate: float = setting(0.01, "Learning rate of the intercept.", gt=0, le=1)
+    l2: float = setting(0.001, "Ridge penalty.", ge=0, le=1)
+    horizon_bars: Whole = setting(24, "Bars after which an entry's outcome is known.", unit="bars", ge=1, le=2000)
+    min_labels: Whole = setting(200, "Outcomes needed before a size may change.", unit="outcomes", ge=1, le=1_000_000)
+    min_scale: float = setting(0.5, "Least multiplier.", unit="x", ge=0, le=10)
+    max_scale: float = setting(1.5, "Greatest multiplier.", unit="x", gt=0, le=10)

@@ -133,6 +133,8 @@ class ConfigSubject:
         """The strategy over the panel."""
         timing = timing or self.timing
         kept: dict[str, Any] = {"keep_units": True, "keep_fills": True, "keep_trips": False}
+        limits = self.config.margin()
+        kept |= {"maintenance_frac": limits.maintenance_frac, "tiers": limits.rows(panel.symbols)}
         done = _core.simulate(panel, self.params, costs, **timing._asdict(), **kept)
         ended = [place for key in ("bankrupt_at", "liquidated_at") if (place := done[key]) is not None]
         return _books(done, timing, done["units"], done["fills"], min(ended, default=None))

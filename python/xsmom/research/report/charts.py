@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,15 @@ def draw_charts(doc: dict[str, Any], result: Result, parts: Attribution) -> dict
         "reasons": _draw_reasons(doc),
     }
     return {name: chart for name, chart in found.items() if chart}
+
+
+def draw_lines(
+    lines: Sequence[tuple[ArrayLike, ArrayLike, str, str]], title: str, *, height: int, shares: bool = False
+) -> Chart:
+    """Lines of (times, values, name, role of colour) in one panel."""
+    data = [_line(x, y, name, role) for x, y, name, role in lines]
+    values = [y for _, y, _, _ in lines]
+    return {"data": data, "layout": _rows([(title, 1.0, _falls(*values) if shares else {})]), "height": height}
 
 
 def _line(x: ArrayLike, y: ArrayLike, name: str, role: str, axis: str = "y", **more: Any) -> dict[str, Any]:

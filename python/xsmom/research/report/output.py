@@ -32,15 +32,15 @@ def write_report(result: Result, folder_or_path: str | Path, *, provenance: Mapp
     numbers = json.dumps(make_plain(doc), allow_nan=False, ensure_ascii=False, indent=1)
     try:
         page.parent.mkdir(parents=True, exist_ok=True)
-        _replace(page.with_suffix(".json"), numbers)
-        _replace(page, html)
+        replace_text(page.with_suffix(".json"), numbers)
+        replace_text(page, html)
     except OSError as error:
         reason = error.strerror or str(error)
         raise OutputError(f"cannot write {page}: {reason}; choose a folder that you may write to") from error
     return page
 
 
-def _replace(path: Path, text: str) -> None:
+def replace_text(path: Path, text: str) -> None:
     """Write beside the place, then rename: a reader sees the old file or the new one."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:

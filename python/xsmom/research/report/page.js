@@ -17,7 +17,10 @@
   };
   const paint = (value) => {
     if (typeof value === "string") return value.startsWith("role:") ? resolve(value) : value;
-    if (Array.isArray(value)) return typeof value[0] === "object" && value[0] ? value.map(paint) : value;
+    if (Array.isArray(value)) {
+      // Long lists of numbers are left alone; lists of lists and the pairs of a colour scale are not.
+      return (typeof value[0] === "object" && value[0]) || typeof value[1] === "string" ? value.map(paint) : value;
+    }
     if (value && typeof value === "object") {
       return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, paint(inner)]));
     }

@@ -112,7 +112,8 @@ def _write_verdict(doc: Doc) -> str:
     return f'<section class="verdict"><p>{escape(first["text"])}</p>{lines}</section>'
 
 
-def _write_chart(charts: Charts, name: str, caption: str, before: str = "") -> str:
+def write_chart(charts: Charts, name: str, caption: str, before: str = "") -> str:
+    """The place of a chart with its keys and caption; nothing where there is no such chart."""
     chart = charts.get(name)
     if chart is None:
         return ""
@@ -160,21 +161,21 @@ def _write_sections(doc: Doc, charts: Charts) -> list[str]:
     which = f"Best and worst of {count} round trips" if trips else f"The largest {shown} of {count} fills"
     paid = ", ".join(f"{name[:-5]} {say_usdt(value)}" for name, value in doc["costs_usdt"].items())
     return [
-        _section("Equity and drawdown", _write_chart(charts, "equity", thin, scale)),
-        _section("Rolling Sharpe, volatility, beta", _write_chart(charts, "rolling", rolling) or _short(doc)),
+        _section("Equity and drawdown", write_chart(charts, "equity", thin, scale)),
+        _section("Rolling Sharpe, volatility, beta", write_chart(charts, "rolling", rolling) or _short(doc)),
         _section("Monthly returns", tables.write_months(doc)),
-        _section("Exposure and turnover", _write_chart(charts, "exposure", f"Gross is long plus short. {thin}")),
-        _section("Costs", _write_chart(charts, "costs", f"In USDT over the whole run: {paid}.")),
+        _section("Exposure and turnover", write_chart(charts, "exposure", f"Gross is long plus short. {thin}")),
+        _section("Costs", write_chart(charts, "costs", f"In USDT over the whole run: {paid}.")),
         _section(
             "Who earned it",
-            _write_chart(charts, "sides", "By side, in USDT."),
-            _write_chart(charts, "symbols", f"By symbol, in USDT; best and worst. {shared}"),
+            write_chart(charts, "sides", "By side, in USDT."),
+            write_chart(charts, "symbols", f"By symbol, in USDT; best and worst. {shared}"),
             f"<details><summary>All symbols that were traded ({len(doc['symbols'])}), USDT</summary>"
             f"{tables.write_symbols(doc)}</details>",
         ),
         _section("Trades", f'<p class="soft">{escape(which)}.</p>', tables.write_trades(doc)),
         _section("What else could have happened", *_write_cone(doc, charts)),
-        _section("Reasons behind targets", _write_chart(charts, "reasons", "Names and bars by reason.")),
+        _section("Reasons behind targets", write_chart(charts, "reasons", "Names and bars by reason.")),
         _section("Measures", tables.write_metrics(doc)),
         _section("Where it comes from", tables.write_origin(doc)),
     ]
@@ -193,4 +194,4 @@ def _write_cone(doc: Doc, charts: Charts) -> list[str]:
         f"{say_number(cone['block_days'], 0)} days on average (stationary bootstrap, seed {cone['seed']}). They keep "
         f"the run's mean, luck included. {say_frac(cone['loss_probability'], 0)} of them end below their start."
     )
-    return [_write_chart(charts, "cone", caption), tables.write_depths(doc)]
+    return [write_chart(charts, "cone", caption), tables.write_depths(doc)]

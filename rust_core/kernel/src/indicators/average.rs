@@ -1,17 +1,20 @@
 //! Averages that recur: `A[t] = A[t−1] + g·(x[t] − A[t−1])`, seeded with the plain mean of the
 //! first `p` values. EMA has `g = 2/(p+1)`, Wilder's average `g = 1/p`.
 
-use super::{check_period, check_same, lane_of, put_lane, rows_of};
+use super::{Down, all_above, all_present, along_row, check_period, check_same, rows_of};
 use crate::error::Result;
 use crate::lanes::{self, PACK, Pack};
 
-/// Recursive average of one lane of columns.
+/// Recursive average of one pack of columns; aligned, so that no register is split over two lines.
 #[derive(Debug, Clone, Copy)]
+#[repr(align(32))]
 pub(super) struct Average {
     /// Sum of the values so far, then the average.
     state: Pack,
     /// Present values in a row.
     run: Pack,
+    /// Every column is past its seed: `run` is above the period, and need not be counted on.
+    settled: bool,
 }
 
 /// What all columns share.
@@ -35,33 +38,52 @@ impl Rate {
 }
 
 impl Average {
-    pub(super) const NEW: Self = Self { state: [0.0; PACK], run: [0.0; PACK] };
+    pub(super) const NEW: Self = Self { state: [0.0; PACK], run: [0.0; PACK], settled: false };
 
-    /// Take in one value a column and give the averages; NaN while seeding.
+    /// Take in one value a column and give the averages, where no column is seeding or absent.
     #[inline(always)]
-    pub(super) fn step(&mut self, x: Pack, rate: Rate) -> Pack {
-        // One short loop a step, both sides of each choice made first: so the compiler keeps to
-        // vectors.
-        let Rate { period, share, gain } = rate;
-        let state = self.state;
-        let run = count_run(x, self.run);
-        let sum = lanes::zip(state, x, |state, x| state + x);
-        let sum = lanes::zip3(run, x, sum, |run, x, sum| if run == 1.0 { x } else { sum });
-        let mean = lanes::map(sum, |sum| sum * share);
-        let seed =
-            lanes::zip3(run, mean, sum, |run, mean, sum| if run == period { mean } else { sum });
-        let moved = lanes::zip(state, x, |state, x| state + gain * (x - state));
-        let next = lanes::zip3(
-            run,
-            moved,
-            seed,
-            |run, moved, seed| if run > period { moved } else { seed },
-        );
+    pub(super) fn fast(&mut self, x: &Pack, rate: Rate) -> Option<Pack> {
+        if !self.settled || !all_present(x) {
+            return None;
+        }
+        let gain = rate.gain;
+        let next = lanes::zip(self.state, *x, |state, x| state + gain * (x - state));
         self.state = next;
-        lanes::end_lane();
-        self.run = run;
-        lanes::end_lane();
-        lanes::zip(run, next, |run, next| if run >= period { next } else { f64::NAN })
+        Some(next)
+    }
+
+    /// The same in every case; NaN while seeding.
+    pub(super) fn slow(&mut self, x: &Pack, rate: Rate) -> Pack {
+        let Rate { period, share, gain } = rate;
+        self.run = count_run(*x, self.run);
+        self.settled = all_above(&self.run, period);
+        for k in 0..PACK {
+            let (run, state) = (self.run[k], self.state[k]);
+            self.state[k] = if run > period {
+                state + gain * (x[k] - state)
+            } else if run == 1.0 {
+                x[k]
+            } else {
+                state + x[k]
+            };
+            if run == period {
+                self.state[k] *= share;
+            }
+        }
+        lanes::zip(self.run, self.state, |run, next| if run >= period { next } else { f64::NAN })
+    }
+}
+
+impl Down<1> for Rate {
+    type State = Average;
+
+    #[inline(always)]
+    fn fast(&mut self, average: &mut Average, [x]: &[Pack; 1]) -> Option<Pack> {
+        average.fast(x, *self)
+    }
+
+    fn slow(&mut self, average: &mut Average, [x]: &[Pack; 1]) -> Pack {
+        average.slow(x, *self)
     }
 }
 
@@ -78,17 +100,15 @@ fn average_into(x: &[f64], cols: usize, rate: Rate, out: &mut [f64]) {
     lanes::dispatch(
         #[inline(always)]
         || {
+            let mut rate = rate;
             for (row, out) in x.chunks_exact(cols).zip(out.chunks_exact_mut(cols)) {
-                for (j, column) in columns.iter_mut().enumerate() {
-                    put_lane(out, j, column.step(lane_of(row, j), rate));
-                    lanes::end_lane();
-                }
+                along_row(&mut rate, &[row], out, &mut columns);
             }
         },
     );
 }
 
-/// Exponential moving average, into `out`.
+/// Exponential moving average: first value at the `period`-th, the plain mean so far.
 pub fn ema_into(x: &[f64], cols: usize, period: usize, out: &mut [f64]) -> Result<()> {
     check_period(period, 1)?;
     rows_of("x", x.len(), cols)?;
@@ -97,18 +117,11 @@ pub fn ema_into(x: &[f64], cols: usize, period: usize, out: &mut [f64]) -> Resul
     Ok(())
 }
 
-/// Exponential moving average: first value at the `period`-th, the plain mean so far.
-pub fn ema(x: &[f64], cols: usize, period: usize) -> Result<Vec<f64>> {
-    let mut out = vec![f64::NAN; x.len()];
-    ema_into(x, cols, period, &mut out)?;
-    Ok(out)
-}
-
-/// Wilder's average: `(A[t−1]·(p−1) + x[t])/p`, seeded like [`ema`].
-pub fn wilder(x: &[f64], cols: usize, period: usize) -> Result<Vec<f64>> {
+/// Wilder's average: `(A[t−1]·(p−1) + x[t])/p`, seeded like [`ema_into`].
+pub fn wilder_into(x: &[f64], cols: usize, period: usize, out: &mut [f64]) -> Result<()> {
     check_period(period, 1)?;
     rows_of("x", x.len(), cols)?;
-    let mut out = vec![f64::NAN; x.len()];
-    average_into(x, cols, Rate::wilder(period), &mut out);
-    Ok(out)
+    check_same("out", out.len(), x.len())?;
+    average_into(x, cols, Rate::wilder(period), out);
+    Ok(())
 }

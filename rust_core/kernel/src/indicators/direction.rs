@@ -1,17 +1,16 @@
-//! True range, ATR, and Wilder's directional movement: ±DM, ±DI, DX, ADX.
+//! True range, ATR, and Wilder's directional movement: ±DM and ±DI.
 //!
 //! `TR = max(H, P₋) − min(L, P₋)` from the second bar on. ±DM and TR are summed over the first
 //! `p − 1` bars that have a predecessor, then `S = S − S/p + x`. `±DI = 100·S(±DM)/S(TR)` from bar
-//! `p` on, `DX = 100·|+DI − −DI|/(+DI + −DI)`, and ADX is the mean of the first `p` DX, then
-//! Wilder's average. Where +DI + −DI is 0 (below 1e-14), DX and ADX keep their values.
+//! `p` on.
 
 use super::average::{Average, Rate, count_run};
-use super::{check_period, check_same, lane_of, put_lane, rows_of};
+use super::{Down, all_above, all_present, along_row, check_period, check_same, rows_of};
 use crate::error::Result;
 use crate::lanes::{self, PACK, Pack};
 
 /// What TA-Lib takes for 0.
-const NOTHING: f64 = 1e-14;
+pub(super) const NOTHING: f64 = 1e-14;
 
 /// High, low and close of the same shape.
 #[derive(Debug, Clone, Copy)]
@@ -26,21 +25,11 @@ pub struct Bars<'a> {
     pub cols: usize,
 }
 
-/// The newest bar of one lane of columns.
-#[derive(Debug, Clone, Copy)]
-struct Bar {
-    high: Pack,
-    low: Pack,
-    close: Pack,
-}
-
-impl Bar {
-    const ABSENT: Self =
-        Self { high: [f64::NAN; PACK], low: [f64::NAN; PACK], close: [f64::NAN; PACK] };
-}
+/// High and low of one pack of columns, and high, low and close of the bar before.
+pub(super) type Step = [Pack; 5];
 
 impl Bars<'_> {
-    fn check(&self, period: usize, out: usize) -> Result<()> {
+    pub(super) fn check(&self, period: usize, out: usize) -> Result<()> {
         check_period(period, 1)?;
         rows_of("high", self.high.len(), self.cols)?;
         check_same("low", self.low.len(), self.high.len())?;
@@ -48,130 +37,168 @@ impl Bars<'_> {
         check_same("out", out, self.high.len())
     }
 
-    /// Run `step(state, bar before, bar)` down every lane of columns, and `finish(state)` into `out`.
-    /// They are two loops over a row: as one, it would be too long to vectorise.
+    /// Go down every pack of columns, into `out`.
     #[inline(always)]
-    fn scan<S: Copy>(
-        &self,
-        start: S,
-        out: &mut [f64],
-        step: impl Fn(&mut S, &Bar, &Bar),
-        finish: impl Fn(&mut S) -> Pack,
-    ) {
+    pub(super) fn scan<D: Down<5>>(&self, work: D, out: &mut [f64])
+    where
+        D::State: Copy + Start,
+    {
         let cols = self.cols;
-        let mut columns = vec![(Bar::ABSENT, start); cols.div_ceil(PACK)];
-        let rows = self.high.chunks_exact(cols).zip(self.low.chunks_exact(cols));
-        let rows = rows.zip(self.close.chunks_exact(cols)).zip(out.chunks_exact_mut(cols));
+        let mut columns = vec![D::State::NEW; cols.div_ceil(PACK)];
+        // Before the first bar there is none.
+        let absent = vec![f64::NAN; cols];
         lanes::dispatch(
             #[inline(always)]
             move || {
-                // Owned here, so that what they captured stays in registers.
-                let (step, finish) = (step, finish);
-                for (((high, low), close), out) in rows {
-                    for (j, (before, state)) in columns.iter_mut().enumerate() {
-                        let bar = Bar {
-                            high: lane_of(high, j),
-                            low: lane_of(low, j),
-                            close: lane_of(close, j),
-                        };
-                        step(state, before, &bar);
-                        before.high = bar.high;
-                        lanes::end_lane();
-                        before.low = bar.low;
-                        lanes::end_lane();
-                        before.close = bar.close;
-                        lanes::end_lane();
-                    }
-                    for (j, (_, state)) in columns.iter_mut().enumerate() {
-                        put_lane(out, j, finish(state));
-                        lanes::end_lane();
-                    }
+                let mut work = work;
+                let mut before = [absent.as_slice(); 3];
+                for (t, out) in out.chunks_exact_mut(cols).enumerate() {
+                    let at = t * cols..(t + 1) * cols;
+                    let (high, low) = (&self.high[at.clone()], &self.low[at.clone()]);
+                    let [high_before, low_before, close_before] = before;
+                    let inputs = [high, low, high_before, low_before, close_before];
+                    along_row(&mut work, &inputs, out, &mut columns);
+                    before = [high, low, &self.close[at]];
                 }
             },
         );
     }
 }
 
+/// A state that has seen nothing.
+pub(super) trait Start {
+    const NEW: Self;
+}
+
 #[inline(always)]
-fn range_of(before: &Bar, bar: &Bar) -> Pack {
-    let mut out = [0.0; PACK];
-    for k in 0..PACK {
-        let (high, low, old) = (bar.high[k], bar.low[k], before.close[k]);
-        let top = if high > old { high } else { old };
-        let bottom = if low < old { low } else { old };
-        out[k] = if high >= low { top - bottom } else { f64::NAN };
+fn range_of([high, low, _, _, close_before]: &Step) -> Pack {
+    lanes::zip3(
+        *high,
+        *low,
+        *close_before,
+        #[inline(always)]
+        |high, low, old| {
+            let top = if high > old { high } else { old };
+            let bottom = if low < old { low } else { old };
+            if high >= low { top - bottom } else { f64::NAN }
+        },
+    )
+}
+
+/// True range, bar by bar.
+struct Range;
+
+impl Start for () {
+    const NEW: Self = ();
+}
+
+impl Down<5> for Range {
+    type State = ();
+
+    #[inline(always)]
+    fn fast(&mut self, (): &mut (), step: &Step) -> Option<Pack> {
+        Some(range_of(step))
     }
-    out
+
+    fn slow(&mut self, (): &mut (), step: &Step) -> Pack {
+        range_of(step)
+    }
+}
+
+/// Wilder's average of the true range.
+struct AverageRange(Rate);
+
+impl Start for Average {
+    const NEW: Self = Self::NEW;
+}
+
+impl Down<5> for AverageRange {
+    type State = Average;
+
+    #[inline(always)]
+    fn fast(&mut self, average: &mut Average, step: &Step) -> Option<Pack> {
+        average.fast(&range_of(step), self.0)
+    }
+
+    fn slow(&mut self, average: &mut Average, step: &Step) -> Pack {
+        average.slow(&range_of(step), self.0)
+    }
 }
 
 /// True range; NaN where the bar or the close before it is absent.
-pub fn true_range(bars: Bars) -> Result<Vec<f64>> {
-    let mut out = vec![f64::NAN; bars.high.len()];
+pub fn true_range_into(bars: Bars, out: &mut [f64]) -> Result<()> {
     bars.check(1, out.len())?;
-    bars.scan(
-        [f64::NAN; PACK],
-        &mut out,
-        #[inline(always)]
-        |range, before, bar| *range = range_of(before, bar),
-        #[inline(always)]
-        |range| *range,
-    );
-    Ok(out)
-}
-
-/// Average true range, into `out`.
-pub fn atr_into(bars: Bars, period: usize, out: &mut [f64]) -> Result<()> {
-    bars.check(period, out.len())?;
-    let rate = Rate::wilder(period);
-    bars.scan(
-        ([f64::NAN; PACK], Average::NEW),
-        out,
-        #[inline(always)]
-        |(range, _), before, bar| *range = range_of(before, bar),
-        #[inline(always)]
-        move |(range, average)| average.step(*range, rate),
-    );
+    bars.scan(Range, out);
     Ok(())
 }
 
 /// Average true range: first value at bar `period`, the mean of the first `period` true ranges.
-pub fn atr(bars: Bars, period: usize) -> Result<Vec<f64>> {
-    let mut out = vec![f64::NAN; bars.high.len()];
-    atr_into(bars, period, &mut out)?;
-    Ok(out)
+pub fn atr_into(bars: Bars, period: usize, out: &mut [f64]) -> Result<()> {
+    bars.check(period, out.len())?;
+    bars.scan(AverageRange(Rate::wilder(period)), out);
+    Ok(())
 }
 
 /// Wilder's running sums of +DM, −DM and TR.
 #[derive(Debug, Clone, Copy)]
-struct Sums {
-    plus: Pack,
-    minus: Pack,
-    range: Pack,
+#[repr(align(32))]
+pub(super) struct Sums {
+    pub(super) plus: Pack,
+    pub(super) minus: Pack,
+    pub(super) range: Pack,
     /// Bars in a row that have a predecessor.
-    run: Pack,
+    pub(super) run: Pack,
+    /// `run` is above every count that matters in all columns, and need not be counted on.
+    settled: bool,
+}
+
+impl Start for Sums {
+    const NEW: Self = Self {
+        plus: [0.0; PACK],
+        minus: [0.0; PACK],
+        range: [0.0; PACK],
+        run: [0.0; PACK],
+        settled: false,
+    };
 }
 
 impl Sums {
-    const NEW: Self =
-        Self { plus: [0.0; PACK], minus: [0.0; PACK], range: [0.0; PACK], run: [0.0; PACK] };
-
+    /// Take in a bar where no column is seeding or absent; whether that was so.
     #[inline(always)]
-    fn step(&mut self, before: &Bar, bar: &Bar, rate: Rate) {
-        let range = range_of(before, bar);
+    pub(super) fn fast(&mut self, step: &Step, rate: Rate) -> bool {
+        let range = range_of(step);
+        if !self.settled || !all_present(&range) {
+            return false;
+        }
+        let (plus, minus) = movement(step);
+        let share = rate.share;
+        self.plus = lanes::zip(self.plus, plus, |sum, x| sum - sum * share + x);
+        self.minus = lanes::zip(self.minus, minus, |sum, x| sum - sum * share + x);
+        self.range = lanes::zip(self.range, range, |sum, x| sum - sum * share + x);
+        true
+    }
+
+    /// The same in every case. From a run of more than `enough` on, nothing depends on its length.
+    pub(super) fn slow(&mut self, step: &Step, rate: Rate, enough: f64) {
+        let range = range_of(step);
         let run = count_run(range, self.run);
-        let up = lanes::zip(bar.high, before.high, |now, old| now - old);
-        let down = lanes::zip(before.low, bar.low, |old, now| old - now);
+        let (plus, minus) = movement(step);
         // Up to bar p − 1 the sums only grow; a new run begins from nothing.
         let fall = lanes::map(run, |run| if run >= rate.period { rate.share } else { 0.0 });
-        self.plus = grow(self.plus, winning(up, down), run, fall);
-        lanes::end_lane();
-        self.minus = grow(self.minus, winning(down, up), run, fall);
-        lanes::end_lane();
+        self.plus = grow(self.plus, plus, run, fall);
+        self.minus = grow(self.minus, minus, run, fall);
         self.range = grow(self.range, range, run, fall);
-        lanes::end_lane();
         self.run = run;
-        lanes::end_lane();
+        self.settled = all_above(&run, enough);
     }
+}
+
+/// +DM and −DM of a bar.
+#[inline(always)]
+fn movement([high, low, high_before, low_before, _]: &Step) -> (Pack, Pack) {
+    let up = lanes::zip(*high, *high_before, |now, old| now - old);
+    let down = lanes::zip(*low_before, *low, |old, now| old - now);
+    (winning(up, down), winning(down, up))
 }
 
 /// `here` where it is above 0 and above `there`, else 0.
@@ -189,42 +216,49 @@ fn grow(sum: Pack, x: Pack, run: Pack, fall: Pack) -> Pack {
     lanes::zip(kept, x, |kept, x| kept + x)
 }
 
-/// Choose one of Wilder's sums or a ratio of them, from the `from`-th bar with a predecessor on.
+/// One of Wilder's sums or a ratio of them, from the `from`-th bar with a predecessor on.
+struct Directional<F> {
+    rate: Rate,
+    from: f64,
+    pick: F,
+}
+
+impl<F: Fn(f64, f64, f64) -> f64> Down<5> for Directional<F> {
+    type State = Sums;
+
+    #[inline(always)]
+    fn fast(&mut self, sums: &mut Sums, step: &Step) -> Option<Pack> {
+        sums.fast(step, self.rate)
+            .then(|| lanes::zip3(sums.plus, sums.minus, sums.range, &self.pick))
+    }
+
+    fn slow(&mut self, sums: &mut Sums, step: &Step) -> Pack {
+        sums.slow(step, self.rate, self.from.max(self.rate.period));
+        let picked = lanes::zip3(sums.plus, sums.minus, sums.range, &self.pick);
+        lanes::zip(sums.run, picked, |run, value| if run >= self.from { value } else { f64::NAN })
+    }
+}
+
 fn directional(
     bars: Bars,
     period: usize,
     from: usize,
+    out: &mut [f64],
     pick: impl Fn(f64, f64, f64) -> f64,
-) -> Result<Vec<f64>> {
-    let mut out = vec![f64::NAN; bars.high.len()];
+) -> Result<()> {
     bars.check(period, out.len())?;
-    let (rate, from) = (Rate::wilder(period), from.max(1) as f64);
-    bars.scan(
-        Sums::NEW,
-        &mut out,
-        #[inline(always)]
-        move |sums, before, bar| sums.step(before, bar, rate),
-        #[inline(always)]
-        move |sums| {
-            let mut out = [0.0; PACK];
-            for k in 0..PACK {
-                let value = pick(sums.plus[k], sums.minus[k], sums.range[k]);
-                out[k] = if sums.run[k] >= from { value } else { f64::NAN };
-            }
-            out
-        },
-    );
-    Ok(out)
+    bars.scan(Directional { rate: Rate::wilder(period), from: from.max(1) as f64, pick }, out);
+    Ok(())
 }
 
 /// Wilder's sum of +DM, first at bar `period − 1`.
-pub fn plus_dm(bars: Bars, period: usize) -> Result<Vec<f64>> {
-    directional(bars, period, period.saturating_sub(1), |plus, _, _| plus)
+pub fn plus_dm_into(bars: Bars, period: usize, out: &mut [f64]) -> Result<()> {
+    directional(bars, period, period.saturating_sub(1), out, |plus, _, _| plus)
 }
 
 /// Wilder's sum of −DM, first at bar `period − 1`.
-pub fn minus_dm(bars: Bars, period: usize) -> Result<Vec<f64>> {
-    directional(bars, period, period.saturating_sub(1), |_, minus, _| minus)
+pub fn minus_dm_into(bars: Bars, period: usize, out: &mut [f64]) -> Result<()> {
+    directional(bars, period, period.saturating_sub(1), out, |_, minus, _| minus)
 }
 
 #[inline(always)]
@@ -233,128 +267,11 @@ fn index(movement: f64, range: f64) -> f64 {
 }
 
 /// Positive directional index, first at bar `period`.
-pub fn plus_di(bars: Bars, period: usize) -> Result<Vec<f64>> {
-    directional(bars, period, period, |plus, _, range| index(plus, range))
+pub fn plus_di_into(bars: Bars, period: usize, out: &mut [f64]) -> Result<()> {
+    directional(bars, period, period, out, |plus, _, range| index(plus, range))
 }
 
 /// Negative directional index, first at bar `period`.
-pub fn minus_di(bars: Bars, period: usize) -> Result<Vec<f64>> {
-    directional(bars, period, period, |_, minus, range| index(minus, range))
-}
-
-/// Sums and the values that DX and ADX keep.
-#[derive(Debug, Clone, Copy)]
-struct Trend {
-    sums: Sums,
-    /// DX, or the sum and then the average of DX.
-    value: Pack,
-}
-
-impl Trend {
-    const NEW: Self = Self { sums: Sums::NEW, value: [0.0; PACK] };
-}
-
-/// `DX`, and a margin that is below 0 where +DI + −DI is 0 and `DX` divides by nothing.
-#[inline(always)]
-fn index_of(sums: &Sums) -> (Pack, Pack) {
-    let both = lanes::zip(sums.plus, sums.minus, |plus, minus| plus + minus);
-    let gap = lanes::zip(sums.plus, sums.minus, |plus, minus| 100.0 * (plus - minus).abs());
-    let size =
-        lanes::zip(sums.range, both, |range, both| if range >= NOTHING { both } else { -1.0 });
-    let margin = lanes::zip(size, sums.range, |size, range| 100.0 * size - NOTHING * range);
-    (lanes::zip(gap, both, |gap, both| gap / both), margin)
-}
-
-/// Directional movement index, first at bar `period`.
-pub fn dx(bars: Bars, period: usize) -> Result<Vec<f64>> {
-    let mut out = vec![f64::NAN; bars.high.len()];
-    bars.check(period, out.len())?;
-    let rate = Rate::wilder(period);
-    bars.scan(
-        Trend::NEW,
-        &mut out,
-        #[inline(always)]
-        move |trend, before, bar| trend.sums.step(before, bar, rate),
-        #[inline(always)]
-        move |trend| {
-            let (share, margin) = index_of(&trend.sums);
-            let run = trend.sums.run;
-            let held = lanes::zip(
-                run,
-                trend.value,
-                |run, value| {
-                    if run > rate.period { value } else { 0.0 }
-                },
-            );
-            let value = lanes::zip3(
-                margin,
-                share,
-                held,
-                |margin, share, held| {
-                    if margin >= 0.0 { share } else { held }
-                },
-            );
-            trend.value = value;
-            lanes::end_lane();
-            lanes::zip(run, value, |run, value| if run >= rate.period { value } else { f64::NAN })
-        },
-    );
-    Ok(out)
-}
-
-/// Average directional movement index, into `out`.
-pub fn adx_into(bars: Bars, period: usize, out: &mut [f64]) -> Result<()> {
-    bars.check(period, out.len())?;
-    let rate = Rate::wilder(period);
-    // DX begins at bar p of a run, ADX p − 1 bars later with their mean.
-    let (first_dx, first) = (rate.period, 2.0 * rate.period - 1.0);
-    bars.scan(
-        Trend::NEW,
-        out,
-        #[inline(always)]
-        move |trend, before, bar| trend.sums.step(before, bar, rate),
-        #[inline(always)]
-        move |trend| {
-            let (share, margin) = index_of(&trend.sums);
-            let run = trend.sums.run;
-            let held =
-                lanes::zip(run, trend.value, |run, value| if run > first_dx { value } else { 0.0 });
-            let summed = lanes::zip(held, share, |held, share| held + share);
-            let moved = lanes::zip(held, share, |held, share| held + (share - held) * rate.share);
-            let next = lanes::zip3(
-                run,
-                moved,
-                summed,
-                |run, moved, summed| {
-                    if run > first { moved } else { summed }
-                },
-            );
-            let next = lanes::zip3(
-                margin,
-                next,
-                held,
-                |margin, next, held| {
-                    if margin >= 0.0 { next } else { held }
-                },
-            );
-            let mean = lanes::map(next, |sum| sum * rate.share);
-            let value = lanes::zip3(
-                run,
-                mean,
-                next,
-                |run, mean, next| if run == first { mean } else { next },
-            );
-            trend.value = value;
-            lanes::end_lane();
-            lanes::zip(run, value, |run, value| if run >= first { value } else { f64::NAN })
-        },
-    );
-    Ok(())
-}
-
-/// Average directional movement index, first at bar `2·period − 1`.
-pub fn adx(bars: Bars, period: usize) -> Result<Vec<f64>> {
-    let mut out = vec![f64::NAN; bars.high.len()];
-    adx_into(bars, period, &mut out)?;
-    Ok(out)
+pub fn minus_di_into(bars: Bars, period: usize, out: &mut [f64]) -> Result<()> {
+    directional(bars, period, period, out, |_, minus, range| index(minus, range))
 }

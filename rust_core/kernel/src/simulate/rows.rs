@@ -3,8 +3,9 @@
 use super::account::Account;
 use super::names::NameSet;
 use super::strategy::Contracts;
-use crate::book::Bar;
+use crate::book::{Bar, Targets};
 use crate::fill::Depth;
+use crate::meta::Labels;
 use crate::panel::Panel;
 use crate::params::Params;
 use crate::row::FeatureRow;
@@ -25,6 +26,8 @@ pub(super) struct Rows {
     pub(super) rung_cap_frac: Vec<f64>,
     pub(super) meta_scale: Vec<[f64; 2]>,
     pub(super) order_usdt_min: Vec<f64>,
+    /// The meta-labeller, where it is on.
+    pub(super) labels: Option<Labels>,
     has_contracts: bool,
     any_stale: bool,
     /// Every name was barred by the streak of the book.
@@ -32,7 +35,7 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    pub(super) fn new(cols: usize, has_contracts: bool) -> Self {
+    pub(super) fn new(cols: usize, has_contracts: bool, params: &Params) -> Self {
         Self {
             weight_now_frac: vec![0.0; cols],
             weighed: NameSet::new(cols),
@@ -43,9 +46,26 @@ impl Rows {
             rung_cap_frac: vec![f64::INFINITY; cols],
             meta_scale: vec![[1.0; 2]; cols],
             order_usdt_min: vec![0.0; cols],
+            labels: Labels::where_enabled(cols, params),
             has_contracts,
             any_stale: false,
             book_barred: false,
+        }
+    }
+
+    /// Labels that are due at this close, and the multipliers of a decision.
+    pub(super) fn label(&mut self, row: &FeatureRow<'_>, rebalance: bool, params: &Params) {
+        let Some(labels) = &mut self.labels else { return };
+        labels.observe(row, params);
+        if rebalance {
+            labels.estimate(row, params, &mut self.meta_scale);
+        }
+    }
+
+    /// Entries of the decision that was taken on them.
+    pub(super) fn enter(&mut self, row: &FeatureRow<'_>, targets: &Targets, params: &Params) {
+        if let Some(labels) = &mut self.labels {
+            labels.enter(row, targets, params);
         }
     }
 

@@ -5,6 +5,8 @@ use crate::book::Side;
 use crate::error::{KernelError, Result};
 use crate::fill::Costs;
 use crate::ledger::CostTotals;
+use crate::margin::TierTable;
+use crate::meta::LabelsReport;
 use crate::panel::Panel;
 use crate::params::Params;
 use crate::plan::Leg;
@@ -36,6 +38,8 @@ pub struct Setup {
     pub contracts: Option<Contracts>,
     /// Maintenance margin of a cross account, share of gross.
     pub maintenance_frac: f64,
+    /// Tiers of each contract, in place of the one rate.
+    pub tiers: Option<TierTable>,
     /// Keep every fill.
     pub keep_fills: bool,
     /// Keep every round trip.
@@ -71,6 +75,8 @@ pub struct Run {
     pub guarded_bars: u64,
     /// Number of decisions.
     pub decisions: u64,
+    /// What became of the meta-labeller; `None` when it was off.
+    pub labels: Option<LabelsReport>,
     /// Bar at which equity was gone.
     pub bankrupt_at: Option<usize>,
     /// Bar at which maintenance margin reached equity, and the book was closed.
@@ -153,6 +159,10 @@ pub(crate) fn check(panel: &Panel<'_>, params: &Params, setup: &Setup) -> Result
             let what = format!("is {value}, wants {low} to {high}");
             return Err(KernelError::Argument { name, what });
         }
+    }
+    if let Some(tiers) = setup.tiers.as_ref().filter(|tiers| tiers.len() != panel.cols) {
+        let what = format!("has {} contracts, wants {}, one a symbol", tiers.len(), panel.cols);
+        return Err(KernelError::Argument { name: "tiers", what });
     }
     let Some(contracts) = &setup.contracts else { return Ok(()) };
     for (name, list, low) in [

@@ -128,7 +128,7 @@ impl<'a> Book<'a> {
             guards: Guards::new(cols),
             action: GuardAction::None,
             plan: Plan::default(),
-            rows: Rows::new(cols, setup.contracts.is_some()),
+            rows: Rows::new(cols, setup.contracts.is_some(), params),
             contracts,
             waiting: std::collections::VecDeque::new(),
             spare: Vec::new(),
@@ -213,6 +213,7 @@ impl<'a> Book<'a> {
         self.rows.count_stale(row.close);
         self.note_week();
         let rebalance = is_rebalance(close_ms, self.params);
+        self.rows.label(row, rebalance, self.params);
         if rebalance {
             self.rows.load(
                 &mut self.account,
@@ -242,6 +243,7 @@ impl<'a> Book<'a> {
                 Some(signal) => decider.decide_on(signal, row, &book, state, self.params, out)?,
                 None => decider.decide(row, &book, state, self.params, out)?,
             }
+            self.rows.enter(row, &self.targets, self.params);
             self.end.decisions += 1;
             self.reasons.count(&self.targets.reason);
         }
@@ -278,6 +280,7 @@ impl<'a> Book<'a> {
     /// What the book was, into a run that has its bars (if they are wanted).
     pub fn finish(self, mut run: Run) -> Run {
         run.reason_counts = self.reasons.counts();
+        run.labels = self.rows.labels.map(|labels| labels.report());
         run.fill_count = self.account.ledger.fills;
         run.trip_count = self.account.trips_closed;
         run.fills = self.account.fills;

@@ -85,13 +85,29 @@ impl Facts {
     }
 }
 
-fn list_rule(symbol: &String, params: &Params) -> Option<Reason> {
-    if params.universe_exclude.contains(symbol) {
+fn list_rule(symbol: &str, params: &Params) -> Option<Reason> {
+    let ticker = ticker_of(symbol);
+    let on = |names: &[String]| names.iter().any(|name| name == symbol || name == ticker);
+    if on(&params.universe_exclude) {
         Some(Reason::Excluded)
-    } else if !params.universe_include.is_empty() && !params.universe_include.contains(symbol) {
+    } else if !params.universe_include.is_empty() && !on(&params.universe_include) {
         Some(Reason::NotIncluded)
     } else {
         None
+    }
+}
+
+/// The ticker that a listing stands under: `LUNAUSDT` of `LUNAUSDT.2`. Who bans a ticker means all of them.
+fn ticker_of(symbol: &str) -> &str {
+    match symbol.rsplit_once('.') {
+        Some((ticker, number))
+            if !ticker.is_empty()
+                && !number.is_empty()
+                && number.bytes().all(|byte| byte.is_ascii_digit()) =>
+        {
+            ticker
+        }
+        _ => symbol,
     }
 }
 

@@ -87,6 +87,20 @@ fn the_first_rule_that_fails_speaks() {
 }
 
 #[test]
+fn a_list_that_names_a_ticker_means_every_listing_under_it() {
+    let mut world = World::falling(12);
+    for (place, symbol) in ["LUNA.2", "LUNA.2x", "LUNA.", ".2"].into_iter().enumerate() {
+        world.symbols[place] = symbol.to_owned();
+    }
+    world.params.universe_exclude = vec!["LUNA".to_owned(), String::new(), "S0005".to_owned()];
+    assert_eq!(named(&world.decide(), Reason::Excluded), [0, 5]);
+    world.params.universe_include = world.symbols[4..].to_vec();
+    world.params.universe_include.push("LUNA".to_owned());
+    world.params.universe_exclude.clear();
+    assert_eq!(named(&world.decide(), Reason::NotIncluded), [1, 2, 3]);
+}
+
+#[test]
 fn listing_age_and_death_count_from_their_own_moment() {
     let mut world = World::falling(12);
     world.params.age_min_days = 0.5;

@@ -65,10 +65,21 @@ impl Book<'_> {
         if equity <= 0.0 {
             self.account.wind_up();
             self.end.bankrupt_at = Some(t);
-        } else if self.account.gross_usdt() * self.setup.maintenance_frac >= equity {
+        } else if self.margin_gone(equity) {
             self.account.close_all(self.setup.costs.taker_fee_frac);
             self.end.liquidated_at = Some(t);
         }
+    }
+
+    /// Maintenance margin has reached equity.
+    fn margin_gone(&self, equity: f64) -> bool {
+        let (account, setup) = (&self.account, self.setup);
+        let Some(tiers) = &setup.tiers else {
+            return account.gross_usdt() * setup.maintenance_frac >= equity;
+        };
+        let value = |i: usize| (i, account.ledger.units[i] * account.ledger.mark[i]);
+        let values = account.held.iter().map(value);
+        tiers.is_due(values, account.gross_usdt(), setup.costs.taker_fee_frac, equity)
     }
 
     pub(super) fn guard(&mut self, close_ms: i64, row: &FeatureRow<'_>) {

@@ -215,12 +215,12 @@ impl Sums {
         let asked = if input.closing[i] { 0.0 } else { asked };
         self.net += if name.still { name.held as f64 * unit } else { asked };
         self.target += name.target as f64 * unit;
-        let counts = !name.still & (name.target != 0) & (unit < self.lot_usdt);
+        let counts = !name.still && name.target != 0 && unit < self.lot_usdt;
         self.lot_usdt = if counts { unit } else { self.lot_usdt };
     }
 }
 
-impl<'a> PlanInput<'a> {
+impl PlanInput<'_> {
     /// All rows of one length, so that an index is asked about its bounds once.
     #[inline(always)]
     fn evened(&self) -> Self {

@@ -5,6 +5,9 @@
 //! arithmetic on whole numbers that a double holds exactly, and lanes can do it. Whatever is not that
 //! ordinary — or is so near to a limit that the order of a sum could decide — is left to the long way.
 
+// A lazy operator is a branch, and lanes have none.
+#![allow(clippy::needless_bitwise_bool)]
+
 use super::balance::{NET_TOLERANCE_FRAC, allowed_or_lot};
 use super::{Leg, Plan, PlanInput, net_cap_frac};
 use crate::lanes::{LANES, Lane, dispatch, fold};
@@ -265,7 +268,9 @@ mod tests {
             scale in prop_oneof![Just(1.0), Just(1e-4)],
         ) {
             let (targets, mut lots, price) = rows(&seed);
-            lots.iter_mut().for_each(|lots| *lots = (*lots as f64 * scale) as i64);
+            for lots in &mut lots {
+                *lots = (*lots as f64 * scale) as i64;
+            }
             let params = Params { band_frac: band, market_neutral: neutral, ..Params::default() };
             let input = PlanInput {
                 targets: &targets,

@@ -35,7 +35,9 @@ impl Tally {
                 self.counts[*reason as usize] += count;
             }
         } else {
-            row.iter().for_each(|reason| self.counts[*reason as usize] += 1);
+            for reason in row {
+                self.counts[*reason as usize] += 1;
+            }
         }
     }
 
@@ -72,9 +74,15 @@ mod tests {
         for names in [1, 31, 32, 100, 9_000] {
             for rare in [0, 3] {
                 let mut row = vec![Reason::NotSelected; names];
-                row.iter_mut().step_by(7).for_each(|reason| *reason = Reason::Selected);
-                row.iter_mut().skip(2).step_by(5).for_each(|reason| *reason = Reason::Kept);
-                row.iter_mut().take(rare).for_each(|reason| *reason = Reason::Stale);
+                for (at, reason) in row.iter_mut().enumerate() {
+                    if at < rare {
+                        *reason = Reason::Stale;
+                    } else if at % 7 == 0 {
+                        *reason = Reason::Selected;
+                    } else if at % 5 == 2 {
+                        *reason = Reason::Kept;
+                    }
+                }
                 let mut tally = Tally::default();
                 tally.count(&row);
                 tally.count(&row);

@@ -10,6 +10,8 @@ import os
 import statistics
 import sys
 
+from xsmom.lake.sample import SampleMarket
+
 ROUNDS = 15
 COMMANDS = {
     "nothing": ["-c", "pass"],
@@ -29,13 +31,33 @@ def cpu_s(arguments: list[str]) -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def test_cli_start(budgets) -> None:
-    for arguments in COMMANDS.values():  # fills the disk cache and writes .pyc files
+def median_cpu(commands: dict[str, list[str]], rounds: int) -> dict[str, float]:
+    """Median CPU seconds of each command line, taken in turn."""
+    for arguments in commands.values():  # fills the disk cache and writes .pyc files
         cpu_s(arguments)
-    seconds: dict[str, list[float]] = {name: [] for name in COMMANDS}
-    for _ in range(ROUNDS):
-        for name, arguments in COMMANDS.items():
+    seconds: dict[str, list[float]] = {name: [] for name in commands}
+    for _ in range(rounds):
+        for name, arguments in commands.items():
             seconds[name].append(cpu_s(arguments))
-    median = {name: statistics.median(values) for name, values in seconds.items()}
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def test_cli_start(budgets) -> None:
+    median = median_cpu(COMMANDS, ROUNDS)
     budgets.hold("cli.version", median["version"] / median["nothing"])
     budgets.hold("cli.help", median["help"] / median["nothing"])
+
+
+def test_a_whole_backtest_over_importing_polars(tmp_path, budgets) -> None:
+    """Start, configuration, 50 x 8,760 hourly bars, figures and run folder, as one process."""
+    panel = tmp_path / "s.panel"
+    SampleMarket(50, 8_760, 3_600_000, 7).write(panel)
+    folder = tmp_path / "run"
+    # Each run has a folder of its own: an existing one is refused.
+    script = "import shutil, sys; shutil.rmtree(sys.argv[2], ignore_errors=True); from xsmom.cli.main import main; "
+    script += "sys.exit(main(['backtest', '--fast', '--no-report', '--config', 'classic', '--panel', sys.argv[1], "
+    script += "'--out', sys.argv[2]]))"
+    commands = {"backtest": ["-c", script, str(panel), str(folder)], "polars": ["-c", "import polars"]}
+    median = median_cpu(commands, 7)
+    print({name: f"{seconds:.2f} s" for name, seconds in median.items()})
+    budgets.hold("cli.backtest_over_polars", median["backtest"] / median["polars"])

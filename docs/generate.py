@@ -18,6 +18,7 @@ from xsmom.cli.doctor import EXIT_FOUND
 from xsmom.cli.front import EXIT_BROKEN_PIPE, app, load_command
 from xsmom.cli.main import EXIT_BUG, EXIT_INTERRUPTED, EXIT_USAGE
 from xsmom.cli.table import COMMANDS
+from xsmom.lake.rules import RULES
 
 REFERENCE = Path(__file__).parent / "reference"
 NOTICE = "<!-- Made by docs/generate.py; do not edit. -->\n"
@@ -105,9 +106,35 @@ def exit_page() -> str:
     return NOTICE + "\n" + EXIT_HEAD + "\n".join(lines) + "\n"
 
 
+RULES_HEAD = """\
+# Rules of data quality
+
+What `xsmom data check` looks for, and what `xsmom data compile` does about it; both read the same
+verdicts. *Looks at* says what a rule must have seen: one that looks at the next bar or at later rows
+knows more than a live run does at that moment. Why the rules are as they are:
+[Data quality](../explanation/data-quality.md).
+
+| rule | finds | severity | the panel | looks at |
+|---|---|---|---|---|
+"""
+
+
+def rules_page() -> str:
+    """The table of rules, in its own order."""
+    rows = [
+        f"| `{rule.name}` | {rule.finds} | {rule.severity.value} | {rule.does} | {rule.sees.value} |"
+        for rule in RULES.values()
+    ]
+    return NOTICE + "\n" + RULES_HEAD + "\n".join(rows) + "\n"
+
+
 def pages() -> dict[Path, str]:
     """Every generated page and what it should hold now."""
-    return {REFERENCE / "cli.md": cli_page(), REFERENCE / "exit-codes.md": exit_page()}
+    return {
+        REFERENCE / "cli.md": cli_page(),
+        REFERENCE / "exit-codes.md": exit_page(),
+        REFERENCE / "data-rules.md": rules_page(),
+    }
 
 
 def stale() -> list[Path]:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.unit.research.runs import draw_weights, flat_panel, run, sample_run
+from xsmom.cli.main import main
 from xsmom.research.report import write_report
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
@@ -201,3 +202,16 @@ def test_odd_runs_draw_too(browser: Any, tmp_path: Path, kind: str) -> None:
         alarms = visit.page.eval_on_selector_all(".alarm", "all => all.map((each) => each.textContent).join()")
         expected = {"nothing": "traded nothing", "bankrupt": "Bankrupt", "three bars": ""}[kind]
         assert expected in alarms
+
+
+def test_compared_runs_are_drawn_over_one_another(browser: Any, tmp_path: Path) -> None:
+    for name, fee in (("base", "5.5"), ("cheap", "1")):
+        chosen = ["--config", "weekly", "--set", f"costs.taker_fee_bps={fee}", "--out", str(tmp_path / name)]
+        assert main(["backtest", "--fast", "--no-report", *chosen]) == 0
+    place = tmp_path / "compared.html"
+    assert main(["report", "compare", str(tmp_path / "base"), str(tmp_path / "cheap"), "--out", str(place)]) == 0
+    for width in (1_280, 390):
+        with Visit(browser, place, width=width) as visit:
+            assert visit.complaints == []
+            assert len(visit.page.query_selector_all(".chart .scatterlayer .trace")) == 4
+            assert visit.page.evaluate(OVERFLOW)["page"] <= 0

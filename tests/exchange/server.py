@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import gc
 import ipaddress
 import json
 import socket
@@ -15,6 +16,7 @@ import ssl
 import tempfile
 import threading
 import time
+import warnings
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -25,6 +27,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.exchange import market
+from tests.exchange.account import PRIVATE, Account, RefusalError
+from tests.exchange.streams import Streams
 
 JSON = "application/json; charset=utf-8"
 HTML = "<!DOCTYPE html><html><head><title>Just a moment...</title></head><body>checking your browser</body></html>"
@@ -61,12 +65,14 @@ class Server:
     knows_closed: bool = True
     faults: list = field(default_factory=list)
     announced: list = field(default_factory=list)  # interruptions
+    account: Account = field(default_factory=Account)
 
     def __post_init__(self):
         self.log = []  # (path, query, monotonic seconds)
         self.barred = 0
         self._recent: deque[float] = deque()
         self._loop = asyncio.new_event_loop()
+        self.streams = Streams(self._loop)
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
@@ -79,6 +85,9 @@ class Server:
     def __exit__(self, *error):
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(10)
+        with warnings.catch_warnings():  # encrypted sockets that were cut on purpose lie about unclosed
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
 
     @property
     def base_url(self):
@@ -125,6 +134,8 @@ class Server:
         if len(self._recent) > self.calls_max:
             self.barred += 1
             return web.Response(status=403, text="403 access too frequent")
+        if path == "/v5/private":
+            return await self.streams.serve(request, self.clock_ms)
         if self.latency_s:
             await asyncio.sleep(self.latency_s)
         fault = self._due(path, query)
@@ -132,7 +143,27 @@ class Server:
             answer = await self._go_wrong(fault, request)
             if answer is not None:
                 return answer
+        if path.startswith(PRIVATE):
+            return await self._private(request, fault)
         return web.Response(text=json.dumps(self._body(path, query, fault)), content_type="application/json")
+
+    async def _private(self, request, fault):
+        """A signed call. A fault `lost answer` comes after the request took effect."""
+        text = await request.text() if request.method == "POST" else request.rel_url.raw_query_string
+        asked = json.loads(text) if request.method == "POST" else dict(request.query)
+        now_ms = self.clock_ms()
+        try:
+            self.account.check(request.headers, text, now_ms)
+            result = self.account.answer(request.path, asked, fault)
+            body = {"retCode": 0, "retMsg": "OK", "result": result, "retExtInfo": {}, "time": now_ms}
+        except RefusalError as no:
+            body = refusal(no.code, no.text, now_ms)
+        if fault is not None and fault.do == "lost answer":
+            request.transport.abort()
+        if fault is not None and fault.do in {"no list", "empty"}:
+            spoil(fault, body["result"])
+        headers = {"X-Bapi-Limit": "10", "X-Bapi-Limit-Status": "9", "X-Bapi-Limit-Reset-Timestamp": str(now_ms)}
+        return web.Response(text=json.dumps(body), content_type="application/json", headers=headers)
 
     def _due(self, path, query):
         for fault in self.faults:

@@ -288,6 +288,10 @@ ELSEWHERE = {
     "data.max_spike_frac": "tests/unit/cli/test_data_check.py",
     "data.max_stale_bars": "tests/unit/cli/test_data_check.py",
     "universe.renames": "tests/unit/cli/test_data_compile.py",
+    **{
+        f"exchange.{name}": "tests/unit/cli/test_exchange_account_command.py"
+        for name in ("testnet", "api_key", "api_secret", "base_url", "requests_per_second", "recv_window_ms")
+    },
 }
 
 _done: dict[str, Result] = {}
@@ -339,7 +343,8 @@ def test_every_key_has_a_row() -> None:
 def test_a_key_that_shapes_no_run_is_tested_where_it_acts(root: Path, name: str) -> None:
     section, key = name.split(".")
     text = (root / ELSEWHERE[name]).read_text("utf-8")
-    assert f"{name}=" in text or (f"{section}:" in text and f"{key}: " in text)
+    written = f"{name}=" in text or (f"{section}:" in text and f"{key}: " in text)
+    assert written or f"XSMOM__{section}__{key}".upper() in text
 
 
 @pytest.mark.parametrize("name", ROWS)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from xsmom.cli.exchange import AsJson, ExchangeName, NetworkName, Server
+from xsmom.cli.exchange_options import AsJson, ExchangeName, NetworkName, Server, access
 from xsmom.cli.lake_choice import LakeDir, choose_lake
 from xsmom.cli.progress import ProgressBar
 
@@ -58,7 +58,7 @@ def download(
     """
     from time import monotonic
 
-    from xsmom.cli.exchange import access, converse
+    from xsmom.cli.exchange import converse
     from xsmom.lake.download import Download
     from xsmom.lake.store import Lake
     from xsmom.venues.roster import table_of

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from xsmom.cli.choice import AsJson, Overrides
-from xsmom.cli.exchange import NetworkName, Server
+from xsmom.cli.exchange_options import NetworkName, Server, access
 from xsmom.cli.lake_choice import LakeDir
 from xsmom.cli.progress import ProgressBar
 from xsmom.cli.survey_choice import ConfigFile, Symbols, Venue, load_rules, open_lake, split_symbols
@@ -85,7 +85,7 @@ def _plan(
 
 
 def _fetch(lake: Lake, plan: Repair, network: str, server: str | None) -> None:
-    from xsmom.cli.exchange import access, converse
+    from xsmom.cli.exchange import converse
     from xsmom.errors import VenueError
     from xsmom.lake.repair import fetch_again
 

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from xsmom.cli import exchange_account
+from xsmom.cli.exchange_options import AsJson, ExchangeName, NetworkName, Server, access
+
 if TYPE_CHECKING:
     from xsmom.cli.finding import Finding
     from xsmom.domain.market_data import Instrument, Quote
@@ -21,15 +24,7 @@ _MARKETS_SHOWN = 40
 
 app = typer.Typer(no_args_is_help=True, help="Look at an exchange; nothing here trades.")
 
-ExchangeName = Annotated[str, typer.Option("--exchange", metavar="NAME", help="The exchange: bybit.")]
-NetworkName = Annotated[
-    str, typer.Option("--network", metavar="NAME", help="main, test (its test network) or demo (paper money).")
-]
-Server = Annotated[
-    str | None,
-    typer.Option("--server", metavar="URL", help="A server that speaks the exchange's protocol, in its place."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+exchange_account.register(app)
 
 
 @app.callback()
@@ -125,21 +120,6 @@ def converse(name: str, reached: Access, question: Callable[[BybitMarket], Await
             await market.close()
 
     return asyncio.run(conversation())
-
-
-def access(network: str, server: str | None, **more: Any) -> Access:
-    """How the options say that the exchange is reached."""
-    from xsmom.errors import ConfigError
-    from xsmom.venues.exchange_table import Network
-    from xsmom.venues.wire import Access
-
-    try:
-        chosen = Network(network)
-    except ValueError:
-        raise ConfigError(f"network {network!r} is not known: choose main, test or demo") from None
-    if server is not None and not server.startswith(("http://", "https://")):
-        raise ConfigError(f"server {server!r} is no address: write http://host:port or https://host")
-    return Access(network=chosen, base_url=server, **more)
 
 
 def look(name: str, network: str, server: str | None) -> list[Finding]:

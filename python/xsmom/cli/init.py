@@ -22,7 +22,11 @@ ENV_EXAMPLE = """\
 #
 # The environment wins over .env, and .env over config.yaml. Two underscores step into a section.
 # Secrets are read from here or from the environment and from nowhere else, and a .env that others
-# may read is refused. This version needs no secret: everything that it does works without keys.
+# may read is refused. Research and market data need none. The commands that
+# look at an account (xsmom exchange account ...) read these two:
+#
+#     XSMOM__EXCHANGE__API_KEY=
+#     XSMOM__EXCHANGE__API_SECRET=
 
 # XSMOM__STRATEGY__GROSS_LEVERAGE=0.8
 # XSMOM__RISK__MAX_DAILY_LOSS_PCT=4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 
@@ -12,8 +13,18 @@ def print_json(document: object) -> None:
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def _lay_out(rows: Sequence[Sequence[str]]) -> str:
+    """For a file or a pipe: whole lines, so that whoever greps them meets no line break of ours, and no rich."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "".join(f"{line}\n" for line in lines)
+
+
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], styles: Sequence[str | None]) -> None:
     """Rows under column titles; colour only where stdout is a terminal. One style per row."""
+    if not (sys.stdout.isatty() or os.environ.get("FORCE_COLOR") or os.environ.get("TTY_COMPATIBLE")):
+        sys.stdout.write(_lay_out([columns, *rows]))
+        return
     from rich.console import Console
     from rich.table import Table
 
@@ -23,7 +34,6 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], styles: S
     for row, style in zip(rows, styles, strict=True):
         table.add_row(*row, style=style)
     console = Console()
-    # A file or a pipe gets whole lines: whoever greps them must not meet our line breaks.
     if not console.is_terminal:
         console.width = 10_000
     # Captured and written by us, because rich ends the process by itself at a closed pipe.

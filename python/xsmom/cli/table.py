@@ -25,7 +25,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("report", "xsmom.cli.report", "app", "Look at runs that were written; compare them."),
     Command("sweep", "xsmom.cli.sweep", "app", "Simulate many configurations over one market."),
     Command("data", "xsmom.cli.data", "app", "Make and look at market data."),
-    Command("exchange", "xsmom.cli.exchange", "app", "Look at an exchange: reachable, clock, markets."),
+    Command("exchange", "xsmom.cli.exchange", "app", "Look at an exchange: reachable, markets, account."),
     Command("why", "xsmom.cli.why", "app", "Say why a symbol has the target it has."),
     Command("doctor", "xsmom.cli.doctor", "app", "Look for what would keep xsmom from working."),
 )

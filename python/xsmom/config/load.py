@@ -6,15 +6,17 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from xsmom.config.document import Reading, read_document, read_text
 from xsmom.config.environment import WHICH, read_dotenv, read_environment, read_overrides
 from xsmom.config.profiles import profile_names, read_profile_text
 from xsmom.config.resolved import Resolved, resolve
+from xsmom.config.rules import value
 from xsmom.config.schema import Config
 from xsmom.config.tree import tree
 from xsmom.config.wording import Entry, refuse, shown, wrong_value
+from xsmom.redaction import remember_secret
 
 ENVIRONMENTS = ("dev", "staging", "production")
 
@@ -60,7 +62,16 @@ def _join(entries: dict[str, Entry], readings: Sequence[Reading]) -> Resolved:
     config = _validate(entries, mistakes)
     if config is None:
         raise refuse(mistakes)
+    _remember_secrets(config)
     return resolve(config, {entry.name: entry.origin for entry in entries.values()})
+
+
+def _remember_secrets(config: Config) -> None:
+    """From now on no text of ours repeats them."""
+    for name, key in tree().keys.items():
+        secret = value(config, name) if key.extras.secret else None
+        if isinstance(secret, SecretStr):
+            remember_secret(secret.get_secret_value())
 
 
 def _read_files(

@@ -68,6 +68,9 @@ def json_schema() -> dict[str, Any]:
     return schema
 
 
+_FROM_OUTSIDE = "A secret: only from the environment, or from a .env file of mode 0600."
+
+
 def _property(key: Key, written: dict[str, Any]) -> dict[str, Any]:
     if not key.available:
         return {
@@ -75,6 +78,8 @@ def _property(key: Key, written: dict[str, Any]) -> dict[str, Any]:
             "x-available": False,
             "not": {},
         }
+    if key.extras.secret:  # the schema is of YAML files
+        return {"description": f"{key.field.description} {_FROM_OUTSIDE}", "x-available": True, "not": {}}
     return {**written, "default": key.default, "description": _description(key)}
 
 
@@ -121,6 +126,8 @@ def _short_table(keys: list[Key]) -> str:
 
 def _meaning(key: Key) -> str:
     text = key.field.description or ""
+    if key.extras.secret:
+        text = f"{text} {_FROM_OUTSIDE}"
     if key.extras.search is not None:
         low, high = key.extras.search
         text += f" *Tuned*, usually {number(low)} to {number(high)}."

@@ -64,8 +64,9 @@ class Resolved:
         return self.origins.get(name, "default")
 
     def settings(self) -> dict[str, object]:
-        """All settings that this version accepts, by dotted name, as written or by default."""
-        return {name: self.value(name) for name, key in tree().keys.items() if key.available}
+        """All settings that this version accepts, by dotted name, as written or by default; no secrets."""
+        accepted = (name for name, key in tree().keys.items() if key.available and not key.extras.secret)
+        return {name: self.value(name) for name in accepted}
 
 
 def resolve(config: Config, origins: Mapping[str, str]) -> Resolved:

@@ -61,7 +61,9 @@ def refusal(entry: Entry, *, in_yaml: bool) -> str | None:
     known, sections = tree().keys, tree().sections
     key = known.get(entry.name)
     if key is not None and key.extras.secret and in_yaml:
-        return f"{entry.origin}: {_secret_in_yaml(key)}"
+        return f"{entry.origin}: {_misplaced_secret(key, 'stand in a YAML file')}"
+    if key is not None and key.extras.secret and entry.origin == "--set":
+        return f"--set: {_misplaced_secret(key, 'stand on a command line, which others may read')}"
     if key is not None and key.available:
         return None
     if key is not None:
@@ -105,14 +107,14 @@ def nearest(name: str) -> str | None:
     return close[0] if close else None
 
 
-def _secret_in_yaml(key: Key) -> str:
+def _misplaced_secret(key: Key, where: str) -> str:
     variable = "XSMOM__" + key.name.upper().replace(".", "__")
     mend = (
         f"give it as environment variable {variable} or in a .env file of mode 0600"
         if key.available
         else "remove it, this version reads no such secret"
     )
-    return f"{key.name} is a secret and must not stand in a YAML file; {mend}"
+    return f"{key.name} is a secret and must not {where}; {mend}"
 
 
 def _unknown(name: str, value: object) -> str:

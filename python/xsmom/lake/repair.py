@@ -19,7 +19,7 @@ from xsmom.domain.stamps import format_ms
 from xsmom.errors import DataError, OutputError, VenueError
 from xsmom.lake.rules import Finding
 from xsmom.lake.series import SeriesInfo, SeriesKey, Source
-from xsmom.lake.spans import Span, difference, union
+from xsmom.lake.spans import Span, difference, intersect, union
 from xsmom.lake.survey import Progress
 from xsmom.lake.telling import telling
 from xsmom.ports import MarketData
@@ -89,7 +89,7 @@ def plan_repair(
             continue
         left = _why_left(lake.info(key), fetched_from)
         for span in union(span for span, _ in spans):
-            why = sorted({rule for other, rule in spans if other.start_ms < span.end_ms > span.start_ms < other.end_ms})
+            why = sorted({rule for other, rule in spans if intersect([other], span)})
             repair.fetch.append(Mend(key, span, ", ".join(why), left))
     return repair
 

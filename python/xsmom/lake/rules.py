@@ -190,7 +190,7 @@ _TABLE = (
         "the bar is NaN",
         Sees.NEXT,
     ),
-    Rule("wild_wick", f"a wick of {WILD_WICK_X:g} times the body or to a {WILD_WICK_X:g}th", _E, _NAN, "the bar is NaN",
+    Rule("wild_wick", f"a wick of {WILD_WICK_X:g} times the body or to a {WILD_WICK_X:g}th", _W, _NAN, "the bar is NaN",
          Sees.BAR),
     Rule(
         "long_wick",
@@ -203,7 +203,7 @@ _TABLE = (
     Rule(
         "half_finished",
         "bars of most names at once that end away from where the next ones begin: a snapshot, cut off",
-        _E,
+        _W,
         _NAN,
         "the bars of that stamp are NaN",
         Sees.NEXT,

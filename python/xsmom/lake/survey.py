@@ -146,9 +146,9 @@ class Survey:
 
     def _judge_ticker(self, symbol: str) -> list[Listing]:
         key = self.bar_keys[symbol]
-        info = self.lake.info(key)
+        info, told = self.lake.load(key)
         self.content[str(key)] = info.content_sha256
-        judged = judge_bars(symbol, self.lake.read(key), self.base_ms, self.limits, read_facts(info, self.base_ms))
+        judged = judge_bars(symbol, told, self.base_ms, self.limits, read_facts(info, self.base_ms))
         self.findings += judged.findings
         self._cut_off.add(judged)
         listings, found = split_listings(judged, self.changes, self._spec_dates().get(symbol))
@@ -166,9 +166,9 @@ class Survey:
         if key is None:
             self.findings.append(Finding(symbol, "no_funding", 0, 0, 0, "no prints in the lake"))
             return None
-        info = self.lake.info(key)
+        info, told = self.lake.load(key)
         self.content[str(key)] = info.content_sha256
-        judged = judge_funding(symbol, self.lake.read(key), info.covered)
+        judged = judge_funding(symbol, told, info.covered)
         self.findings += judged.findings
         return judged
 

@@ -198,6 +198,10 @@ class Result:
         share = np.divide(value, equity, out=np.zeros_like(value), where=equity > 0)
         return pl.DataFrame(share, schema=list(self.panel.symbols)).insert_column(0, self._time)
 
+    def own_fills(self) -> dict[str, Any] | None:
+        """Every fill as the core booked it, in columns by its own names; None for a run of weights."""
+        return None if self._own_fills is None else self._own_fills()
+
     @cached_property
     def fills(self) -> pl.DataFrame:
         """Every fill. Of a configuration: `time, symbol, units, price, reference_price, fee_usdt, exit`.

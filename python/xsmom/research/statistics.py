@@ -86,8 +86,17 @@ def sharpe_interval(
     if np.isnan(ratios).all():
         return float("nan"), float("nan")
     tail = (1.0 - coverage) / 2.0
-    low, high = np.nanquantile(ratios, [tail, 1.0 - tail])
-    return float(low), float(high)
+    return quantile(ratios, tail), quantile(ratios, 1.0 - tail)
+
+
+def quantile(values: NDArray[np.float64], share: float) -> float:
+    """The linear quantile of what is known. NumPy's own loads masked arrays, a tenth of a run's start."""
+    ordered = np.sort(values[~np.isnan(values)])
+    place = share * (len(ordered) - 1)
+    below = int(place)
+    part, low = place - below, float(ordered[below])
+    high = float(ordered[min(below + 1, len(ordered) - 1)])
+    return low + (high - low) * part if part < 0.5 else high - (high - low) * (1.0 - part)
 
 
 def stationary_indices(length: int, block: float, draws: int, seed: int) -> NDArray[np.int64]:

@@ -160,12 +160,14 @@ def compare_days(base: StoredRun, other: StoredRun, seed: int = 0) -> Difference
     gain = np.concatenate([two_ - one_ for one_, two_ in means]) * year
     lift = np.concatenate([two_ - one_ for one_, two_ in ratios]) * np.sqrt(year)
     tails = [(1.0 - COVERAGE) / 2.0, (1.0 + COVERAGE) / 2.0]
-    (low, high), (sharpe_low, sharpe_high) = (np.quantile(drawn, tails) for drawn in (gain, lift))
+    low, high, sharpe_low, sharpe_high = (float(edge) for drawn in (gain, lift) for edge in np.quantile(drawn, tails))
     spread = pair.std(axis=1, ddof=1)
-    sharpe: Floats = np.divide(pair.mean(axis=1), spread, out=np.zeros(2), where=spread > 0) * np.sqrt(year)
-    alike = float(np.corrcoef(pair)[0, 1]) if (spread > 0).all() else float("nan")
+    sharpe = [
+        mean / wide * year**0.5 if wide > 0 else 0.0 for mean, wide in zip(pair.mean(axis=1), spread, strict=True)
+    ]
+    alike = float(np.asarray(np.corrcoef(pair))[0, 1]) if (spread > 0).all() else float("nan")
     mean = float((pair[1] - pair[0]).mean() * year)
-    told = (float(low), float(high), float(sharpe[1] - sharpe[0]), float(sharpe_low), float(sharpe_high))
+    told = (low, high, float(sharpe[1] - sharpe[0]), sharpe_low, sharpe_high)
     return Difference(len(common), mean, *told, alike)
 
 

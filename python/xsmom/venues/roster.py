@@ -5,11 +5,13 @@ from __future__ import annotations
 from xsmom.errors import ConfigError
 from xsmom.venues.bybit.market import BybitMarket
 from xsmom.venues.bybit.table import BYBIT
+from xsmom.venues.bybit.venue import BybitVenue
 from xsmom.venues.exchange_table import ExchangeTable
 from xsmom.venues.wire import Access, Wire
 
 TABLES: dict[str, ExchangeTable] = {"bybit": BYBIT}
 _MARKETS = {"bybit": BybitMarket}
+_VENUES = {"bybit": BybitVenue}
 
 
 def table_of(name: str) -> ExchangeTable:
@@ -25,3 +27,14 @@ async def open_market(name: str, access: Access | None = None, quote: str = "USD
     """Connect to an exchange's public data; give it back with `close`."""
     table = table_of(name)
     return _MARKETS[name](await Wire.connect(table, access or Access()), quote)
+
+
+async def open_venue(name: str, access: Access, quote: str = "USDT") -> BybitVenue:
+    """Connect to an account at an exchange, whose keys are in `access`; give it back with `close`."""
+    table = table_of(name)
+    wire = await Wire.connect(table, access)
+    try:
+        return _VENUES[name](wire, quote)
+    except BaseException:
+        await wire.close()
+        raise

@@ -98,6 +98,12 @@ fn switch_rules(draw: &mut Draw, p: &mut Params) {
     if draw.on(0.15) {
         (p.adv_share_max_frac, p.adv_days) = (0.001, 4);
     }
+    if draw.on(0.15) {
+        (p.meta_enabled, p.meta_labels_min) = (true, 10);
+        (p.meta_horizon_bars, p.dollar_volume_days) = (draw.pick(&[6, 24]), 4);
+        (p.funding_bars, p.router_bars) = (24, 48);
+        (p.vol_regime_fast_bars, p.vol_regime_base_bars) = (12, 48);
+    }
     p.streak_losses = draw.pick(&[0, 3]);
     p.daily_loss_max_frac = draw.pick(&[0.0, 0.02]);
     p.symbol_daily_loss_max_frac = draw.pick(&[0.0, 0.0, 0.01]);
@@ -220,6 +226,33 @@ proptest! {
         let again: Vec<_> = sweep(&market, &backward, 3).into_iter().rev().collect();
         // Debug tells every figure to its last bit, and one NaN from a number.
         prop_assert_eq!(format!("{again:?}"), format!("{together:?}"));
+    }
+}
+
+#[test]
+fn every_rule_is_on_in_some_of_the_drawn_configurations() {
+    let mut draw = Draw(7);
+    let drawn: Vec<_> = (0..400).map(|_| draw_params(&mut draw)).collect();
+    let rules: [fn(&Params) -> bool; 16] = [
+        |p| p.meta_enabled,
+        |p| p.router_enabled,
+        |p| p.regime_enabled,
+        |p| p.adx_enabled,
+        |p| p.breakout_enabled,
+        |p| p.majors_enabled,
+        |p| p.vol_target_enabled,
+        |p| p.correlation_enabled,
+        |p| p.beta_neutral,
+        |p| p.k_dispersion_bars > 0,
+        |p| p.funding_tilt_x > 0.0,
+        |p| p.universe_top_n > 0,
+        |p| p.adv_share_max_frac > 0.0,
+        |p| p.tranches > 1,
+        |p| p.trailing_enabled && !p.ladder.is_empty(),
+        |p| p.symbol_daily_loss_max_frac > 0.0,
+    ];
+    for (number, rule) in rules.iter().enumerate() {
+        assert!(drawn.iter().any(rule), "rule {number} is never on");
     }
 }
 

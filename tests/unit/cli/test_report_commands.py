@@ -118,6 +118,7 @@ def test_the_page_is_one_offline_file(runs: Path, tmp_path: Path, capsys: pytest
     assert report("compare", runs / "base", runs / "cheap", runs / "other", "--out", page) == 0
     html = page.read_text("utf-8")
     assert html.count('class="chart"') == 2
+    assert html.count('id="theme"') == 1  # the page's script holds on to it
     assert "different data" in html
     assert "strategy.k_max" in html
     assert "default-src 'none'" in html

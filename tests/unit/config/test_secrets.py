@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from xsmom.config.listing import settings_lines
 from xsmom.config.load import load_config
+from xsmom.config.resolved import Resolved
 from xsmom.errors import ConfigError
+from xsmom.redaction import forget_secrets, redact_text
 
 
 def refusal(file: Path | None, **given: object) -> str:
@@ -54,9 +58,9 @@ def test_a_secret_in_yaml_is_refused_and_never_repeated(tmp_path: Path, text: st
 
 
 def test_a_secret_in_the_environment_is_never_repeated() -> None:
-    name = "XSMOM__EXCHANGE__API_KEY"
+    name = "XSMOM__EXCHANGE__API_PASSWORD"
     assert refusal(None, env={name: CANARY}) == (
-        f"environment variable {name}: exchange.api_key is not available in this version "
+        f"environment variable {name}: exchange.api_password is not available in this version "
         "(got a value that is not shown here); remove it"
     )
 
@@ -65,9 +69,50 @@ def test_the_mend_of_a_secret_in_yaml(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_text(f"exchange:\n  api_key: {CANARY}\n")
     assert refusal(file) == (
-        f"{file}:2: exchange.api_key is a secret and must not stand in a YAML file; remove it, "
-        "this version reads no such secret"
+        f"{file}:2: exchange.api_key is a secret and must not stand in a YAML file; give it as "
+        "environment variable XSMOM__EXCHANGE__API_KEY or in a .env file of mode 0600"
     )
+    file.write_text(f"exchange:\n  api_password: {CANARY}\n")
+    assert refusal(file).endswith("remove it, this version reads no such secret")
+
+
+def test_a_secret_on_the_command_line_is_refused() -> None:
+    found = refusal(None, set=[f"exchange.api_key={CANARY}"])
+    assert found == (
+        "--set: exchange.api_key is a secret and must not stand on a command line, which others may read; give it "
+        "as environment variable XSMOM__EXCHANGE__API_KEY or in a .env file of mode 0600"
+    )
+
+
+@pytest.fixture
+def with_keys(folder: Path) -> Iterator[Resolved]:
+    """Keys from the environment and from a file that only its owner may read."""
+    dotenv = folder / ".env"
+    dotenv.write_text(f"XSMOM__EXCHANGE__API_SECRET={CANARY}-2\n")
+    dotenv.chmod(0o600)
+    yield load_config(folder / "config.yaml", env={"XSMOM__EXCHANGE__API_KEY": CANARY})
+    forget_secrets()
+
+
+def test_secrets_are_read_and_shown_nowhere(with_keys: Resolved) -> None:
+    exchange = with_keys.written.exchange
+    assert exchange.api_key is not None
+    assert exchange.api_key.get_secret_value() == CANARY
+    assert exchange.api_secret is not None
+    assert exchange.api_secret.get_secret_value() == f"{CANARY}-2"
+    told = [repr(with_keys), repr(with_keys.settings()), *settings_lines(with_keys, origin=True)]
+    assert CANARY not in "".join(told)
+    assert not any("api_key" in line for line in settings_lines(with_keys, origin=True))
+    assert CANARY not in redact_text(f"the key is {CANARY}")
+
+
+def test_keys_are_no_part_of_what_a_run_is(with_keys: Resolved) -> None:
+    without = load_config(None, {"strategy.k_max": 5}, env={})
+    assert with_keys.config_hash == without.config_hash
+
+
+def test_a_secret_too_short_to_keep_out_of_logs_is_refused() -> None:
+    assert "at least 6" in refusal(None, env={"XSMOM__EXCHANGE__API_KEY": "abc"})
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604])

@@ -23,6 +23,7 @@ from xsmom.lake.listings import Listing, SpecDates, join_renames, split_listings
 from xsmom.lake.market_verdicts import find_half_finished
 from xsmom.lake.resample import resample
 from xsmom.lake.rules import Limits
+from xsmom.lake.spans import Span
 
 PRICES = ("open", "high", "low", "close")
 
@@ -227,8 +228,15 @@ def test_long_halts_end_a_listing(shared: Path) -> None:
 
 def test_a_crash_behind_a_halt_is_borne_by_its_holders(shared: Path) -> None:
     """AEUR fell by two thirds over a halt of two days: a loss, and no new instrument."""
-    listings, _ = split_listings(judge_real(shared, "binance_spot_1d_2021_2023.parquet", "AEURUSDT"))
+    judged = judge_real(shared, "binance_spot_1d_2021_2023.parquet", "AEURUSDT")
+    listings, _ = split_listings(judged)
     assert len(listings) == 1
+    assert "jump_after_gap" in rules_of(judged.findings)
+
+
+def test_a_jump_behind_absent_bars_is_told() -> None:
+    found = judge(jump(2.0, 30), covered=(Span(START_MS, START_MS + 300 * HOUR_MS),)).findings
+    assert rules_of(found) == ["gap", "jump_after_gap"]
 
 
 def test_renames_of_the_map_that_real_prices_bear_out(shared: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.research.runs import COSTS, draw_weights, flat_panel, run
+from xsmom.api import backtest
+from xsmom.config.load import load_config
 from xsmom.domain.costs import Costs
 from xsmom.domain.panel import Panel
 from xsmom.lake.sample import SampleMarket
@@ -317,3 +320,60 @@ def test_log_ticks_of_nothing_above_zero_are_none() -> None:
 )
 def test_figures_read_well(said: str, expected: str) -> None:
     assert said == expected
+
+
+STOPPED: dict[str, Any] = {
+    "risk.atr_mult_sl": 1.5,
+    "risk.trailing_enabled": True,
+    "risk.ladder.enabled": True,
+    "risk.ladder.levels": [0.5, 1.0],
+    "risk.cooldown_bars": 3,
+}
+
+
+@pytest.mark.parametrize("fill", ["next_open", "close", "vwap"])
+@pytest.mark.parametrize("delay", [0, 2])
+def test_exits_inside_a_bar_belong_to_their_names_to_the_cent(fill: str, delay: int) -> None:
+    """Each name's own account: every fill at what it cost, its funding, and what is left at the last mark."""
+    market = SampleMarket(symbols=14, bars=24 * 70, seed=4).build()
+    settings = STOPPED | {"costs.fill": fill, "costs.fill_delay_bars": delay, "universe.min_age_days": 0}
+    result = backtest(market, load_config("classic", set=settings))
+    fills = result.own_fills()
+    assert fills is not None
+    assert sum(exit_ != "plan" for exit_ in fills["exit"]) > 50
+    found = attribute(result)
+    net = result.series()["equity_usdt"][-1] - result.cash_usdt
+    assert found.net_usdt.sum() == pytest.approx(net, abs=1e-6)
+    assert all(abs(value) < 1e-6 for value in found.unattributed.values())
+    left = result.units[-1] * last_marks(market)[-1]
+    spent = np.bincount(fills["symbol"], fills["units"] * fills["reference_price"], minlength=14)
+    np.testing.assert_allclose(found.price_usdt.sum(axis=1), left - spent, atol=1e-6)
+    paid = fills["units"] * (fills["price"] - fills["reference_price"]) + fills["fee_usdt"]
+    np.testing.assert_allclose(found.cost_usdt.sum(axis=1), np.bincount(fills["symbol"], paid, minlength=14), atol=1e-8)
+    assert found.fills.sum() == len(fills["bar"])
+    # Sides against the round trips that are closed: a flat name's result is that of its trips.
+    trips = result.round_trips
+    assert trips is not None
+    for column in np.flatnonzero(left == 0.0)[:6]:
+        of = trips.filter(trips["symbol"] == market.symbols[column])
+        for side, name in enumerate(("long", "short")):
+            wanted = of.filter(of["side"] == name)["net_usdt"].sum()
+            assert found.net_usdt[column, side] == pytest.approx(wanted, abs=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_liquidated_book_adds_up_too() -> None:
+    market = SampleMarket(symbols=20, bars=420, bar_ms=86_400_000, seed=7).build()
+    settings = {
+        "strategy.gross_leverage": 2.4,
+        "strategy.max_weight_per_asset": 0.5,
+        "strategy.max_weight_short": 0.5,
+        "strategy.portfolio_vol_target.enabled": False,
+        "costs.maintenance_margin_pct": 50,
+    }
+    result = backtest(market, load_config("weekly", set=settings))
+    assert result.liquidated_at is not None
+    found = attribute(result)
+    net = result.series()["equity_usdt"][-1] - result.cash_usdt
+    assert found.net_usdt.sum() == pytest.approx(net, abs=1e-6)
+    assert all(abs(value) < 1e-6 for value in found.unattributed.values())

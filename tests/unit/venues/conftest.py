@@ -6,12 +6,16 @@ import asyncio
 import contextlib
 
 import pytest
+from pydantic import SecretStr
 
+from tests.exchange.account import API_KEY, API_SECRET
 from tests.exchange.market import START_MS, Contract
 from tests.exchange.server import Server
-from xsmom.venues.roster import open_market
-from xsmom.venues.wire import Access
+from xsmom.domain.trading import OrderRequest
+from xsmom.venues.roster import open_market, open_venue
+from xsmom.venues.wire import Access, Keys
 
+KEYS = Keys(SecretStr(API_KEY), SecretStr(API_SECRET))
 NOW_MS = START_MS + 400 * 86_400_000 + 1_800_000  # half an hour into a bar
 
 
@@ -39,3 +43,22 @@ def talk(server, question, **settings):
             await market.close()
 
     return asyncio.run(asyncio.wait_for(conversation(), 60))
+
+
+def trade(server, question, **settings):
+    """Ask one question of an account; addresses are the exchange's own."""
+
+    async def conversation():
+        given = {"pauses_s": (0.01,), "keys": KEYS, **server.library_access(), **settings}
+        venue = await open_venue("bybit", Access(**given))
+        try:
+            return await question(venue)
+        finally:
+            await venue.close()
+
+    return asyncio.run(asyncio.wait_for(conversation(), 60))
+
+
+def buy(client_id="c-1", lots=15, **more):
+    """An order that would be fine."""
+    return OrderRequest(client_id, "AAAUSDT", lots, **more)

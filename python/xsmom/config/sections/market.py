@@ -14,22 +14,28 @@ class Exchange(Section):
     """The account that is traded."""
 
     id: Literal["bybit", "binance", "krakenfutures", "paper"] = planned("bybit", "Exchange to trade on.")
-    testnet: bool = planned(False, "Use the exchange's test network.")
+    testnet: bool = setting(False, "Use the exchange's test network.")
     account_type: Literal["unified", "standard"] = planned("unified", "Kind of account.")
     quote: Name = planned("USDT", "Currency that contracts settle in.")
     leverage_x: float = planned(
         5, "Leverage set on each contract and verified; gross stays below half of it.", unit="x", gt=0, le=125
     )
     margin_mode: Literal["cross", "isolated"] = planned("cross", "Margin mode, verified at start.")
-    api_key: SecretStr | None = planned(None, "Key of the account.", secret=True)
-    api_secret: SecretStr | None = planned(None, "Secret of the account.", secret=True)
+    api_key: SecretStr | None = setting(None, "Key of the account.", secret=True)
+    api_secret: SecretStr | None = setting(None, "Secret of the account.", secret=True)
     api_password: SecretStr | None = planned(None, "Third credential, where one is asked for.", secret=True)
     watchdog_api_key: SecretStr | None = planned(None, "The watchdog's own key.", secret=True)
     watchdog_api_secret: SecretStr | None = planned(None, "The watchdog's own secret.", secret=True)
-    base_url: str | None = planned(None, "Address of a server that speaks this exchange's protocol.")
+    base_url: str | None = setting(
+        None,
+        "Address of a server that speaks this exchange's protocol, in place of its own hosts.",
+        example="http://127.0.0.1:8080",
+    )
     proxy_url: SecretStr | None = planned(None, "Proxy, credentials included.", secret=True)
-    requests_per_second: float | None = planned(None, "Request budget; left out: the exchange's own.", unit="1/s", gt=0)
-    recv_window_ms: int = planned(5000, "Life of a signed request.", unit="ms", ge=100)
+    requests_per_second: float | None = setting(
+        None, "Request budget; left out: the exchange's own.", unit="1/s", ge=0.2, le=1_000
+    )
+    recv_window_ms: Whole = setting(5000, "Life of a signed request.", unit="ms", ge=100, le=60_000)
 
 
 class Data(Section):

@@ -6,8 +6,11 @@ A run keeps units and equity at every close, not its fills one by one. With `u` 
     u[t-1]·(f[t] - m[t-1]) + u[t]·(m[t] - f[t])
 
 Costs of a bar are shared out by notional traded: exact for spread and, to second order, for fees; for
-impact, which grows faster than size, an approximation. What the run booked beyond that (exits inside a
-bar, the write-off of a bankruptcy) is kept apart as *unattributed* and never spread over names.
+impact, which grows faster than size, an approximation. What the run booked beyond that (the write-off of
+a bankruptcy) is kept apart as *unattributed* and never spread over names.
+
+A run that keeps its fills, as one of a configuration does, is split by them instead, exits inside a bar
+included: to the cent (`from_fills`).
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from xsmom.research.report.from_fills import Fills, add_fills, charge_liquidation, hold_in_bars
 
 if TYPE_CHECKING:
     from xsmom.research.result import Result
@@ -105,8 +110,13 @@ def attribute(result: Result) -> Attribution:
         long_frac=np.zeros(bars),
         short_frac=np.zeros(bars),
         names=np.zeros(bars, dtype=np.int64),
-        fill_at=infer_fill_at(result),
+        fill_at=infer_fill_at(result) if result.timing is None else result.timing.fill_at,
     )
+    told = result.own_fills()
+    if told is not None:
+        _attribute_fills(result, found, Fills(told, names))
+        _settle_rest(result, found)
+        return found
     costs = result.costs
     cost_steps = np.diff(sum(costs[name].to_numpy() for name in TRADE_COSTS), prepend=0.0)
     traded_steps = np.diff(costs["traded_usdt"].to_numpy(), prepend=0.0)
@@ -120,12 +130,54 @@ def attribute(result: Result) -> Attribution:
         block.add_costs(found, cost_steps[rows], traded_steps[rows])
         if charged:
             block.add_funding(found)
-        block.add_exposure(found, rows, equity[rows])
+        _note_exposure(found, rows, block.held * block.mark, equity[rows])
         mark = block.mark[-1]
     found.largest.sort(key=lambda fill: (-fill[0], fill[1], fill[2]))
     del found.largest[_FILLS_MAX:]
     _settle_rest(result, found)
     return found
+
+
+def _attribute_fills(result: Result, found: Attribution, fills: Fills) -> None:
+    """The same walk with every fill known: what is held earns from mark to mark, fills from their price on."""
+    panel, equity = result.panel, result.equity["equity_usdt"].to_numpy()
+    charged = bool(result.costs["funding_usdt"].to_numpy().any())
+    bars, names = result.units.shape
+    mark, marks_at = np.zeros(names), np.zeros(len(fills.bar))
+    for start in range(0, bars, _BLOCK_BARS):
+        rows = slice(start, min(start + _BLOCK_BARS, bars))
+        first = result.units[start - 1] if start else np.zeros(names)
+        before = np.vstack([first, result.units[rows][:-1]])
+        marks = fill_marks(panel.close[rows], mark)
+        gain = before * (marks - np.vstack([mark, marks[:-1]]))
+        found.price_usdt += _by_side(gain, before)
+        inside = (fills.bar >= rows.start) & (fills.bar < rows.stop)
+        marks_at[inside] = marks[fills.bar[inside] - start, fills.symbol[inside]]
+        funded, held = hold_in_bars(fills, rows, before, found.fill_at == "close")
+        if charged:
+            found.funding_usdt += _by_side(funded * marks * np.nan_to_num(panel.funding_frac[rows]), funded)
+        _note_exposure(found, rows, result.units[rows] * marks, equity[rows])
+        mark = marks[-1]
+        at = result.liquidated_at
+        if at is not None and rows.start <= at < rows.stop:
+            closed = (held[at - start], marks[at - start])
+    add_fills(result, found, fills, marks_at)
+    if result.liquidated_at is not None:
+        charge_liquidation(result, found, *closed)
+
+
+def _by_side(values: Floats, held: Floats) -> Floats:
+    """Sums over bars by symbol and side of what is held."""
+    long = np.where(held > 0, values, 0.0).sum(axis=0)
+    return np.stack([long, values.sum(axis=0) - long], axis=1)
+
+
+def _note_exposure(found: Attribution, rows: slice, value: Floats, equity: Floats) -> None:
+    for kept, side in ((found.long_frac, value > 0), (found.short_frac, value < 0)):
+        total = np.where(side, value, 0.0).sum(axis=1)
+        # After a bankruptcy there is no equity to take a share of, and nothing held.
+        kept[rows] = np.divide(total, equity, out=np.zeros_like(total), where=equity > 0)
+    found.names[rows] = np.count_nonzero(value, axis=1)
 
 
 class _Block:
@@ -191,14 +243,6 @@ class _Block:
         long = np.where(self.funded > 0, paid, 0.0).sum(axis=0)
         found.funding_usdt[:, 0] += long
         found.funding_usdt[:, 1] += paid.sum(axis=0) - long
-
-    def add_exposure(self, found: Attribution, rows: slice, equity: Floats) -> None:
-        value = self.held * self.mark
-        for kept, side in ((found.long_frac, value > 0), (found.short_frac, value < 0)):
-            total = np.where(side, value, 0.0).sum(axis=1)
-            # After a bankruptcy there is no equity to take a share of, and nothing held.
-            kept[rows] = np.divide(total, equity, out=np.zeros_like(total), where=equity > 0)
-        found.names[rows] = np.count_nonzero(value, axis=1)
 
 
 def _settle_rest(result: Result, found: Attribution) -> None:

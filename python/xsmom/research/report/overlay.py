@@ -33,7 +33,7 @@ def write_overlay(runs: Sequence[StoredRun], warnings: Sequence[str], tables: di
     }
     alarm = "".join(f"<p>{escape(text)}</p>" for text in warnings)
     sections = [
-        f"<header><h1>{len(runs)} runs compared</h1></header>",
+        f'<header><div><h1>{len(runs)} runs compared</h1></div><button type="button" id="theme">Dark</button></header>',
         f'<div class="alarm" role="alert">{alarm}</div>' if alarm else "",
         write_chart(charts, "growth", "Equity of each run over what it started with, after every cost."),
         write_chart(charts, "falls", "Loss from the highest equity so far."),

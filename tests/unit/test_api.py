@@ -221,7 +221,6 @@ def bad(panel: xs.Panel) -> dict[str, tuple[type[Exception], str, dict[str, Any]
         "nan": (DataError, f"weight of {panel.symbols[1]} at 2023-01-05 00:00Z is nan", {"weights": holed}),
         "words": (DataError, "wants numbers", {"weights": good.astype(str)}),
         "bars": (ConfigError, "--set strategy.timeframe=1d, or a panel of 1h", {"config": "classic"}),
-        "costs": (DataError, "taker_fee_frac: is -0.0001", {"config": "weekly", "costs": xs.Costs(-1)}),
         "cost kind": (ConfigError, "costs is a dict", {"config": "weekly", "costs": {}}),
         "fill": (ConfigError, "one of open, close, vwap", {"config": "weekly", "fill_at": "noon"}),
         "delay": (ConfigError, "cannot come before its decision", {"config": "weekly", "delay_bars": -1}),
@@ -270,3 +269,23 @@ def test_a_result_needs_no_frame_library(tmp_path: Path) -> None:
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert answer.stdout.split() == ["False", "False"]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"taker_bps": -5}, "taker_bps is -5, wants 0 to 500"),
+        ({"half_spread_bps": float("nan")}, "half_spread_bps is nan, wants 0 to 1000"),
+        ({"maker_share_frac": 1.5}, "maker_share_frac is 1.5, wants 0 to 1"),
+    ],
+)
+def test_costs_that_nobody_charges_are_refused_in_their_own_unit(given: dict[str, float], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        xs.Costs(**given)  # type: ignore[arg-type]
+
+
+def test_an_empty_panel_is_told_so() -> None:
+    nothing = np.zeros((0, 0))
+    cells = dict.fromkeys(("open", "high", "low", "close", "volume_usdt"), nothing)
+    with pytest.raises(DataError, match="a panel of 0 bars is empty"):
+        xs.Panel.from_arrays(close_ms=np.zeros(0, dtype=np.int64), symbols=[], **cells)  # type: ignore[arg-type]

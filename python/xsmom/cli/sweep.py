@@ -164,4 +164,5 @@ def _tell(
         print_sweep(run, folder, order, top=top, seconds=seconds)
     if run.sweep.interrupted:
         done = f"{len(run.sweep.place):,} of {len(run.sweep.trials):,}"
-        print(f"xsmom: interrupted: {done} configurations are done and written to {folder}", file=sys.stderr)
+        # `main` says behind it that the command was interrupted.
+        print(f"xsmom: {done} configurations are done and written to {folder}", file=sys.stderr)

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from xsmom.errors import ConfigError
+
 _BPS = 1e-4
+_RANGES = (
+    ("taker_bps", 0.0, 500.0),
+    ("maker_bps", -100.0, 500.0),
+    ("maker_share_frac", 0.0, 1.0),
+    ("half_spread_bps", 0.0, 1_000.0),
+    ("impact_y", 0.0, 10.0),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +26,13 @@ class Costs:
     half_spread_bps: float = 1.0
     impact_y: float = 1.0
     funding: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse what no venue charges, by the name and in the unit in which it was given."""
+        for name, least, most in _RANGES:
+            value = getattr(self, name)
+            if not least <= value <= most:
+                raise ConfigError(f"{name} is {value}, wants {least:g} to {most:g}: costs are no income")
 
     @classmethod
     def free(cls) -> Costs:

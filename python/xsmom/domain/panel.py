@@ -181,6 +181,8 @@ class Panel:
 
 
 def _infer_bar_ms(stamps: NDArray[Any]) -> int:
+    if not stamps.size:
+        raise DataError("a panel of 0 bars is empty: it wants one bar and one symbol at least")
     steps = np.diff(stamps.astype(np.int64))
     forward = steps[steps > 0]
     if not forward.size:

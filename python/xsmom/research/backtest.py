@@ -23,6 +23,7 @@ from xsmom.domain.stamps import format_ms
 from xsmom.domain.timeframe import DAY_MS, format_timeframe
 from xsmom.errors import ConfigError, DataError
 from xsmom.kernel import REASON_TEXTS
+from xsmom.research.rebirths import tell_rebirths
 from xsmom.research.result import Result
 
 Floats = NDArray[np.float64]
@@ -73,7 +74,7 @@ def run_config(
         rerun=lambda others: run_config(panel, config, others, timing, contracts, margin),
         own_fills=lambda: run(fills=True)["fills"],
         config=config,
-        notes=(*_endings(panel, done), *_learned(done)),
+        notes=(*_endings(panel, done), *_learned(done), *tell_rebirths(panel)),
     )
 
 
@@ -86,7 +87,7 @@ def run_weights(panel: Panel, weights: ArrayLike, costs: Costs, timing: Timing) 
         return _core.run_weights(panel, wanted, costs, **timing._asdict(), depth=depth, keep_units=units)
 
     done = run()
-    notes = [*_endings(panel, done), *_unknown_depth(wanted, depth)]
+    notes = [*_endings(panel, done), *_unknown_depth(wanted, depth), *tell_rebirths(panel)]
     return Result(
         panel,
         costs,

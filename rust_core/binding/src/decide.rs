@@ -74,6 +74,8 @@ pub(crate) struct FactArrays<'py> {
 pub(crate) struct RowArrays<'py> {
     close_ms: i64,
     fields: Vec<Option<PyReadonlyArray1<'py, f64>>>,
+    /// Squares of the field `sigma`; the root of a square is the number again, to the bit.
+    variance: Vec<f64>,
     moves: Option<PyReadonlyArray2<'py, f64>>,
     ret_window: Option<PyReadonlyArray2<'py, f64>>,
     market: [f64; 4],
@@ -108,6 +110,11 @@ impl<'py> RowArrays<'py> {
             }
             fields.push(array);
         }
+        let sigma = ROW_FIELDS.iter().position(|name| *name == "sigma");
+        let variance = match sigma.and_then(|at| fields[at].as_ref()) {
+            Some(array) => slice1("row", array)?.iter().map(|sigma| sigma * sigma).collect(),
+            None => Vec::new(),
+        };
         let mut market = [f64::NAN; 4];
         for (slot, name) in market.iter_mut().zip(MARKET_FIELDS) {
             if let Some(value) = optional(dict, name)? {
@@ -117,6 +124,7 @@ impl<'py> RowArrays<'py> {
         Ok(Self {
             close_ms: needed(dict, "close_ms")?,
             fields,
+            variance,
             moves: optional(dict, "moves")?,
             ret_window: optional(dict, "ret_window")?,
             market,
@@ -130,7 +138,7 @@ impl<'py> RowArrays<'py> {
                 *slot = slice1("row", array)?;
             }
         }
-        let [close, score, trend, sigma, atr, trail_ma, slope, adx, rest @ ..] = slices;
+        let [close, score, trend, _, atr, trail_ma, slope, adx, rest @ ..] = slices;
         let [breakout, beta, funding_frac, dollar_volume_usdt, adv_usdt] = rest;
         let (ret_window, ret_rows) = match &self.ret_window {
             Some(array) => (slice2("ret_window", array)?, array.as_array().nrows()),
@@ -144,7 +152,7 @@ impl<'py> RowArrays<'py> {
             score,
             moves,
             trend,
-            sigma,
+            variance: &self.variance,
             atr,
             trail_ma,
             slope_bps_day: slope,

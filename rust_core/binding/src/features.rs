@@ -91,7 +91,6 @@ pub(crate) fn give_row<'py>(
         ("close", row.close),
         ("score", row.score),
         ("trend", row.trend),
-        ("sigma", row.sigma),
         ("atr", row.atr),
         ("trail_ma", row.trail_ma),
         ("slope_bps_day", row.slope_bps_day),
@@ -106,6 +105,8 @@ pub(crate) fn give_row<'py>(
             dict.set_item(name, values.to_vec().into_pyarray(py))?;
         }
     }
+    let sigma: Vec<f64> = (0..cols).map(|i| row.sigma(i)).collect();
+    dict.set_item("sigma", sigma.into_pyarray(py))?;
     for (name, values) in [("moves", row.moves), ("ret_window", row.ret_window)] {
         if !values.is_empty() {
             let table = values.to_vec().into_pyarray(py).reshape([values.len() / cols, cols])?;

@@ -39,6 +39,7 @@ struct Market {
     score: Vec<f64>,
     moves: Vec<f64>,
     sigma: Vec<f64>,
+    variance: Vec<f64>,
     close: Vec<f64>,
     slope: Vec<f64>,
     volume: Vec<f64>,
@@ -67,7 +68,8 @@ impl Market {
         let (slope, volume) = (around(3.0, 9.0), around(1e8, 0.9));
         let funding = around(1e-5, 2.0);
         let returns = (0..names * RET_ROWS).map(|_| noise.normal() * 0.01).collect();
-        Self { names, score, moves, sigma, close, slope, volume, funding, returns }
+        let variance = sigma.iter().map(|sigma| sigma * sigma).collect();
+        Self { names, score, moves, sigma, variance, close, slope, volume, funding, returns }
     }
 
     fn row(&self, bar: usize) -> FeatureRow<'_> {
@@ -78,7 +80,7 @@ impl Market {
             score: &self.score[bar * names..(bar + 1) * names],
             moves: &self.moves[bar * names * 4..(bar + 1) * names * 4],
             trend: &self.score[bar * names..(bar + 1) * names],
-            sigma: &self.sigma,
+            variance: &self.variance,
             atr: &self.sigma,
             trail_ma: &[],
             slope_bps_day: &self.slope,

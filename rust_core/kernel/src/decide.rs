@@ -92,6 +92,13 @@ impl Decider {
         &mut self.signal
     }
 
+    /// Names that the last decision may want (and no other name has a weight).
+    #[inline(always)]
+    pub(crate) fn wanted(&self) -> impl Iterator<Item = usize> + '_ {
+        let Scratch { legs, frozen, .. } = &self.scratch;
+        legs.name.iter().chain(frozen).map(|name| *name as usize)
+    }
+
     /// Decide at one bar; `params` must be those that the decider was made with.
     pub fn decide(
         &mut self,
@@ -222,7 +229,6 @@ impl Scratch {
             held_weight: if one { scene.book.weight_now_frac } else { &weights[renewed.clone()] },
             in_other_tranche: &in_other_tranche,
             awaiting: &state.awaiting_reentry,
-            any_awaiting,
         };
         self.picks.choose(&field, ladders, reason);
         if any_awaiting {

@@ -86,6 +86,11 @@ pub struct Depth {
     pub adv_usdt: f64,
 }
 
+impl Depth {
+    /// Nothing is known.
+    pub const UNKNOWN: Self = Self { sigma_day_frac: f64::NAN, adv_usdt: f64::NAN };
+}
+
 /// One simulated execution.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Execution {
@@ -111,17 +116,55 @@ pub fn impact_frac(impact_y: f64, notional_usdt: f64, depth: Depth) -> f64 {
     if share <= IMPACT_FRAC_MAX { share } else { IMPACT_FRAC_MAX }
 }
 
+/// What [`fill`] makes of the cost assumptions, for a caller with many fills.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rates {
+    spread_frac: f64,
+    fee_frac: f64,
+    impact_y: f64,
+}
+
+impl Rates {
+    /// The rates of these costs.
+    #[inline(always)]
+    pub fn of(costs: &Costs) -> Self {
+        Self {
+            spread_frac: costs.spread_frac(),
+            fee_frac: costs.fee_frac(),
+            impact_y: costs.impact_y,
+        }
+    }
+
+    /// The same without impact, which then costs no time either.
+    #[inline(always)]
+    pub(crate) fn without_impact(self) -> Self {
+        Self { impact_y: 0.0, ..self }
+    }
+
+    /// Is an impact charged, so that depth is read?
+    #[inline(always)]
+    pub fn has_impact(&self) -> bool {
+        self.impact_y > 0.0
+    }
+}
+
 /// Execute a signed quantity at a reference price. `depth` is read only when impact is on.
 #[inline(always)]
 pub fn fill(units: f64, reference_price: f64, costs: &Costs, depth: Depth) -> Execution {
+    fill_at(units, reference_price, Rates::of(costs), depth)
+}
+
+/// [`fill`] at rates that are known already.
+#[inline(always)]
+pub fn fill_at(units: f64, reference_price: f64, rates: Rates, depth: Depth) -> Execution {
     let notional = units.abs() * reference_price;
-    let spread = costs.spread_frac();
-    let impact = impact_frac(costs.impact_y, notional, depth);
+    let spread = rates.spread_frac;
+    let impact = impact_frac(rates.impact_y, notional, depth);
     let side = if units < 0.0 { -1.0 } else { 1.0 };
     let price = reference_price * (1.0 + side * (spread + impact));
     Execution {
         price,
-        fee_usdt: units.abs() * price * costs.fee_frac(),
+        fee_usdt: units.abs() * price * rates.fee_frac,
         spread_usdt: notional * spread,
         impact_usdt: notional * impact,
     }

@@ -24,6 +24,29 @@ pub struct CostTotals {
     pub traded_usdt: f64,
 }
 
+/// Cash and costs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Purse {
+    cash_usdt: f64,
+    costs: CostTotals,
+    fills: u64,
+}
+
+impl Purse {
+    /// Pay for an execution; returns what flowed in.
+    #[inline(always)]
+    pub fn pay(&mut self, units: f64, reference_price: f64, done: &Execution) -> f64 {
+        let paid = units * done.price + done.fee_usdt;
+        self.fills += 1;
+        self.cash_usdt -= paid;
+        self.costs.fee_usdt += done.fee_usdt;
+        self.costs.spread_usdt += done.spread_usdt;
+        self.costs.impact_usdt += done.impact_usdt;
+        self.costs.traded_usdt += units.abs() * reference_price;
+        -paid
+    }
+}
+
 /// Cash, units and marks of every symbol.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ledger {
@@ -60,13 +83,22 @@ impl Ledger {
         reference_price: f64,
         done: &Execution,
     ) {
-        self.fills += 1;
-        self.cash_usdt -= units * done.price + done.fee_usdt;
+        let mut purse = self.purse();
+        purse.pay(units, reference_price, done);
+        self.take_back(purse);
         self.units[symbol] += units;
-        self.costs.fee_usdt += done.fee_usdt;
-        self.costs.spread_usdt += done.spread_usdt;
-        self.costs.impact_usdt += done.impact_usdt;
-        self.costs.traded_usdt += units.abs() * reference_price;
+    }
+
+    /// Cash and costs on their own, for a caller with many fills; [`Self::take_back`] ends it.
+    #[inline(always)]
+    pub fn purse(&self) -> Purse {
+        Purse { cash_usdt: self.cash_usdt, costs: self.costs, fills: self.fills }
+    }
+
+    /// What a purse holds is the ledger's again.
+    #[inline(always)]
+    pub fn take_back(&mut self, purse: Purse) {
+        (self.cash_usdt, self.costs, self.fills) = (purse.cash_usdt, purse.costs, purse.fills);
     }
 
     /// Settle funding on the units held. The caller does it before any fill at or after the instant.

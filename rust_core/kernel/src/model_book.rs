@@ -38,6 +38,7 @@ pub struct ModelBook {
     value_usdt: Vec<f64>,
     mark: Vec<f64>,
     held: Vec<usize>,
+    any_stale: bool,
     blank: Blank,
 }
 
@@ -73,6 +74,7 @@ impl ModelBook {
             value_usdt: vec![0.0; symbols],
             mark: vec![f64::NAN; symbols],
             held: Vec::with_capacity(symbols),
+            any_stale: false,
             blank: Blank {
                 hold: vec![false; symbols],
                 barred_until_ms: vec![[0; 2]; symbols],
@@ -128,9 +130,13 @@ impl ModelBook {
             self.equity_usdt += value - self.value_usdt[name];
             (self.value_usdt[name], self.mark[name]) = (value, price);
         }
-        for (stale, price) in self.stale_bars.iter_mut().zip(close) {
-            *stale = if price.is_nan() { stale.saturating_add(1) } else { 0 };
+        let absent = close.iter().fold(0, |absent, price| absent | u64::from(price.is_nan())) != 0;
+        if absent || self.any_stale {
+            for (stale, price) in self.stale_bars.iter_mut().zip(close) {
+                *stale = if price.is_nan() { stale.saturating_add(1) } else { 0 };
+            }
         }
+        self.any_stale = absent;
     }
 
     fn decide(
@@ -168,19 +174,20 @@ impl ModelBook {
             labels.enter(row, &self.targets, params);
         }
         self.decided_ms = Some(row.close_ms);
-        self.take_over(row.close, share);
+        self.take_over(decider, row.close, share);
         Ok(())
     }
 
     /// Perfect fills: what was decided is held.
-    fn take_over(&mut self, close: &[f64], share: f64) {
+    fn take_over(&mut self, decider: &Decider, close: &[f64], share: f64) {
         for &name in &self.held {
             self.value_usdt[name] = 0.0;
         }
         self.held.clear();
         self.weight_now_frac.copy_from_slice(&self.targets.weight_frac);
-        for (name, weight) in self.targets.weight_frac.iter().enumerate() {
-            if *weight == 0.0 {
+        for name in decider.wanted() {
+            let weight = self.targets.weight_frac[name];
+            if weight == 0.0 {
                 continue;
             }
             self.value_usdt[name] = weight / share;
@@ -189,6 +196,8 @@ impl ModelBook {
             }
             self.held.push(name);
         }
+        // The order of sums over what is held.
+        self.held.sort_unstable();
     }
 }
 

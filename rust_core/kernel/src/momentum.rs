@@ -132,7 +132,7 @@ fn tilt(z: &mut [f64], row: &FeatureRow<'_>, params: &Params, clip: f64) {
     let (chunks, _) = z.as_chunks_mut::<LANES>();
     for (k, chunk) in chunks.iter_mut().enumerate() {
         let funding = load(row.funding_frac, k * LANES);
-        let sigma = load(row.sigma, k * LANES);
+        let sigma = lanes::map(load(row.variance, k * LANES), f64::sqrt);
         for l in 0..LANES {
             let floored = if sigma[l] > SIGMA_MIN { sigma[l] } else { SIGMA_MIN };
             // Unknown funding is charged as none; a name that is not eligible stays NaN through z.

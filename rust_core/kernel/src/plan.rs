@@ -15,6 +15,7 @@ use crate::reason::Reason;
 mod balance;
 mod goal;
 mod lots;
+mod quick;
 
 pub use lots::{LOTS_MAX, lots_least, target_lots};
 
@@ -83,6 +84,8 @@ pub struct Plan {
     concerned: Vec<u32>,
     /// Working rows of these.
     names: Vec<Name>,
+    /// The same of an ordinary plan, side by side.
+    rows: quick::Rows,
     /// Orders that open or increase.
     growing: Vec<Leg>,
     /// Names of the heavier leg, in the order in which they are cut.
@@ -90,10 +93,14 @@ pub struct Plan {
 }
 
 /// Working figures of one name.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 struct Name {
     /// Index of the symbol.
-    symbol: usize,
+    symbol: u32,
+    /// The rule that shaped the target.
+    own: Reason,
+    /// The rule that shaped the order.
+    reason: Reason,
     /// Value of a lot; of a still name at its mark.
     unit_usdt: f64,
     /// Smallest order, lots.
@@ -124,39 +131,113 @@ fn entries_blocked(input: &PlanInput, params: &Params) -> Option<Reason> {
 
 /// Plan `input` into `plan`.
 pub fn plan(input: &PlanInput, params: &Params, plan: &mut Plan) {
+    let mut concerned = std::mem::take(&mut plan.concerned);
+    concerned.clear();
+    let wanted = input.lots.iter().zip(&input.targets.weight_frac).enumerate();
+    let named = wanted.filter(|(_, (lots, weight))| **lots != 0 || **weight != 0.0);
+    concerned.extend(named.map(|(symbol, _)| symbol as u32));
+    plan_each(input, &concerned, params, plan);
+    plan.concerned = concerned;
+    plan.write_rows(input);
+}
+
+/// [`plan`] for a caller who knows, in their order, all symbols that are held or wanted, and who
+/// reads the legs alone.
+#[inline(always)]
+pub(crate) fn plan_named(input: &PlanInput, named: &[u32], params: &Params, plan: &mut Plan) {
+    let ordinary = input.rebalance && entries_blocked(input, params).is_none();
+    if !(ordinary && quick::plan(&input.evened(), named, params, plan)) {
+        plan_each(input, named, params, plan);
+    }
+}
+
+/// The long way: name by name, by every rule.
+#[inline(never)]
+fn plan_each(input: &PlanInput, named: &[u32], params: &Params, plan: &mut Plan) {
     let blocked = entries_blocked(input, params);
     let free = blocked.is_none() && input.rebalance;
-    plan.begin(input);
-    for i in plan.concerned.iter().map(|symbol| *symbol as usize) {
+    let (cap, band_frac) = (net_cap_frac(params), params.band_frac);
+    let balanced = free && params.market_neutral;
+    let input = &input.evened();
+    let mut sums = Sums::new();
+    plan.names.clear();
+    for i in named.iter().map(|symbol| *symbol as usize) {
         let mut name = Name::of(input, i);
         if !name.still {
-            plan.reason[i] = name.aim(input, i, blocked);
-        } else if input.price[i].is_nan() && plan.reason[i] != Reason::Stale {
-            plan.reason[i] = Reason::NoData;
+            name.own = name.aim(input, i, blocked);
+        } else if input.price[i].is_nan() && name.own != Reason::Stale {
+            name.own = Reason::NoData;
         }
+        name.reason = name.own;
+        sums.wanted(&name, input, i);
+        name.settle(band_frac);
+        sums.goal += name.goal as f64 * name.unit_usdt;
         plan.names.push(name);
     }
-    let cap = net_cap_frac(params);
-    let balanced = free && params.market_neutral;
-    let mut limit = f64::INFINITY;
     if balanced {
-        limit = balance::limit_balanced(input, plan, cap);
-        balance::balance_targets(plan, limit);
-    }
-    let band_frac = params.band_frac;
-    for name in &mut plan.names {
-        let (goal, reason) = goal::within_band(name, band_frac);
-        name.goal = goal;
-        if let Some(reason) = reason {
-            plan.reason[name.symbol] = reason;
+        let limit = balance::limit_balanced(input, &sums, cap);
+        if sums.target.abs() > limit {
+            plan.names.iter_mut().for_each(|name| name.reason = name.own);
+            balance::balance_targets(plan, limit);
+            plan.names.iter_mut().for_each(|name| name.settle(band_frac));
+            balance::cut_goals(plan, limit, Some(band_frac), Reason::LegRounding);
+        } else if sums.goal.abs() > limit {
+            balance::cut_goals(plan, limit, Some(band_frac), Reason::LegRounding);
         }
-    }
-    if balanced {
-        balance::cut_goals(plan, limit, Some(band_frac), Reason::LegRounding);
     } else if !free {
         balance::cut_blocked(input, plan, cap);
     }
-    plan.write();
+    plan.write_legs();
+}
+
+/// What the names of a plan add up to.
+#[derive(Debug, Clone, Copy)]
+struct Sums {
+    /// `Σ` of what the decision wanted, USDT.
+    net: f64,
+    /// `Σ T·U`.
+    target: f64,
+    /// `Σ g·U`.
+    goal: f64,
+    /// Smallest `U` among names that move and have a target.
+    lot_usdt: f64,
+}
+
+impl Sums {
+    fn new() -> Self {
+        Self { net: 0.0, target: 0.0, goal: 0.0, lot_usdt: f64::INFINITY }
+    }
+
+    #[inline(always)]
+    fn wanted(&mut self, name: &Name, input: &PlanInput, i: usize) {
+        let unit = name.unit_usdt;
+        let asked = input.targets.weight_frac[i] * input.sizing_usdt;
+        let asked = if input.closing[i] { 0.0 } else { asked };
+        self.net += if name.still { name.held as f64 * unit } else { asked };
+        self.target += name.target as f64 * unit;
+        let counts = !name.still && name.target != 0 && unit < self.lot_usdt;
+        self.lot_usdt = if counts { unit } else { self.lot_usdt };
+    }
+}
+
+impl PlanInput<'_> {
+    /// All rows of one length, so that an index is asked about its bounds once.
+    #[inline(always)]
+    fn evened(&self) -> Self {
+        let n = self.lots.len();
+        let contracts = Lots {
+            qty_step: &self.contracts.qty_step[..n],
+            notional_usdt_min: &self.contracts.notional_usdt_min[..n],
+            lots_max: self.contracts.lots_max,
+        };
+        Self {
+            price: &self.price[..n],
+            mark: &self.mark[..n],
+            closing: &self.closing[..n],
+            contracts,
+            ..*self
+        }
+    }
 }
 
 fn net_cap_frac(params: &Params) -> f64 {
@@ -182,11 +263,22 @@ impl Name {
         if still {
             let mark = input.mark[i];
             let unit_usdt = if mark.is_nan() { 0.0 } else { mark * step };
-            return Self { symbol: i, unit_usdt, least: 1, held, target: held, goal: held, still };
+            let (symbol, least, own) = (i as u32, 1, reason);
+            let (target, goal) = (held, held);
+            return Self { symbol, own, reason, unit_usdt, least, held, target, goal, still };
         }
         let unit_usdt = price * step;
         let least = lots_least(input.contracts.notional_usdt_min[i], unit_usdt);
-        Self { symbol: i, unit_usdt, least, held, target: 0, goal: 0, still }
+        let (symbol, own) = (i as u32, reason);
+        Self { symbol, own, reason, unit_usdt, least, held, target: 0, goal: 0, still }
+    }
+
+    /// Set the goal; the band and the smallest order give reasons of their own.
+    #[inline(always)]
+    fn settle(&mut self, band_frac: f64) {
+        let (goal, reason) = goal::within_band(self, band_frac);
+        self.goal = goal;
+        self.reason = reason.unwrap_or(self.reason);
     }
 
     /// Set the target lots; give the reason.
@@ -254,13 +346,14 @@ impl Plan {
             legs: Vec::with_capacity(2 * symbols),
             concerned: Vec::with_capacity(symbols),
             names: Vec::with_capacity(symbols),
+            rows: quick::Rows::default(),
             growing: Vec::with_capacity(symbols),
             cuts: Vec::with_capacity(symbols),
         }
     }
 
-    /// Forget the last plan, and find the names of this one.
-    fn begin(&mut self, input: &PlanInput) {
+    /// Every symbol's goal, order and reason.
+    fn write_rows(&mut self, input: &PlanInput) {
         let symbols = input.lots.len();
         for lots in [&mut self.goal_lots, &mut self.order_lots] {
             lots.clear();
@@ -268,43 +361,39 @@ impl Plan {
         }
         self.reason.clear();
         self.reason.extend_from_slice(&input.targets.reason);
-        self.names.clear();
-        self.concerned.clear();
-        self.concerned.resize(symbols, 0);
-        let mut count = 0;
-        let wanted = input.lots.iter().zip(&input.targets.weight_frac);
-        for (symbol, (lots, weight)) in wanted.enumerate() {
-            // Written always and counted where meant: no branch that nobody can predict.
-            self.concerned[count] = symbol as u32;
-            count += usize::from(*lots != 0) | usize::from(*weight != 0.0);
-        }
-        self.concerned.truncate(count);
-    }
-
-    /// The goals and their orders. Whether a name has one order, two or none is a coin that nobody
-    /// predicts, so each is written always and counted where meant.
-    fn write(&mut self) {
-        let names = self.names.len();
-        let blank = Leg { symbol: 0, lots: 0, reduce_only: true };
-        for legs in [&mut self.legs, &mut self.growing] {
-            legs.clear();
-            legs.resize(names, blank);
-        }
-        let (mut reducing, mut growing) = (0, 0);
         for name in &self.names {
-            let symbol = name.symbol;
+            let symbol = name.symbol as usize;
             self.goal_lots[symbol] = name.goal;
             self.order_lots[symbol] = name.goal - name.held;
+            self.reason[symbol] = name.reason;
+        }
+    }
+
+    /// The orders. Whether a name has one, two or none is a coin that nobody predicts, so each is
+    /// written always and counted where meant.
+    #[inline(always)]
+    fn write_legs(&mut self) {
+        let names = self.names.len();
+        let blank = Leg { symbol: 0, lots: 0, reduce_only: true };
+        // Room for all; what stands there is overwritten or cut off.
+        for legs in [&mut self.legs, &mut self.growing] {
+            if legs.len() < names {
+                legs.resize(names, blank);
+            }
+        }
+        let (mut reducing, mut growing) = (0, 0);
+        let (legs, more) = (&mut self.legs[..names], &mut self.growing[..names]);
+        for name in &self.names {
+            let symbol = name.symbol as usize;
             let same_side = i64::from((name.goal ^ name.held) >= 0);
             let side = 1 | (name.held >> 63);
             let kept = same_side * side * name.goal.abs().min(name.held.abs());
-            self.legs[reducing] = Leg { symbol, lots: kept - name.held, reduce_only: true };
+            legs[reducing] = Leg { symbol, lots: kept - name.held, reduce_only: true };
             reducing += usize::from(kept != name.held);
-            self.growing[growing] = Leg { symbol, lots: name.goal - kept, reduce_only: false };
+            more[growing] = Leg { symbol, lots: name.goal - kept, reduce_only: false };
             growing += usize::from(kept != name.goal);
         }
         self.legs.truncate(reducing);
-        self.growing.truncate(growing);
-        self.legs.extend_from_slice(&self.growing);
+        self.legs.extend_from_slice(&self.growing[..growing]);
     }
 }

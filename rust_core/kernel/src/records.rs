@@ -43,19 +43,12 @@ pub struct Records {
     pub book_streak: u32,
     /// Until when the streak of the book bars every entry.
     pub book_until_ms: i64,
-    /// Number of round trips of all symbols, those without a result included.
-    pub round_trips: u64,
 }
 
 impl Records {
     /// Nothing has happened yet.
     pub fn new(symbols: usize) -> Self {
-        Self {
-            symbols: vec![SymbolRecord::default(); symbols],
-            book_streak: 0,
-            book_until_ms: 0,
-            round_trips: 0,
-        }
+        Self { symbols: vec![SymbolRecord::default(); symbols], book_streak: 0, book_until_ms: 0 }
     }
 
     /// A protective stop closed `side` of `symbol` in the bar that closes at `bar_close_ms`: bar the
@@ -81,7 +74,6 @@ impl Records {
         bar_close_ms: i64,
         params: &Params,
     ) {
-        self.round_trips += 1;
         // Exactly nothing is neither a win nor a loss, and so is what nobody knows.
         if net_usdt == 0.0 || net_usdt.is_nan() {
             return;

@@ -16,8 +16,8 @@ pub struct FeatureRow<'a> {
     pub moves: &'a [f64],
     /// Weighted mean of the vol-scaled moves clipped at 3; only for the router.
     pub trend: &'a [f64],
-    /// Volatility a bar.
-    pub sigma: &'a [f64],
+    /// Square of the volatility a bar; [`Self::sigma`] takes the root, of the few names that need it.
+    pub variance: &'a [f64],
     /// Average true range, in price; only where stops, a risk cap or the ATR regime need it.
     pub atr: &'a [f64],
     /// Mean of the closes over `trail_ma_bars`; only for the MA-ATR trail.
@@ -48,4 +48,12 @@ pub struct FeatureRow<'a> {
     pub implied_corr: f64,
     /// Dispersion of past moves, basis points.
     pub router_dispersion_bps: f64,
+}
+
+impl FeatureRow<'_> {
+    /// Volatility of name `i`, a bar.
+    #[inline(always)]
+    pub fn sigma(&self, i: usize) -> f64 {
+        self.variance[i].sqrt()
+    }
 }

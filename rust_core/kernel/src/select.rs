@@ -47,7 +47,6 @@ pub(crate) struct Field<'a> {
     /// Is there a weight in any tranche that is not renewed?
     pub(crate) in_other_tranche: &'a dyn Fn(usize) -> bool,
     pub(crate) awaiting: &'a [[bool; 2]],
-    pub(crate) any_awaiting: bool,
 }
 
 impl Field<'_> {
@@ -147,6 +146,7 @@ impl Picks {
             for name in first {
                 let i = *name as usize;
                 pass &= (field.z(i, side) >= entry) & gate.unbarred(i, side);
+                pass &= !field.awaiting[i][side as usize];
                 reason[i] = if field.held(i, side) { Reason::Kept } else { Reason::Selected };
             }
             let chosen = &mut self.chosen[side as usize];
@@ -310,6 +310,10 @@ impl Picks {
 #[inline(never)]
 pub(crate) fn clear_reentry(awaiting: &mut [[bool; 2]], ladders: &Ladders, roll: &Roll, k: usize) {
     for (i, flags) in awaiting.iter_mut().enumerate() {
+        // Nearly nobody waits.
+        if *flags == [false, false] {
+            continue;
+        }
         for side in Side::BOTH {
             let first = &ladders[side as usize].known()[..k];
             if roll.has(i) && !first.contains(&(i as u32)) {

@@ -5,6 +5,7 @@ mod names;
 mod rows;
 mod setup;
 pub mod strategy;
+mod tally;
 pub mod weights;
 
 pub use setup::{FillRow, TripRow};

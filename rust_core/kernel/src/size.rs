@@ -114,7 +114,7 @@ pub(crate) fn weigh(
     power::raise(&mut legs.weight[..whole_lanes], p.size_power);
     let floor = scene.facts.sigma_floor();
     for (sigma, name) in legs.cap.iter_mut().zip(&legs.name) {
-        *sigma = scene.row.sigma[*name as usize];
+        *sigma = scene.row.sigma(*name as usize);
     }
     for (weight, sigma) in legs.weight[..whole_lanes].iter_mut().zip(&legs.cap) {
         *weight /= if *sigma > floor { *sigma } else { floor };

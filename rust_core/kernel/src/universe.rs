@@ -19,6 +19,8 @@ pub(crate) use facts::padded;
 
 /// Volatility at or below which a price counts as not moving.
 pub(crate) const SIGMA_MIN: f64 = 1e-7;
+/// The largest number with a root of no more than that.
+const VARIANCE_MIN: f64 = 1e-14;
 
 /// Who is eligible at one close.
 #[derive(Debug, Clone)]
@@ -113,11 +115,11 @@ pub(crate) fn tell(
 /// compiler to vectorise across the eights, with a shuffle for every load.
 #[inline(always)]
 fn pass(score: &mut [f64], gate: &[f64], row: &FeatureRow<'_>) -> usize {
-    let facts = gate.iter().zip(row.score).zip(row.close).zip(row.sigma);
-    for (out, (((gate, raw), close), sigma)) in score.iter_mut().zip(facts) {
+    let facts = gate.iter().zip(row.score).zip(row.close).zip(row.variance);
+    for (out, (((gate, raw), close), variance)) in score.iter_mut().zip(facts) {
         // Adding 0 changes no score; adding NaN (not listed, or no bar) masks it.
         let known = raw + gate + 0.0 * close;
-        *out = if *sigma > SIGMA_MIN { known } else { f64::NAN };
+        *out = if *variance > VARIANCE_MIN { known } else { f64::NAN };
     }
     count(score)
 }
@@ -280,9 +282,9 @@ pub(crate) fn at_least(value: f64, limit: f64) -> bool {
 fn from_top_n(row: &FeatureRow<'_>, member: &[bool], params: &Params, i: usize) -> Reason {
     if params.universe_top_n > 0 && !member[i] {
         Reason::OutsideTopN
-    } else if row.score[i].is_nan() || row.sigma[i].is_nan() || !has_features(row, params, i) {
+    } else if row.score[i].is_nan() || row.variance[i].is_nan() || !has_features(row, params, i) {
         Reason::ShortHistory
-    } else if row.sigma[i] <= SIGMA_MIN {
+    } else if row.variance[i] <= VARIANCE_MIN {
         Reason::FlatPrice
     } else {
         Reason::TooSmall

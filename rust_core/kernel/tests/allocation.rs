@@ -103,7 +103,7 @@ fn count_allocations(params: &Params, guard: GuardAction, absent: usize) -> usiz
             score: &score,
             moves: &moves,
             trend: &score,
-            sigma: &size,
+            variance: &size,
             atr: &size,
             trail_ma: &[],
             slope_bps_day: &slope,

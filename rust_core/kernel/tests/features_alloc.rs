@@ -82,7 +82,7 @@ fn streaming_allocates_nothing() {
         features_block(&panel, block.clone(), &mut scratch).unwrap();
         for t in block {
             let row = scratch.row(panel.first_bar + t as i64);
-            sum += row.sigma[0] + row.adx[1] + row.ret_window[2];
+            sum += row.sigma(0) + row.adx[1] + row.ret_window[2];
         }
     }
     let cold = rows / 2..rows / 2 + 1;

@@ -164,6 +164,7 @@ fn features_are_those_of_the_twin() {
         let take = |name: &str| floats(&told[name]);
         let (score, sigma, moves) = (take("score"), take("sigma"), take("moves"));
         let (funding, volume) = (take("funding_frac"), take("dollar_volume_usdt"));
+        let variance: Vec<f64> = sigma.iter().map(|sigma| sigma * sigma).collect();
         let empty: &[f64] = &[];
         let row = FeatureRow {
             close_ms: 0,
@@ -171,7 +172,7 @@ fn features_are_those_of_the_twin() {
             score: &score,
             moves: &moves,
             trend: empty,
-            sigma: &sigma,
+            variance: &variance,
             atr: empty,
             trail_ma: empty,
             slope_bps_day: empty,

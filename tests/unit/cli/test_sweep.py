@@ -190,8 +190,8 @@ def test_ctrl_c_writes_what_is_done(
     assert found["interrupted"] is True
     assert 0 < found["done"] < found["configs"] == 400
     assert pl.read_parquet(folder / "here/sweep.parquet").height == found["trials"] == found["done"]
-    sentence = f"xsmom: interrupted: {found['done']} of 400 configurations are done and written to here\n"
-    assert told.err == sentence
+    sentence = f"xsmom: {found['done']} of 400 configurations are done and written to here\n"
+    assert told.err == sentence + "xsmom: interrupted\n"
     assert f"WARNING: interrupted: {found['done']} of 400" in told.out
 
 

@@ -27,7 +27,7 @@ pub(super) fn check(
 ) -> Result<()> {
     want("close", row.close.len(), names)?;
     want("score", row.score.len(), names)?;
-    want("sigma", row.sigma.len(), names)?;
+    want("sigma", row.variance.len(), names)?;
     want("weight_now_frac", book.weight_now_frac.len(), names)?;
     want("stale_bars", book.stale_bars.len(), names)?;
     want("hold", book.hold.len(), names)?;

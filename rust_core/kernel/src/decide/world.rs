@@ -21,6 +21,8 @@ pub(crate) struct World {
     pub(crate) moves: Vec<f64>,
     pub(crate) trend: Vec<f64>,
     pub(crate) sigma: Vec<f64>,
+    /// Squares of `sigma`, written by `decide_with`.
+    variance: Vec<f64>,
     pub(crate) atr: Vec<f64>,
     pub(crate) slope: Vec<f64>,
     pub(crate) adx: Vec<f64>,
@@ -73,6 +75,7 @@ impl World {
             moves: scores.repeat(4),
             trend: scores.to_vec(),
             sigma: vec![0.01; n],
+            variance: vec![0.0; n],
             atr: vec![1.0; n],
             slope: vec![0.0; n],
             adx: vec![30.0; n],
@@ -119,7 +122,7 @@ impl World {
             score: &self.score,
             moves: &self.moves,
             trend: &self.trend,
-            sigma: &self.sigma,
+            variance: &self.variance,
             atr: &self.atr,
             trail_ma: &[],
             slope_bps_day: &self.slope,
@@ -173,6 +176,7 @@ impl World {
 
     pub(crate) fn decide_with(&mut self, decider: &mut Decider) -> Targets {
         let mut out = Targets::new(self.names());
+        self.variance = self.sigma.iter().map(|sigma| sigma * sigma).collect();
         let mut state = self.state.clone();
         decider
             .decide(&self.row(), &self.book(), &mut state, &self.params, &mut out)

@@ -253,7 +253,7 @@ impl Router {
     fn new(bars: u32, lanes: usize) -> Self {
         Self {
             bars: i64::from(bars),
-            own: Sigma::new(bars, lanes),
+            own: Sigma::new(bars, lanes, true),
             market: Moments::new(bars),
             past_moves: vec![[f64::NAN; PACK]; lanes],
             implied_corr: Series::new(0),
@@ -273,7 +273,7 @@ impl Router {
             || {
                 for bar in bars {
                     self.market.step(mean, bar);
-                    let sigma = self.own.out.row(bar).as_flattened();
+                    let sigma = self.own.roots(bar).as_flattened();
                     self.implied_corr.set(bar, implied(self.market.deviation(), sigma));
                     let moved = self.past_dispersion(prices, bar);
                     self.dispersion_bps.set(bar, moved * 1e4);

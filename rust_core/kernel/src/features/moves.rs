@@ -3,6 +3,7 @@
 use super::needs::Needs;
 use super::prices::{Prices, change};
 use super::ring::{BLOCK, Ring};
+use super::sigma::Sigma;
 use super::window::enough;
 use crate::lanes::{self, PACK, Pack};
 use crate::params::{Params, SignalKind};
@@ -80,7 +81,7 @@ impl Moves {
         self.trend.as_ref().map_or(&[], |ring| ring.values(bar, self.cols))
     }
 
-    pub(super) fn run(&mut self, prices: &Prices, sigma: &Ring, bars: std::ops::Range<i64>) {
+    pub(super) fn run(&mut self, prices: &Prices, sigma: &Sigma, bars: std::ops::Range<i64>) {
         // Between two present ends nothing can be missing unless a symbol came back there.
         let longest = self.lookbacks.iter().map(|back| back.bars).max().unwrap_or(0);
         let holes = prices.has_hole_after(bars.start - self.skip - longest);
@@ -92,35 +93,29 @@ impl Moves {
                     match (plain, holes) {
                         (true, false) => self.score_raw::<false>(prices, bar),
                         (true, true) => self.score_raw::<true>(prices, bar),
-                        _ => self.score_each(prices, sigma.row(bar), bar),
+                        _ => self.score_each(prices, sigma.roots(bar), bar),
                     }
-                    self.write_trend(prices, sigma.row(bar), bar);
+                    self.write_trend(prices, sigma.roots(bar), bar);
                 }
             },
         );
     }
 
-    /// The weighted mean of raw moves in one go, two look-backs in a pass over the row.
+    /// The weighted mean of raw moves in one go, four look-backs in a pass over the row.
     #[inline(always)]
     fn score_raw<const HOLES: bool>(&mut self, prices: &Prices, bar: i64) {
         let end = bar - self.skip;
         let row = self.score.row_mut(bar);
         row.fill([0.0; PACK]);
-        let (pairs, last) = self.lookbacks.as_chunks::<2>();
-        for [first, second] in pairs {
-            let (first, second) = (place(prices, end, *first), place(prices, end, *second));
-            for (j, out) in row.iter_mut().enumerate() {
-                let total = add_raw::<HOLES>(*out, first, j);
-                *out = add_raw::<HOLES>(total, second, j);
-                lanes::end_lane();
-            }
+        let (fours, rest) = self.lookbacks.as_chunks::<4>();
+        for [a, b, c, d] in fours {
+            // Written out: a closure over the four would not be inlined.
+            let (a, b) = (place(prices, end, *a), place(prices, end, *b));
+            let (c, d) = (place(prices, end, *c), place(prices, end, *d));
+            add_moves::<HOLES, 4>(row, [a, b, c, d]);
         }
-        for one in last {
-            let one = place(prices, end, *one);
-            for (j, out) in row.iter_mut().enumerate() {
-                *out = add_raw::<HOLES>(*out, one, j);
-                lanes::end_lane();
-            }
+        for one in rest {
+            add_moves::<HOLES, 1>(row, [place(prices, end, *one)]);
         }
     }
 
@@ -179,12 +174,27 @@ fn checked(place: Place, j: usize, moved: Pack) -> Pack {
     lanes::zip(moved, count, |moved, count| if enough(count, bars) { moved } else { f64::NAN })
 }
 
+/// Add the weighted moves of `M` look-backs to the row, in their order.
 #[inline(always)]
-fn add_raw<const HOLES: bool>(total: Pack, place: Place, j: usize) -> Pack {
-    let moved = change(place.close[j], place.inverse.0[j], place.inverse.1[j]);
-    let moved = if HOLES { checked(place, j, moved) } else { moved };
-    let weight = place.back.weight;
-    lanes::zip(total, moved, |total, moved| total + weight * moved)
+fn add_moves<const HOLES: bool, const M: usize>(row: &mut [Pack], places: [Place<'_>; M]) {
+    let lanes = row.len();
+    // All rows end in one place, so that no index is asked about its bounds.
+    let (close, now) = (&places[0].close[..lanes], &places[0].inverse.0[..lanes]);
+    let mut before = [now; M];
+    for m in 0..M {
+        before[m] = &places[m].inverse.1[..lanes];
+    }
+    for j in 0..lanes {
+        let mut total = row[j];
+        for m in 0..M {
+            let moved = change(close[j], now[j], before[m][j]);
+            let moved = if HOLES { checked(places[m], j, moved) } else { moved };
+            let weight = places[m].back.weight;
+            total = lanes::zip(total, moved, |total, moved| total + weight * moved);
+        }
+        row[j] = total;
+        lanes::end_lane();
+    }
 }
 
 #[inline(always)]

@@ -58,7 +58,7 @@ pub(crate) struct Pool {
     moves_now: Option<usize>,
     ranges_end: Vec<i64>,
     rest_end: Vec<i64>,
-    sigma_out: Ring,
+    variance_out: Ring,
     score_out: Ring,
 }
 
@@ -96,7 +96,7 @@ impl Pool {
             moves_now: None,
             ranges_end: Vec::new(),
             rest_end: Vec::new(),
-            sigma_out: Ring::new(0, lanes),
+            variance_out: Ring::new(0, lanes),
             score_out: Ring::new(0, lanes),
         };
         pool.prices.clear();
@@ -109,11 +109,12 @@ impl Pool {
     fn seat(&mut self, params: &Params, needs: Needs, keys: &mut Keys) -> Seat {
         let (cols, lanes) = (self.cols, self.cols.div_ceil(PACK));
         // A buffer holds one block of one instance: only neighbours may share it.
-        if keys.sigma.last() != Some(&sigma_key(params)) {
-            keys.sigma.push(sigma_key(params));
-            let mut sigma = Sigma::new(params.vol_bars, lanes);
+        let rooted = needs.trend || params.signal_kind == SignalKind::VolScaled;
+        if keys.sigma.last() != Some(&sigma_key(params, rooted)) {
+            keys.sigma.push(sigma_key(params, rooted));
+            let mut sigma = Sigma::new(params.vol_bars, lanes, rooted);
             sigma.clear();
-            sigma.out = Ring::empty();
+            sigma.variance = Ring::empty();
             self.sigmas.push(sigma);
         }
         let sigma = self.sigmas.len() - 1;
@@ -158,15 +159,15 @@ impl Pool {
         let bars = self.bars.clone();
         if self.sigma_now != Some(seat.sigma) {
             let sigma = &mut self.sigmas[seat.sigma];
-            std::mem::swap(&mut sigma.out, &mut self.sigma_out);
+            std::mem::swap(&mut sigma.variance, &mut self.variance_out);
             sigma.run(&self.prices, bars.clone());
-            std::mem::swap(&mut sigma.out, &mut self.sigma_out);
+            std::mem::swap(&mut sigma.variance, &mut self.variance_out);
             self.sigma_now = Some(seat.sigma);
         }
         if self.moves_now != Some(seat.moves) {
             let moves = &mut self.moves[seat.moves];
             std::mem::swap(&mut moves.score, &mut self.score_out);
-            moves.run(&self.prices, &self.sigma_out, bars.clone());
+            moves.run(&self.prices, &self.sigmas[seat.sigma], bars.clone());
             std::mem::swap(&mut moves.score, &mut self.score_out);
             self.moves_now = Some(seat.moves);
         }
@@ -192,7 +193,7 @@ impl Pool {
             score: self.score_out.values(bar, cols),
             moves: moves.each(bar),
             trend: moves.trend(bar),
-            sigma: self.sigma_out.values(bar, cols),
+            variance: self.variance_out.values(bar, cols),
             atr: ranges.atr(bar, cols),
             trail_ma: rest.trail.as_ref().map_or(&[], |trail| trail.out.values(bar, cols)),
             slope_bps_day: rest.slope.as_ref().map_or(&[], |slope| slope.out.values(bar, cols)),
@@ -281,8 +282,8 @@ fn on(on: bool, numbers: &[u32]) -> Key {
     numbers.iter().map(|number| if on { u64::from(*number) + 1 } else { 0 }).collect()
 }
 
-fn sigma_key(p: &Params) -> Key {
-    on(true, &[p.vol_bars])
+fn sigma_key(p: &Params, rooted: bool) -> Key {
+    on(true, &[p.vol_bars, u32::from(rooted)])
 }
 
 fn moves_key(p: &Params, needs: &Needs, sigma: usize) -> Key {

@@ -4,7 +4,7 @@
 //! division; equal closes give exactly 0, so that names which did not move tie exactly.
 
 use super::needs::Needs;
-use super::ring::{BLOCK, Feed, Ring, pad};
+use super::ring::{BLOCK, Feed, Flags, Ring, is_whole, pad};
 use crate::lanes::{self, PACK, Pack};
 
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub(super) struct Prices {
     pub(super) returns: Ring,
     /// Bars present so far, by symbol: a difference of two is the count between them.
     pub(super) seen: Ring,
+    /// Bars at which every symbol has a price.
+    present: Flags,
     /// Newest bar at which a symbol came back after an absence.
     last_return: i64,
     tail: Tail,
@@ -34,6 +36,7 @@ impl Prices {
             inverse: Ring::new(needs.move_bars, lanes),
             returns: Ring::new(needs.return_bars, lanes),
             seen: Ring::new(needs.move_bars, lanes),
+            present: Flags::new(needs.return_bars + 1),
             last_return: i64::MIN,
             tail: Tail::new(needs.ret_rows, cols),
         }
@@ -45,6 +48,7 @@ impl Prices {
             ring.clear(f64::NAN);
         }
         self.seen.clear(0.0);
+        self.present.clear();
         self.last_return = i64::MIN;
         self.tail.clear();
     }
@@ -52,6 +56,12 @@ impl Prices {
     /// Whether a symbol may have been absent between two present bars after `bar`.
     pub(super) fn has_hole_after(&self, bar: i64) -> bool {
         self.last_return > bar
+    }
+
+    /// Whether every symbol has a return at `bar`.
+    #[inline(always)]
+    pub(super) fn is_whole(&self, bar: i64) -> bool {
+        self.present.get(bar) && self.present.get(bar - 1)
     }
 
     /// The newest `rows` returns up to `bar`, oldest first, `cols` in a row.
@@ -77,7 +87,11 @@ impl Prices {
             #[inline(always)]
             || {
                 for bar in bars {
-                    if self.append(bar) {
+                    let whole = is_whole(feed.row(feed.panel.close, bar));
+                    self.present.set(bar, whole);
+                    if whole && self.present.get(bar - 1) {
+                        self.append_whole(bar);
+                    } else if self.append(bar) {
                         self.last_return = bar;
                     }
                 }
@@ -87,6 +101,30 @@ impl Prices {
             for bar in first..end {
                 self.tail.push(bar, self.returns.row(bar).as_flattened());
             }
+        }
+    }
+
+    /// Take in one bar at which, as at the one before, every symbol has a price.
+    #[inline(always)]
+    fn append_whole(&mut self, bar: i64) {
+        let close = self.close.row(bar);
+        let (inverse_before, inverse) = self.inverse.step(bar);
+        let (seen_before, seen) = self.seen.step(bar);
+        let returns = self.returns.row_mut(bar);
+        // All rows end in one place, so that no index is asked about its bounds.
+        let lanes = close.len();
+        let (inverse_before, inverse) = (&inverse_before[..lanes], &mut inverse[..lanes]);
+        let (seen_before, seen) = (&seen_before[..lanes], &mut seen[..lanes]);
+        let returns = &mut returns[..lanes];
+        for j in 0..lanes {
+            // All is read before anything is written: the compiler does not know the rows apart.
+            let (price, before, count) = (close[j], inverse_before[j], seen_before[j]);
+            let now = lanes::map(price, |p| 1.0 / p);
+            let moved = change(price, now, before);
+            inverse[j] = now;
+            returns[j] = moved;
+            seen[j] = lanes::map(count, |count| count + 1.0);
+            lanes::end_lane();
         }
     }
 

@@ -16,19 +16,70 @@ pub(super) fn block_start(bar: i64) -> i64 {
 #[derive(Debug)]
 pub(super) struct Ring {
     lanes: usize,
-    rows: u32,
+    slots: Slots,
     data: Vec<Pack>,
+}
+
+/// Which of `rows` slots a bar has: its number modulo `rows`, by two products in place of a division.
+#[derive(Debug, Clone, Copy)]
+struct Slots {
+    rows: u32,
+    /// `⌈2^64 / rows⌉`
+    inverse: u64,
+}
+
+impl Slots {
+    fn new(rows: usize) -> Self {
+        Self { rows: rows as u32, inverse: (u64::MAX / rows as u64).wrapping_add(1) }
+    }
+
+    #[inline(always)]
+    fn of(self, bar: i64) -> usize {
+        // Moved up by 2^31, so that bars before the epoch have a place too.
+        let bar = (bar as u32).wrapping_add(1 << 31);
+        // Lemire's remainder: exact for 32-bit numbers.
+        let fraction = self.inverse.wrapping_mul(u64::from(bar));
+        ((u128::from(fraction) * u128::from(self.rows)) >> 64) as usize
+    }
+}
+
+/// A yes or no for each of the newest bars.
+#[derive(Debug)]
+pub(super) struct Flags {
+    slots: Slots,
+    data: Vec<bool>,
+}
+
+impl Flags {
+    pub(super) fn new(keep: usize) -> Self {
+        let rows = keep + BLOCK as usize;
+        Self { slots: Slots::new(rows), data: vec![false; rows] }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.data.fill(false);
+    }
+
+    #[inline(always)]
+    pub(super) fn get(&self, bar: i64) -> bool {
+        self.data[self.slots.of(bar)]
+    }
+
+    #[inline(always)]
+    pub(super) fn set(&mut self, bar: i64, flag: bool) {
+        self.data[self.slots.of(bar)] = flag;
+    }
 }
 
 impl Ring {
     pub(super) fn new(keep: usize, lanes: usize) -> Self {
         let rows = keep + BLOCK as usize;
-        Self { lanes, rows: rows as u32, data: vec![[f64::NAN; PACK]; rows * lanes] }
+        Self { lanes, slots: Slots::new(rows), data: vec![[f64::NAN; PACK]; rows * lanes] }
     }
 
     /// No room at all: the rows are lent when they are needed.
     pub(super) fn empty() -> Self {
-        Self { lanes: 0, rows: 1, data: Vec::new() }
+        Self { lanes: 0, slots: Slots::new(1), data: Vec::new() }
     }
 
     pub(super) fn clear(&mut self, value: f64) {
@@ -38,9 +89,13 @@ impl Ring {
     /// Place of the row's first lane in `data`.
     #[inline(always)]
     fn at(&self, bar: i64) -> usize {
-        // Moved up by 2^31, so that bars before the epoch have a place too.
-        let bar = (bar as u32).wrapping_add(1 << 31);
-        (bar % self.rows) as usize * self.lanes
+        self.slots.of(bar) * self.lanes
+    }
+
+    /// Packs in a row.
+    #[inline(always)]
+    pub(super) fn lanes(&self) -> usize {
+        self.lanes
     }
 
     #[inline(always)]
@@ -124,6 +179,12 @@ impl<'a> Feed<'a> {
 #[inline(always)]
 pub(super) fn pad(row: &[f64], lanes: &mut [Pack]) {
     lanes.as_flattened_mut()[..row.len()].copy_from_slice(row);
+}
+
+/// Does the row lack nothing?
+#[inline(always)]
+pub(super) fn is_whole(row: &[f64]) -> bool {
+    row.iter().fold(0, |absent, price| absent | u64::from(price.is_nan())) == 0
 }
 
 /// 1 where the value is known, else 0.

@@ -17,7 +17,7 @@ use super::sigma::Sigma;
 use crate::error::{KernelError, Result};
 use crate::lanes::PACK;
 use crate::panel::Panel;
-use crate::params::Params;
+use crate::params::{Params, SignalKind};
 use crate::row::FeatureRow;
 
 /// Bars that pass through all features together: few enough to stay in the first cache.
@@ -70,7 +70,11 @@ impl Scratch {
             bars: 0..0,
             absent: vec![f64::NAN; cols],
             prices: Prices::new(&needs, cols),
-            sigma: Sigma::new(p.vol_bars, lanes),
+            sigma: Sigma::new(
+                p.vol_bars,
+                lanes,
+                needs.trend || p.signal_kind == SignalKind::VolScaled,
+            ),
             moves: Moves::new(p, &needs, cols),
             ranges: Ranges::new(p, &needs, lanes),
             slope: needs
@@ -191,7 +195,7 @@ impl Scratch {
         self.prices.run(&feed, bars.clone());
         self.market.run_mean(&self.prices, bars.clone());
         self.sigma.run(&self.prices, bars.clone());
-        self.moves.run(&self.prices, &self.sigma.out, bars.clone());
+        self.moves.run(&self.prices, &self.sigma, bars.clone());
         self.ranges.run(&self.prices, bars.clone());
         if let Some(slope) = &mut self.slope {
             slope.run(&self.prices, bars.clone());
@@ -228,7 +232,7 @@ impl Scratch {
             score: self.moves.score.values(bar, cols),
             moves: self.moves.each(bar),
             trend: self.moves.trend(bar),
-            sigma: self.sigma.out.values(bar, cols),
+            variance: self.sigma.variance.values(bar, cols),
             atr: self.ranges.atr(bar, cols),
             trail_ma: self.trail.as_ref().map_or(&[], |trail| trail.out.values(bar, cols)),
             slope_bps_day: self.slope.as_ref().map_or(&[], |slope| slope.out.values(bar, cols)),

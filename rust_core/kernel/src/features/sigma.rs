@@ -1,26 +1,48 @@
 //! Volatility: `sqrt(max(S2 − S1²/n, 0)/(n − 1))` of the present returns of a window.
 //!
-//! Written as `sqrt(max(n·S2 − S1², 0)/(n·(n − 1)))`: one division instead of two.
+//! Written as `sqrt(max(n·S2 − S1², 0)·q)` with `q = 1/(n·(n − 1))`: n seldom changes, so that its
+//! reciprocal is kept from bar to bar, and the root is left to those who read it.
 
 use super::prices::Prices;
 use super::ring::{Ring, known_or_zero, presence};
 use super::window::{Window, enough};
-use crate::lanes::{self, PACK};
+use crate::lanes::{self, PACK, Pack};
 
 #[derive(Debug)]
 pub(super) struct Sigma {
-    window: Window<3, false>,
-    bars: f64,
-    pub(super) out: Ring,
+    window: Window<2, false>,
+    counts: Counts,
+    pub(super) variance: Ring,
+    root: Option<Ring>,
+}
+
+/// Present returns of the window, name by name.
+#[derive(Debug)]
+struct Counts {
+    bars: i64,
+    /// Count and `1/(n·(n − 1))`, NaN where the window is not valid.
+    rows: Vec<[Pack; 2]>,
 }
 
 impl Sigma {
-    pub(super) fn new(bars: u32, lanes: usize) -> Self {
-        Self { window: Window::plain(bars, lanes), bars: f64::from(bars), out: Ring::new(0, lanes) }
+    /// `rooted`: somebody reads the roots of whole rows.
+    pub(super) fn new(bars: u32, lanes: usize, rooted: bool) -> Self {
+        Self {
+            window: Window::plain(bars, lanes),
+            counts: Counts::new(bars, lanes),
+            variance: Ring::new(0, lanes),
+            root: rooted.then(|| Ring::new(0, lanes)),
+        }
     }
 
     pub(super) fn clear(&mut self) {
         self.window.clear();
+        self.counts.clear();
+    }
+
+    /// Volatilities of all names at `bar`; empty unless they are wanted.
+    pub(super) fn roots(&self, bar: i64) -> &[Pack] {
+        self.root.as_ref().map_or(&[], |root| root.row(bar))
     }
 
     pub(super) fn run(&mut self, prices: &Prices, bars: std::ops::Range<i64>) {
@@ -28,42 +50,112 @@ impl Sigma {
             #[inline(always)]
             || {
                 for bar in bars {
-                    self.step(prices, bar);
+                    self.counts.step(prices, bar);
+                    if prices.is_whole(bar) && prices.is_whole(bar - self.counts.bars) {
+                        self.step::<true>(prices, bar);
+                    } else {
+                        self.step::<false>(prices, bar);
+                    }
                 }
             },
         );
     }
 
+    /// `WHOLE`: no return of the two rows that the step reads is absent.
     #[inline(always)]
-    fn step(&mut self, prices: &Prices, bar: i64) {
-        let bars = self.bars;
-        let out = self.out.row_mut(bar);
-        self.window.step(
+    fn step<const WHOLE: bool>(&mut self, prices: &Prices, bar: i64) {
+        // All rows end in one place, so that no index is asked about its bounds.
+        let lanes = self.window.lanes();
+        assert!(prices.returns.lanes() == lanes);
+        let (counts, out) = (&self.counts.rows[..lanes], self.variance.row_mut(bar));
+        let out = &mut out[..lanes];
+        self.window.step_from(
             bar,
             #[inline(always)]
             |past| prices.returns.row(past),
             #[inline(always)]
-            |row, j| {
-                let x = known_or_zero(row[j]);
-                [x, lanes::map(x, |x| x * x), presence(row[j])]
+            |row: &[Pack], j| {
+                let x = if WHOLE { row[j] } else { known_or_zero(row[j]) };
+                [x, lanes::map(x, |x| x * x)]
             },
             #[inline(always)]
-            |j, [sum, squares, count]| {
-                let mut sigma = [0.0; PACK];
+            |row: &[Pack], j| {
+                let x = known_or_zero(row[j]);
+                [x, lanes::map(x, |x| x * x)]
+            },
+            #[inline(always)]
+            |j, [sum, squares]| {
+                let [count, share] = counts[j];
+                let mut all = [0.0; PACK];
                 for k in 0..PACK {
-                    sigma[k] = deviation(sum[k], squares[k], count[k], bars);
+                    all[k] = variance(sum[k], squares[k], count[k], share[k]);
                 }
-                out[j] = sigma;
+                out[j] = all;
             },
         );
+        if let Some(root) = &mut self.root {
+            for (root, variance) in root.row_mut(bar).iter_mut().zip(self.variance.row(bar)) {
+                *root = lanes::map(*variance, f64::sqrt);
+                lanes::end_lane();
+            }
+        }
     }
 }
 
-/// Standard deviation (ddof 1) from the sums over a window of `bars`; NaN when it is not valid.
+impl Counts {
+    fn new(bars: u32, lanes: usize) -> Self {
+        let mut counts =
+            Self { bars: i64::from(bars), rows: vec![[[0.0; PACK], [f64::NAN; PACK]]; lanes] };
+        counts.clear();
+        counts
+    }
+
+    fn clear(&mut self) {
+        self.rows.fill([[0.0; PACK], [f64::NAN; PACK]]);
+    }
+
+    /// Counts are whole numbers: that they slide on, over blocks too, makes no difference.
+    #[inline(always)]
+    fn step(&mut self, prices: &Prices, bar: i64) {
+        if prices.is_whole(bar) && prices.is_whole(bar - self.bars) {
+            return;
+        }
+        let (new, old) = (prices.returns.row(bar), prices.returns.row(bar - self.bars));
+        let mut moved = 0.0;
+        for (j, [count, _]) in self.rows.iter_mut().enumerate() {
+            let step = lanes::zip(presence(new[j]), presence(old[j]), |new, old| new - old);
+            for k in 0..PACK {
+                count[k] += step[k];
+                moved += step[k].abs();
+            }
+        }
+        if moved > 0.0 {
+            self.weigh();
+        }
+    }
+
+    #[inline(never)]
+    fn weigh(&mut self) {
+        for [count, share] in &mut self.rows {
+            *share = lanes::map(*count, |count| share_of(count, self.bars as f64));
+        }
+    }
+}
+
+/// `1/(n·(n − 1))`, NaN where the window of `bars` is not valid.
+fn share_of(count: f64, bars: f64) -> f64 {
+    if enough(count, bars) && count >= 2.0 { 1.0 / (count * (count - 1.0)) } else { f64::NAN }
+}
+
+/// Variance (ddof 1) from sums over a window, its count and the share that goes with it.
 #[inline(always)]
-pub(super) fn deviation(sum: f64, squares: f64, count: f64, bars: f64) -> f64 {
+fn variance(sum: f64, squares: f64, count: f64, share: f64) -> f64 {
     let spread = count * squares - sum * sum;
     let spread = if spread > 0.0 { spread } else { 0.0 };
-    let sigma = (spread / (count * (count - 1.0))).sqrt();
-    if enough(count, bars) && count >= 2.0 { sigma } else { f64::NAN }
+    spread * share
+}
+
+/// Standard deviation (ddof 1) from the sums over a window of `bars`; NaN when it is not valid.
+pub(super) fn deviation(sum: f64, squares: f64, count: f64, bars: f64) -> f64 {
+    variance(sum, squares, count, share_of(count, bars)).sqrt()
 }

@@ -81,11 +81,11 @@ impl FeatureTable {
 
     pub(super) fn push(&mut self, row: &FeatureRow) {
         self.rows += 1;
+        self.sigma.extend(row.variance.iter().map(|variance| variance.sqrt()));
         for (array, values) in [
             (&mut self.score, row.score),
             (&mut self.moves, row.moves),
             (&mut self.trend, row.trend),
-            (&mut self.sigma, row.sigma),
             (&mut self.atr, row.atr),
             (&mut self.trail_ma, row.trail_ma),
             (&mut self.slope_bps_day, row.slope_bps_day),

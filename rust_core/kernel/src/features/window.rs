@@ -51,6 +51,12 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
         }
     }
 
+    /// Packs in a row.
+    #[inline(always)]
+    pub(super) fn lanes(&self) -> usize {
+        self.sums.len()
+    }
+
     pub(super) fn clear(&mut self) {
         self.sums.fill([[0.0; PACK]; C]);
         self.parts.fill([[0.0; PACK]; C]);
@@ -63,6 +69,20 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
         &mut self,
         bar: i64,
         rows: impl Fn(i64) -> R,
+        terms: impl Fn(R, usize) -> [Pack; C] + Copy,
+        finish: impl FnMut(usize, &[Pack; C]),
+    ) {
+        self.step_from(bar, rows, terms, terms, finish);
+    }
+
+    /// [`Self::step`] for a caller who knows that the rows at both ends of the window lack nothing:
+    /// `whole` reads those, `terms` any row.
+    #[inline(always)]
+    pub(super) fn step_from<R: Copy>(
+        &mut self,
+        bar: i64,
+        rows: impl Fn(i64) -> R,
+        whole: impl Fn(R, usize) -> [Pack; C],
         terms: impl Fn(R, usize) -> [Pack; C],
         mut finish: impl FnMut(usize, &[Pack; C]),
     ) {
@@ -78,20 +98,22 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
         let (new, old) = (rows(bar), rows(bar - self.bars));
         let (decay, span) = (self.decay, self.decay_span);
         // Settled once a row: a branch in the loop would cost more than the sums do.
-        let mut room = [0.0; PACK];
+        let mut dwarfed = [0; PACK];
         for (j, sums) in self.sums.iter_mut().enumerate() {
-            let (enter, leave) = (terms(new, j), terms(old, j));
+            let (enter, leave) = (whole(new, j), whole(old, j));
+            let mut now = *sums;
             for c in 0..C {
-                sums[c] = slide::<DECAYED>(sums[c], enter[c], leave[c], decay[c], span[c]);
+                now[c] = slide::<DECAYED>(now[c], enter[c], leave[c], decay[c], span[c]);
                 for k in 0..PACK {
-                    let left = room_left(sums[c][k], leave[c][k], span[c]);
-                    room[k] = if left < room[k] { left } else { room[k] };
+                    let small = is_dwarfed::<DECAYED>(now[c][k], leave[c][k], span[c]);
+                    dwarfed[k] |= u64::from(small);
                 }
             }
-            finish(j, sums);
+            *sums = now;
+            finish(j, &now);
             lanes::end_lane();
         }
-        if room.iter().any(|room| *room < 0.0) {
+        if dwarfed != [0; PACK] {
             self.sweep(bar, &rows, &terms);
             for (j, sums) in self.sums.iter().enumerate() {
                 finish(j, sums);
@@ -113,7 +135,8 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
         let (decay, span) = (self.decay, self.decay_span);
         for (j, sums) in self.sums.iter_mut().enumerate() {
             let leave = terms(rows(bar - self.bars), j);
-            if !(0..C).any(|c| any_dwarfed(&sums[c], &leave[c], span[c])) {
+            let small = |c: usize| any_dwarfed::<DECAYED>(&sums[c], &leave[c], span[c]);
+            if !(0..C).any(small) {
                 continue;
             }
             let mut afresh = [[0.0; PACK]; C];
@@ -124,7 +147,7 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
                 }
             }
             for c in 0..C {
-                sums[c] = replace_dwarfed(sums[c], leave[c], span[c], afresh[c]);
+                sums[c] = replace_dwarfed::<DECAYED>(sums[c], leave[c], span[c], afresh[c]);
             }
         }
     }
@@ -178,26 +201,27 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
 /// rounding of the large value stays behind in it. A relisting under an old ticker does this.
 const DWARFED_FRAC: f64 = 1e-6;
 
-/// Below 0 where the sum is dwarfed by what left.
+/// Is the sum dwarfed by what left?
 #[inline(always)]
-fn room_left(sum: f64, leave: f64, span: f64) -> f64 {
-    sum.abs() - DWARFED_FRAC * (leave * span).abs()
+fn is_dwarfed<const DECAYED: bool>(sum: f64, leave: f64, span: f64) -> bool {
+    let left = if DECAYED { leave * span } else { leave };
+    sum.abs() < DWARFED_FRAC * left.abs()
 }
 
 #[inline(always)]
-fn any_dwarfed(sum: &Pack, leave: &Pack, span: f64) -> bool {
+fn any_dwarfed<const DECAYED: bool>(sum: &Pack, leave: &Pack, span: f64) -> bool {
     let mut any = false;
     for k in 0..PACK {
-        any |= room_left(sum[k], leave[k], span) < 0.0;
+        any |= is_dwarfed::<DECAYED>(sum[k], leave[k], span);
     }
     any
 }
 
 #[inline(always)]
-fn replace_dwarfed(sum: Pack, leave: Pack, span: f64, afresh: Pack) -> Pack {
+fn replace_dwarfed<const DECAYED: bool>(sum: Pack, leave: Pack, span: f64, afresh: Pack) -> Pack {
     let mut out = sum;
     for k in 0..PACK {
-        if room_left(sum[k], leave[k], span) < 0.0 {
+        if is_dwarfed::<DECAYED>(sum[k], leave[k], span) {
             out[k] = afresh[k];
         }
     }

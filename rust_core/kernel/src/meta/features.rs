@@ -13,6 +13,7 @@ const SIGMA_MIN: f64 = 1e-7;
 #[derive(Debug, Clone, Default)]
 pub struct MetaRow {
     strength: Vec<f64>,
+    sigma: Vec<f64>,
     sigma_rank: Vec<f64>,
     volume_rank: Vec<f64>,
     order: Vec<usize>,
@@ -23,6 +24,7 @@ impl MetaRow {
     pub fn new(symbols: usize) -> Self {
         Self {
             strength: vec![f64::NAN; symbols],
+            sigma: Vec::with_capacity(symbols),
             sigma_rank: vec![f64::NAN; symbols],
             volume_rank: vec![f64::NAN; symbols],
             order: Vec::with_capacity(symbols),
@@ -32,7 +34,9 @@ impl MetaRow {
     /// Standardise and rank the names of a bar.
     pub fn prepare(&mut self, row: &FeatureRow) {
         standardise(row.score, &mut self.strength);
-        rank(row.sigma, &mut self.sigma_rank, &mut self.order);
+        self.sigma.clear();
+        self.sigma.extend(row.variance.iter().map(|variance| variance.sqrt()));
+        rank(&self.sigma, &mut self.sigma_rank, &mut self.order);
         rank(row.dollar_volume_usdt, &mut self.volume_rank, &mut self.order);
     }
 
@@ -41,7 +45,7 @@ impl MetaRow {
         let sign = side.sign();
         let names = self.strength.len();
         let funding = row.funding_frac.get(i).copied().unwrap_or(f64::NAN);
-        let sigma = row.sigma.get(i).copied().unwrap_or(f64::NAN);
+        let sigma = row.variance.get(i).map_or(f64::NAN, |variance| variance.sqrt());
         let paid = if sigma.is_nan() { f64::NAN } else { sign * funding / sigma.max(SIGMA_MIN) };
         [
             sign * self.strength[i],

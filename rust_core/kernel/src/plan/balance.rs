@@ -1,11 +1,11 @@
 //! The net of the legs: cut the heavier one until it is small enough.
 
 use super::goal::band;
-use super::{Name, Plan, PlanInput};
+use super::{Name, Plan, PlanInput, Sums};
 use crate::reason::Reason;
 
 /// Net that is always allowed, share of sizing equity.
-const NET_TOLERANCE_FRAC: f64 = 0.02;
+pub(super) const NET_TOLERANCE_FRAC: f64 = 0.02;
 /// Rounds of cutting targets; each makes them smaller, the first nearly always does.
 const ROUNDS_MAX: usize = 8;
 
@@ -14,42 +14,26 @@ fn net_usdt(names: &[Name], lots: impl Fn(&Name) -> i64) -> f64 {
     names.iter().map(|name| lots(name) as f64 * name.unit_usdt).sum()
 }
 
-fn smallest_lot_usdt(names: &[Name], lots: impl Fn(&Name) -> i64) -> f64 {
-    let unit_usdt = |name: &Name| {
-        let moves = !name.still & (lots(name) != 0);
-        if moves { name.unit_usdt } else { f64::INFINITY }
-    };
-    names
-        .iter()
-        .map(unit_usdt)
-        .fold(f64::INFINITY, |least, usdt| if usdt < least { usdt } else { least })
-}
-
 /// Net allowed while entries are free: what the decision wanted, between 2 % and the net cap.
-pub(super) fn limit_balanced(input: &PlanInput, plan: &Plan, cap_frac: f64) -> f64 {
+#[inline(always)]
+pub(super) fn limit_balanced(input: &PlanInput, sums: &Sums, cap_frac: f64) -> f64 {
     let equity = input.sizing_usdt;
-    let wanted = |name: &Name| {
-        if name.still {
-            name.held as f64 * name.unit_usdt
-        } else if input.closing[name.symbol] {
-            0.0
-        } else {
-            input.targets.weight_frac[name.symbol] * equity
-        }
-    };
-    let net: f64 = plan.names.iter().map(wanted).sum();
-    let allowed = (NET_TOLERANCE_FRAC * equity).max(net.abs()).min(cap_frac * equity);
-    allowed_or_lot(equity, allowed, smallest_lot_usdt(&plan.names, |name| name.target))
+    let allowed = (NET_TOLERANCE_FRAC * equity).max(sums.net.abs()).min(cap_frac * equity);
+    allowed_or_lot(equity, allowed, sums.lot_usdt)
 }
 
 /// Net allowed while entries are blocked: the net cap.
 fn limit_blocked(input: &PlanInput, plan: &Plan, cap_frac: f64) -> f64 {
     let equity = input.sizing_usdt;
-    allowed_or_lot(equity, cap_frac * equity, smallest_lot_usdt(&plan.names, |name| name.goal))
+    let lots = plan.names.iter().filter(|name| !name.still && name.goal != 0);
+    let least = lots
+        .map(|name| name.unit_usdt)
+        .fold(f64::INFINITY, |least, usdt| if usdt < least { usdt } else { least });
+    allowed_or_lot(equity, cap_frac * equity, least)
 }
 
 /// A limit of whole lots must not turn on the last bit of a sum, hence the billionth. An equity that is not known measures nothing, and nothing is cut by it.
-fn allowed_or_lot(equity: f64, allowed: f64, lot_usdt: f64) -> f64 {
+pub(super) fn allowed_or_lot(equity: f64, allowed: f64, lot_usdt: f64) -> f64 {
     if equity.is_nan() { f64::INFINITY } else { allowed.max(lot_usdt) * (1.0 + 1e-9) }
 }
 
@@ -64,7 +48,7 @@ pub(super) fn balance_targets(plan: &mut Plan, limit: f64) {
 
 /// One round; whether it cut anything.
 fn balance_round(plan: &mut Plan, limit: f64) -> bool {
-    let Plan { names, cuts, reason, .. } = plan;
+    let Plan { names, cuts, .. } = plan;
     let mut net = net_usdt(names, |name| name.target);
     if net.abs() <= limit {
         return false;
@@ -84,7 +68,7 @@ fn balance_round(plan: &mut Plan, limit: f64) -> bool {
         let whole = owed.floor() as i64;
         name.target -= side * whole;
         if whole > 0 {
-            (cut_any, reason[name.symbol]) = (true, Reason::LegRounding);
+            (cut_any, name.reason) = (true, Reason::LegRounding);
         }
         cuts.push((owed - whole as f64, -name.unit_usdt, i));
     }
@@ -95,7 +79,7 @@ fn balance_round(plan: &mut Plan, limit: f64) -> bool {
         if weight > limit && name.target != 0 && name.unit_usdt < 2.0 * weight {
             name.target -= side;
             net -= side as f64 * name.unit_usdt;
-            (cut_any, reason[name.symbol]) = (true, Reason::LegRounding);
+            (cut_any, name.reason) = (true, Reason::LegRounding);
         }
     }
     for name in names.iter_mut().filter(|name| !name.still && name.target.abs() < name.least) {
@@ -118,7 +102,7 @@ pub(super) fn cut_blocked(input: &PlanInput, plan: &mut Plan, cap_frac: f64) {
 /// Cut the heavier leg of the goals until the net is within `limit`: inside its bands when a band is
 /// given, else down to nothing. Whether it cut anything.
 pub(super) fn cut_goals(plan: &mut Plan, limit: f64, band_frac: Option<f64>, why: Reason) -> bool {
-    let Plan { names, cuts, reason, .. } = plan;
+    let Plan { names, cuts, .. } = plan;
     let net = net_usdt(names, |name| name.goal);
     if net.abs() <= limit {
         return false;
@@ -148,7 +132,7 @@ pub(super) fn cut_goals(plan: &mut Plan, limit: f64, band_frac: Option<f64>, why
             if cut > 0 {
                 name.goal -= side * cut;
                 weight -= cut as f64 * name.unit_usdt;
-                (cut_any, reason[name.symbol]) = (true, why);
+                (cut_any, name.reason) = (true, why);
             }
         }
     }

@@ -33,7 +33,6 @@ impl<'a> Gate<'a> {
         let p = self.field.scene.params;
         let no_rule = self.book_wide.is_none()
             && self.side_wide == [None, None]
-            && !self.field.any_awaiting
             && !(p.regime_enabled || p.adx_enabled || p.breakout_enabled);
         let one_threshold = p.hold_zscore_min == p.entry_zscore_min && !p.atr_regime_enabled;
         let no_limit =

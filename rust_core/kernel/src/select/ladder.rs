@@ -70,14 +70,12 @@ impl Ladder {
             down.climb(key, want);
             return;
         }
-        let (mut above, mut below) = (0, 0);
-        let (found_up, found_down) = (&mut up.found[..], &mut down.found[..]);
         let (floor, ceiling) = (up.guess, -down.guess);
-        for (i, value) in key.iter().enumerate() {
-            found_up[above] = i as u32;
-            found_down[below] = i as u32;
-            above += usize::from(*value >= floor);
-            below += usize::from(*value <= ceiling);
+        let (mut above, mut below) = (0, 0);
+        for (block, part) in key.chunks(64).enumerate() {
+            let [over, under] = beyond(part, floor, ceiling);
+            above = write_names(&mut up.found, above, over, block * 64);
+            below = write_names(&mut down.found, below, under, block * 64);
         }
         up.rank(key, want, above);
         down.rank(key, want, below);
@@ -178,6 +176,36 @@ impl Ladder {
             *slot = self.found[*slot as usize];
         }
     }
+}
+
+/// One bit for each of up to 64 keys that is at or above `floor`, and one that is at or below `ceiling`.
+#[inline(always)]
+fn beyond(keys: &[f64], floor: f64, ceiling: f64) -> [u64; 2] {
+    let (chunks, tail) = keys.as_chunks::<LANES>();
+    debug_assert!(tail.is_empty(), "keys are padded to whole lanes");
+    let (mut over, mut under) = ([0; LANES], [0; LANES]);
+    let mut bit = [1_u64, 2, 4, 8, 16, 32, 64, 128];
+    for chunk in chunks {
+        for l in 0..LANES {
+            over[l] |= u64::from(chunk[l] >= floor).wrapping_neg() & bit[l];
+            under[l] |= u64::from(chunk[l] <= ceiling).wrapping_neg() & bit[l];
+            bit[l] <<= LANES;
+        }
+    }
+    let all = |lanes: [u64; LANES]| lanes.iter().fold(0, |all, lane| all | lane);
+    [all(over), all(under)]
+}
+
+/// Write the names whose bit is set, from place `at` on; returns the place after them.
+#[inline(always)]
+fn write_names(found: &mut [u32], at: usize, bits: u64, first: usize) -> usize {
+    let count = bits.count_ones() as usize;
+    let mut left = bits;
+    for slot in &mut found[at..at + count] {
+        *slot = first as u32 + left.trailing_zeros();
+        left &= left.wrapping_sub(1);
+    }
+    at + count
 }
 
 #[inline(always)]

@@ -3,16 +3,20 @@
 use super::rows::depth_of;
 use super::setup::{FillRow, Setup, TripRow};
 use crate::book::{Bar, Position, Side};
-use crate::fill::{Costs, Depth, fill};
+use crate::fill::{Costs, Depth, Rates};
 use crate::guards::Guards;
-use crate::lanes::{LANES, dispatch, fold};
+use crate::lanes::{LANES, fold};
 use crate::ledger::Ledger;
 use crate::params::Params;
 use crate::records::Records;
 use crate::row::FeatureRow;
-use crate::stops::{ExitReason, SymbolExit, bar_close_ms, fold_into};
+use crate::stops::SymbolExit;
 
 use super::names::NameSet;
+
+mod booking;
+
+use booking::Wants;
 
 /// Lots to trade at a reference price.
 #[derive(Debug, Clone, Copy)]
@@ -46,12 +50,20 @@ pub(super) struct Account<'a> {
     pub(super) symbol_result_usdt: Vec<f64>,
     pub(super) trade_result_usdt: Vec<f64>,
     pub(super) exposure_frac: Vec<f64>,
+    /// Round trips so far, and those that gained.
+    pub(super) trips_closed: u64,
+    pub(super) trips_won: u64,
     costs: &'a Costs,
+    rates: Rates,
+    wants: Wants,
+    /// Orders wait for a later bar.
+    waits: bool,
+    /// None of all that is wanted, and nothing waits.
+    plain: bool,
     keep_fills: bool,
     keep_trips: bool,
     value_usdt: f64,
     gross_usdt: f64,
-    open: usize,
     exited: bool,
     close_asked: Vec<bool>,
     any_asked: bool,
@@ -62,7 +74,10 @@ pub(super) struct Account<'a> {
 }
 
 impl<'a> Account<'a> {
-    pub(super) fn new(cols: usize, setup: &'a Setup) -> Self {
+    pub(super) fn new(cols: usize, params: &Params, setup: &'a Setup) -> Self {
+        let (wants, rates) = (Wants::of(params, setup), Rates::of(&setup.costs));
+        let waits = setup.timing.lag_bars() > 0;
+        let more = wants.positions | wants.extras | waits | rates.has_impact();
         let cash_usdt = setup.cash_usdt;
         Self {
             ledger: Ledger::new(cols, cash_usdt),
@@ -80,23 +95,28 @@ impl<'a> Account<'a> {
             symbol_result_usdt: vec![0.0; cols],
             trade_result_usdt: vec![0.0; cols],
             exposure_frac: vec![0.0; cols],
+            trips_closed: 0,
+            trips_won: 0,
             costs: &setup.costs,
+            rates,
+            wants,
+            waits,
+            plain: !more,
             keep_fills: setup.keep_fills,
             keep_trips: setup.keep_trips,
             value_usdt: 0.0,
             gross_usdt: 0.0,
-            open: 0,
             exited: false,
             close_asked: vec![false; cols],
             any_asked: false,
-            depth: vec![Depth { sigma_day_frac: f64::NAN, adv_usdt: f64::NAN }; cols],
+            depth: vec![Depth::UNKNOWN; cols],
             flow_usdt: vec![0.0; cols],
             trip_flow_usdt: vec![0.0; cols],
         }
     }
 
     pub(super) fn flat(&self) -> bool {
-        self.open == 0
+        self.held.is_empty()
     }
 
     pub(super) fn equity_usdt(&self) -> f64 {
@@ -135,89 +155,8 @@ impl<'a> Account<'a> {
         guarded
             || self.exited
             || self.any_asked
-            || self.held.iter().any(|i| self.positions[i].closing.is_some())
-    }
-
-    /// Book an order; one that crosses 0 is a close and an opening.
-    #[inline]
-    pub(super) fn fill(
-        &mut self,
-        order: &Order,
-        bar: usize,
-        params: &Params,
-        exit: Option<ExitReason>,
-    ) {
-        let held = self.lots[order.symbol];
-        let crosses =
-            held != 0 && held.signum() != (held + order.lots).signum() && held != -order.lots;
-        if crosses && held.signum() != order.lots.signum() {
-            self.book(&Order { lots: -held, ..*order }, bar, params, exit);
-            self.book(&Order { lots: held + order.lots, ..*order }, bar, params, None);
-        } else {
-            self.book(order, bar, params, exit);
-        }
-    }
-
-    #[inline]
-    fn book(&mut self, order: &Order, bar: usize, params: &Params, exit: Option<ExitReason>) {
-        let i = order.symbol;
-        let units = order.lots as f64 * order.step;
-        let done = fill(units, order.price, self.costs, self.depth[i]);
-        let was_flat = self.lots[i] == 0;
-        self.ledger.apply_fill(i, units, order.price, &done);
-        let (position, atr, at_ms) = (&mut self.positions[i], order.atr, order.at_ms);
-        let ended = fold_into(position, order.lots, done.price, atr, at_ms, params);
-        self.lots[i] = position.lots;
-        // From the lots, so that a closed position leaves no dust of rounding behind.
-        self.ledger.units[i] = position.lots as f64 * order.step;
-        if self.ledger.mark[i].is_nan() {
-            self.ledger.mark[i] = order.price;
-        }
-        let flow = -(units * done.price + done.fee_usdt);
-        self.flow_usdt[i] += flow;
-        if was_flat {
-            self.open += 1;
-            self.held.put(i, true);
-            self.trip_flow_usdt[i] = 0.0;
-        }
-        self.trip_flow_usdt[i] += flow;
-        if self.keep_fills {
-            let (price, fee_usdt) = (done.price, done.fee_usdt);
-            let reference_price = order.price;
-            self.fills.push(FillRow {
-                bar,
-                at_ms,
-                symbol: i,
-                units,
-                price,
-                reference_price,
-                fee_usdt,
-                exit,
-            });
-        }
-        if let Some(trip) = ended.closed {
-            self.open -= 1;
-            self.held.put(i, false);
-            let net_usdt = self.trip_flow_usdt[i];
-            let closes_ms = bar_close_ms(order.at_ms, params.bar_ms);
-            self.records.note_round_trip(i, net_usdt, closes_ms, params);
-            self.barred.put(i, true);
-            if !self.keep_trips {
-                return;
-            }
-            self.trips.push(TripRow {
-                symbol: i,
-                side: trip.side,
-                opened_ms: trip.opened_ms,
-                closed_ms: trip.closed_ms,
-                units_max: trip.lots_max as f64 * order.step,
-                entry_price: trip.entry_price,
-                exit_price: trip.exit_price,
-                net_usdt,
-                funding_usdt: trip.funding_usdt_cum,
-                exit: exit.or(trip.exit),
-            });
-        }
+            || (self.wants.positions
+                && self.held.iter().any(|i| self.positions[i].closing.is_some()))
     }
 
     /// A position has left: the next plan looks at the net again.
@@ -259,46 +198,53 @@ impl<'a> Account<'a> {
     /// Funding of the bar on the units held. It comes before the exits inside the bar: a position that
     /// leaves there is charged, and its round trip must know.
     pub(super) fn settle(&mut self, close: &[f64], rate_frac: &[f64]) {
-        let settled = dispatch(
-            #[inline(always)]
-            || rate_frac.iter().fold(0, |settled, rate| settled | u64::from(*rate != 0.0)) != 0,
-        );
-        if self.open == 0 || !settled {
-            return;
-        }
-        for i in self.held.iter() {
-            if rate_frac[i] == 0.0 || rate_frac[i].is_nan() {
-                continue;
+        let Self { ledger, held, positions, flow_usdt, trip_flow_usdt, wants, .. } = self;
+        held.each(|i| {
+            let rate = rate_frac[i];
+            if rate == 0.0 || rate.is_nan() {
+                return;
             }
-            let mark = if close[i].is_nan() { self.ledger.mark[i] } else { close[i] };
-            let before = self.ledger.cash_usdt;
-            self.ledger.settle_funding(i, mark, rate_frac[i]);
-            let received = self.ledger.cash_usdt - before;
-            self.positions[i].funding_usdt_cum += received;
-            self.flow_usdt[i] += received;
-            self.trip_flow_usdt[i] += received;
-        }
+            let mark = if close[i].is_nan() { ledger.mark[i] } else { close[i] };
+            let before = ledger.cash_usdt;
+            ledger.settle_funding(i, mark, rate);
+            let received = ledger.cash_usdt - before;
+            trip_flow_usdt[i] += received;
+            if wants.positions {
+                positions[i].funding_usdt_cum += received;
+            }
+            if wants.extras {
+                flow_usdt[i] += received;
+            }
+        });
     }
 
-    /// Take over the closes and value the book.
+    /// Take over the closes and value the book. Of names that are neither held nor wait for a fill nobody
+    /// asks for a mark.
     pub(super) fn mark(&mut self, close: &[f64]) {
-        let (units, mark) = (&self.ledger.units, &mut self.ledger.mark);
-        (self.value_usdt, self.gross_usdt) = dispatch(
-            #[inline(always)]
-            || {
-                mark_to(mark, close);
-                value_and_gross(units, mark)
-            },
-        );
+        let mark = &mut self.ledger.mark;
+        let close = &close[..mark.len()];
+        if self.waits {
+            for (mark, price) in mark.iter_mut().zip(close) {
+                *mark = if price.is_nan() { *mark } else { *price };
+            }
+        } else {
+            self.held.each(|i| mark[i] = if close[i].is_nan() { mark[i] } else { close[i] });
+        }
+        self.revalue();
         self.peak_usdt = self.peak_usdt.max(self.equity_usdt());
     }
 
-    /// Value and gross at the marks.
+    /// Value and gross at the marks: sums over eight fixed lanes, a name's lane being its number's.
     pub(super) fn revalue(&mut self) {
-        (self.value_usdt, self.gross_usdt) = dispatch(
-            #[inline(always)]
-            || value_and_gross(&self.ledger.units, &self.ledger.mark),
-        );
+        let (mut value, mut gross) = ([0.0; LANES], [0.0; LANES]);
+        let units = &self.ledger.units[..];
+        let mark = &self.ledger.mark[..units.len()];
+        self.held.each(|i| {
+            let worth = units[i] * mark[i];
+            value[i % LANES] += worth;
+            gross[i % LANES] += worth.abs();
+        });
+        (self.value_usdt, self.gross_usdt) = (fold(value), fold(gross));
     }
 
     /// Write down which positions are to be closed.
@@ -306,6 +252,9 @@ impl<'a> Account<'a> {
         self.exited = false;
         if std::mem::take(&mut self.any_closing) {
             self.closing.fill(false);
+        }
+        if !(self.wants.positions || self.any_asked) {
+            return;
         }
         for i in self.held.iter() {
             let closing = self.positions[i].closing.is_some() || self.close_asked[i];
@@ -355,42 +304,4 @@ impl<'a> Account<'a> {
         self.ledger.units.fill(0.0);
         (self.value_usdt, self.gross_usdt) = (0.0, 0.0);
     }
-}
-
-/// Take over the prices that are known; an absent one leaves the last mark standing.
-#[inline(always)]
-fn mark_to(mark: &mut [f64], close: &[f64]) {
-    for (mark, price) in mark.iter_mut().zip(close) {
-        *mark = if price.is_nan() { *mark } else { *price };
-    }
-}
-
-/// Value of a position. The product is taken first and dropped where nothing is held: a choice
-/// between two numbers, not between two ways to go.
-#[inline(always)]
-pub(super) fn worth(units: f64, mark: f64) -> f64 {
-    let product = units * mark;
-    let held = u64::from(units != 0.0).wrapping_neg();
-    f64::from_bits(product.to_bits() & held)
-}
-
-/// Sums over eight fixed lanes; a name without a mark holds nothing.
-#[inline(always)]
-fn value_and_gross(units: &[f64], mark: &[f64]) -> (f64, f64) {
-    let (mut value, mut gross) = ([0.0; LANES], [0.0; LANES]);
-    let (unit_chunks, unit_tail) = units.as_chunks::<LANES>();
-    let (mark_chunks, mark_tail) = mark.as_chunks::<LANES>();
-    for (units, mark) in unit_chunks.iter().zip(mark_chunks) {
-        for k in 0..LANES {
-            let worth = worth(units[k], mark[k]);
-            value[k] += worth;
-            gross[k] += worth.abs();
-        }
-    }
-    for (k, (units, mark)) in unit_tail.iter().zip(mark_tail).enumerate() {
-        let worth = worth(*units, *mark);
-        value[k] += worth;
-        gross[k] += worth.abs();
-    }
-    (fold(value), fold(gross))
 }

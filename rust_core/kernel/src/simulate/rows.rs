@@ -1,10 +1,10 @@
 //! The arrays of a `BookRow`, kept between bars so that a decision allocates nothing.
 
-use super::account::{Account, worth};
+use super::account::Account;
+use super::names::NameSet;
 use super::strategy::Contracts;
 use crate::book::{Bar, Targets};
 use crate::fill::Depth;
-use crate::lanes::dispatch;
 use crate::meta::Labels;
 use crate::panel::Panel;
 use crate::params::Params;
@@ -17,6 +17,8 @@ const CAP_HAIR: f64 = 1.0 + 1e-12;
 #[derive(Debug)]
 pub(super) struct Rows {
     pub(super) weight_now_frac: Vec<f64>,
+    /// Names of which that is written; of all others it is 0.
+    weighed: NameSet,
     pub(super) stale_bars: Vec<u32>,
     pub(super) hold: Vec<bool>,
     pub(super) barred_until_ms: Vec<[i64; 2]>,
@@ -36,6 +38,7 @@ impl Rows {
     pub(super) fn new(cols: usize, has_contracts: bool, params: &Params) -> Self {
         Self {
             weight_now_frac: vec![0.0; cols],
+            weighed: NameSet::new(cols),
             stale_bars: vec![0; cols],
             hold: vec![false; cols],
             barred_until_ms: vec![[0; 2]; cols],
@@ -88,12 +91,10 @@ impl Rows {
     ) {
         let share = 1.0 / sizing_usdt;
         let ledger = &account.ledger;
-        let held = ledger.units.iter().zip(&ledger.mark);
-        let weights = self.weight_now_frac.iter_mut().zip(held);
-        dispatch(
-            #[inline(always)]
-            || weights.for_each(|(weight, (units, mark))| *weight = worth(*units, *mark) * share),
-        );
+        self.weighed.each(|i| self.weight_now_frac[i] = 0.0);
+        self.weighed.copy_from(&account.held);
+        let weights = &mut self.weight_now_frac;
+        self.weighed.each(|i| weights[i] = ledger.units[i] * ledger.mark[i] * share);
         if !params.ladder.is_empty() {
             self.rung_cap_frac.fill(f64::INFINITY);
             for i in account.held.iter() {
@@ -151,5 +152,5 @@ pub(super) fn bar_row<'a>(
 /// Depth of one name from its features: volatility and average volume of a day.
 pub(super) fn depth_of(row: &FeatureRow<'_>, symbol: usize, root_bars_day: f64) -> Depth {
     let adv_usdt = row.adv_usdt.get(symbol).copied().unwrap_or(f64::NAN);
-    Depth { sigma_day_frac: row.sigma[symbol] * root_bars_day, adv_usdt }
+    Depth { sigma_day_frac: row.sigma(symbol) * root_bars_day, adv_usdt }
 }

@@ -194,6 +194,11 @@ pub(super) fn fine_lots(panel: &Panel<'_>, cash_usdt: f64) -> Contracts {
     }
 }
 
+/// Whether a guard looks at single names.
+pub(super) fn watches_names(p: &Params) -> bool {
+    p.symbol_daily_loss_max_frac > 0.0 || p.trade_loss_max_frac > 0.0 || p.cvar_max_frac > 0.0
+}
+
 /// Whether any guard is on.
 pub(super) fn any_guard(p: &Params) -> bool {
     let limits = [

@@ -3,9 +3,10 @@
 
 use super::FillAt;
 use super::account::Account;
+use super::names::NameSet;
 pub(crate) use super::setup::check;
 pub use super::setup::{Contracts, Run, Setup};
-use super::setup::{any_guard, fine_lots, sizing_usdt};
+use super::setup::{any_guard, fine_lots, sizing_usdt, watches_names};
 use crate::book::{BookRow, DecisionState, GuardAction, Targets};
 use crate::decide::{Decider, Signal, is_rebalance};
 use crate::error::Result;
@@ -15,11 +16,11 @@ use crate::ledger::CostTotals;
 use crate::panel::Panel;
 use crate::params::Params;
 use crate::plan::{Leg, Plan};
-use crate::reason::Reason;
 use crate::row::FeatureRow;
 use crate::stops::may_exit;
 
 use super::rows::{self, Rows};
+use super::tally::Tally;
 
 mod exits;
 mod orders;
@@ -40,10 +41,6 @@ pub fn run(panel: &Panel<'_>, params: &Params, setup: &Setup) -> Result<Run> {
     }
     Ok(book.finish(run))
 }
-
-/// Nearly all names have the same reason, and a counter that is raised twice in a row waits for
-/// itself: neighbours count in different tables.
-const WAYS: usize = 4;
 
 /// A running book, bar by bar: everything that changes, and what it decided.
 #[derive(Debug)]
@@ -68,13 +65,15 @@ pub struct Book<'a> {
     may_exit: bool,
     /// Lots as they will be when what waits is filled; only with a delay.
     planned_lots: Vec<i64>,
+    /// Names that are held, wanted or ordered.
+    concerned: NameSet,
+    named: Vec<u32>,
     any_delisted: bool,
     /// √(bars a day): turns a bar's volatility into a day's.
     root_bars_day: f64,
     cost_week: std::collections::VecDeque<f64>,
     week_bars: usize,
-    /// How often each reason stood, in [`WAYS`] tables that are added up at the end.
-    reason_counts: [[u64; 256]; WAYS],
+    reasons: Tally,
     scratch: Vec<f64>,
     end: End,
 }
@@ -99,6 +98,10 @@ pub struct Close {
     pub gross_usdt: f64,
     /// Sum of signed value held.
     pub net_usdt: f64,
+    /// Round trips so far.
+    pub trips_closed: u64,
+    /// Those that gained after all costs.
+    pub trips_won: u64,
 }
 
 /// Orders between their decision and their fill, each with the ATR at the decision.
@@ -118,7 +121,7 @@ impl<'a> Book<'a> {
         Ok(Self {
             params,
             setup,
-            account: Account::new(cols, setup),
+            account: Account::new(cols, params, setup),
             decider: Decider::new(panel.symbols, panel.listed_ms, panel.delisted_ms, params)?,
             state: DecisionState::new(cols, params.tranches as usize),
             targets: Targets::new(cols),
@@ -130,16 +133,16 @@ impl<'a> Book<'a> {
             waiting: std::collections::VecDeque::new(),
             spare: Vec::new(),
             guarded: any_guard(params),
-            by_name: params.symbol_daily_loss_max_frac > 0.0
-                || params.trade_loss_max_frac > 0.0
-                || params.cvar_max_frac > 0.0,
+            by_name: watches_names(params),
             may_exit: may_exit(params),
             planned_lots: vec![0; cols],
+            concerned: NameSet::new(cols),
+            named: Vec::with_capacity(cols),
             any_delisted: panel.delisted_ms.iter().any(|at_ms| *at_ms < i64::MAX),
             root_bars_day: (crate::guards::DAY_MS as f64 / params.bar_ms as f64).sqrt(),
             cost_week: std::collections::VecDeque::new(),
             week_bars: (7 * crate::guards::DAY_MS / params.bar_ms) as usize,
-            reason_counts: [[0; 256]; WAYS],
+            reasons: Tally::default(),
             scratch: Vec::new(),
             end: End::default(),
         })
@@ -242,9 +245,7 @@ impl<'a> Book<'a> {
             }
             self.rows.enter(row, &self.targets, self.params);
             self.end.decisions += 1;
-            for (at, reason) in self.targets.reason.iter().enumerate() {
-                self.reason_counts[at % WAYS][*reason as usize] += 1;
-            }
+            self.reasons.count(&self.targets.reason);
         }
         let busy = !self.account.flat() || !self.waiting.is_empty();
         if rebalance || (busy && self.account.restless(self.action != GuardAction::None)) {
@@ -260,6 +261,8 @@ impl<'a> Book<'a> {
             costs: self.account.ledger.costs,
             gross_usdt: self.account.gross_usdt(),
             net_usdt: self.account.net_usdt(),
+            trips_closed: self.account.trips_closed,
+            trips_won: self.account.trips_won,
         }
     }
 
@@ -276,13 +279,10 @@ impl<'a> Book<'a> {
 
     /// What the book was, into a run that has its bars (if they are wanted).
     pub fn finish(self, mut run: Run) -> Run {
-        let ways = &self.reason_counts;
-        let count = |reason: Reason| ways.iter().map(|way| way[reason as usize]).sum::<u64>();
-        let counts = Reason::ALL.iter().map(|reason| (*reason, count(*reason)));
-        run.reason_counts = counts.filter(|(_, count)| *count > 0).collect();
+        run.reason_counts = self.reasons.counts();
         run.labels = self.rows.labels.map(|labels| labels.report());
         run.fill_count = self.account.ledger.fills;
-        run.trip_count = self.account.records.round_trips;
+        run.trip_count = self.account.trips_closed;
         run.fills = self.account.fills;
         run.trips = self.account.trips;
         run.guarded_bars = self.end.guarded_bars;

@@ -151,7 +151,7 @@ fn fields<'a>(row: &FeatureRow<'a>) -> Vec<(&'static str, Vec<f64>)> {
         ("score", copy(row.score)),
         ("moves", copy(row.moves)),
         ("trend", copy(row.trend)),
-        ("sigma", copy(row.sigma)),
+        ("sigma", copy(row.variance)),
         ("atr", copy(row.atr)),
         ("trail_ma", copy(row.trail_ma)),
         ("slope", copy(row.slope_bps_day)),

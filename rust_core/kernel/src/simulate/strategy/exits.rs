@@ -35,7 +35,7 @@ impl Book<'_> {
         let held = self.account.held.iter();
         let gone: Vec<usize> = held.filter(|i| panel.delisted_ms[*i] <= close_ms).collect();
         for &symbol in &gone {
-            let lots = -self.account.positions[symbol].lots;
+            let lots = -self.account.lots[symbol];
             let haircut = if lots < 0 { -DELISTED_LOSS_FRAC } else { DELISTED_LOSS_FRAC };
             let price = self.account.ledger.mark[symbol] * (1.0 + haircut);
             let (atr, at_ms, step) = (f64::NAN, close_ms - 1, self.contracts.qty_step[symbol]);

@@ -4,7 +4,7 @@ use super::super::account::Order;
 use super::super::setup::{fill_price, reachable_lots};
 use super::Book;
 use crate::panel::Panel;
-use crate::plan::{Leg, Lots, PlanInput, plan};
+use crate::plan::{Leg, Lots, PlanInput, plan_named};
 use crate::row::FeatureRow;
 
 impl Book<'_> {
@@ -15,7 +15,7 @@ impl Book<'_> {
             for &(leg, atr) in &due.legs {
                 let symbol = leg.symbol;
                 let price = fill_price(panel, self.setup.timing.fill_at, t, symbol);
-                let lots = reachable_lots(leg, self.account.positions[symbol].lots);
+                let lots = reachable_lots(leg, self.account.lots[symbol]);
                 // An absent bar fills nothing; the next plan sees what is still missing.
                 if lots != 0 && !price.is_nan() {
                     let step = self.contracts.qty_step[symbol];
@@ -30,10 +30,13 @@ impl Book<'_> {
 
     pub(super) fn plan(&mut self, t: usize, row: &FeatureRow<'_>, sizing: f64, rebalance: bool) {
         self.account.write_closing();
+        self.concerned.copy_from(&self.account.held);
+        self.decider.wanted().for_each(|name| self.concerned.put(name, true));
         if !self.waiting.is_empty() {
             self.planned_lots.copy_from_slice(&self.account.lots);
             for (leg, _) in self.waiting.iter().flat_map(|waiting| &waiting.legs) {
                 self.planned_lots[leg.symbol] += leg.lots;
+                self.concerned.put(leg.symbol, true);
             }
         }
         let as_held = self.waiting.is_empty();
@@ -53,7 +56,10 @@ impl Book<'_> {
             rebalance,
             cost_week_frac: self.cost_week_frac(),
         };
-        plan(&input, self.params, &mut self.plan);
+        let named = &mut self.named;
+        named.clear();
+        self.concerned.each(|name| named.push(name as u32));
+        plan_named(&input, named, self.params, &mut self.plan);
         if self.plan.legs.is_empty() {
             return;
         }
@@ -67,12 +73,12 @@ impl Book<'_> {
             self.waiting.push_back(waiting);
             return;
         }
-        for &Leg { symbol, lots, .. } in &self.plan.legs {
-            let step = self.contracts.qty_step[symbol];
-            let (price, at_ms, atr) = (row.close[symbol], row.close_ms, atr(symbol));
-            let order = Order { symbol, lots, price, atr, at_ms, step };
-            self.account.fill(&order, t, self.params, None);
-        }
+        let (close, at_ms, step) = (row.close, row.close_ms, &self.contracts.qty_step);
+        let order = |&Leg { symbol, lots, .. }: &Leg| {
+            let (price, atr, step) = (close[symbol], atr(symbol), step[symbol]);
+            Order { symbol, lots, price, atr, at_ms, step }
+        };
+        self.account.fill_all(self.plan.legs.iter().map(order), t, self.params);
         self.account.revalue();
     }
 

@@ -210,7 +210,10 @@ class AccountView:
 
 @dataclass(frozen=True, slots=True)
 class VenueFill:
-    """An execution: a trade, or money that a position paid or received. `fee_usdt` above 0 was paid."""
+    """An execution: a trade, or money that a position paid or received. `fee_usdt` above 0 was paid.
+
+    Funding has 0 lots, since it moves no position; its price is the mark that it was reckoned at.
+    """
 
     exec_id: str
     order_id: str

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
-from xsmom.errors import ConfigError
+from xsmom.errors import ConfigError, VenueError
 from xsmom.venues.exchange_clock import ExchangeClock
 from xsmom.venues.exchange_table import Endpoint, ExchangeTable, Meaning, Network
 from xsmom.venues.faults import Fault, WireFault, error_of_read
@@ -32,6 +32,7 @@ _CONNECTIONS_MAX = 64
 # counted; and connections are left for what is urgent.
 _DATA_CALLS_MAX = 32
 
+_TIME = "time"
 _FAREWELL_S = 0.05  # encrypted connections take leave of each other before they close
 
 T = TypeVar("T")
@@ -115,6 +116,8 @@ class Wire:
         `parse` raises a `WireFault` or a `LookupError`, `TypeError` or `ValueError` at an answer that
         lacks what it must have: that too is asked again.
         """
+        if endpoint != _TIME and not self.clock.known:
+            await self._remeasure()
         for pause_s in (*self.access.pauses_s, None):
             try:
                 return _parsed(await self.once(endpoint, params, lane), parse)
@@ -184,11 +187,11 @@ class Wire:
     async def _remeasure(self) -> None:
         try:
             await self.clock.measure()
-        except WireFault:
-            return  # the try that follows tells what is wrong
+        except VenueError:
+            return  # the old bearing stays; the request that follows tells what is wrong
 
     async def _ask_clock(self) -> int:
-        return await self.read("time", {}, "its clock", self.table.clock_of, Lane.CANCEL)
+        return await self.read(_TIME, {}, "its clock", self.table.clock_of, Lane.CANCEL)
 
     def _open(self) -> None:
         """A client of the library with a session of ours: its own would wait a quarter second to close."""
@@ -255,7 +258,7 @@ def _make_client(
 def _parsed(answer: Answer, parse: Callable[[Answer], T]) -> T:
     try:
         return parse(answer)
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         text = f"answered something that cannot be read ({type(error).__name__}: {str(error)[:80]})"
         raise WireFault(Fault.GARBLED, text) from error
 

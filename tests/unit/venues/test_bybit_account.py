@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from decimal import Decimal
 
@@ -155,3 +156,27 @@ def test_fees_and_key(server):
     facts = trade(server, lambda venue: venue.key())
     assert (facts.can_trade, facts.can_withdraw, facts.read_only, facts.ip_bound) == (False, True, True, False)
     assert facts.expires_ms == 1_798_761_600_000
+
+
+@pytest.mark.parametrize("read", ["open_orders", "positions"])
+def test_pages_without_an_end_raise(server, read):
+    rows = {"open_orders": [order()], "positions": [position()]}[read]
+    body = {"retCode": 0, "retMsg": "OK", "time": 1, "result": {"list": rows, "nextPageCursor": "again"}}
+    path = {"open_orders": "order/realtime", "positions": "position/list"}[read]
+    server.faults.append(Fault("answer", path, body=json.dumps(body), times=-1))
+    with pytest.raises(Unavailable, match="the pages have no end"):
+        trade(server, lambda venue: getattr(venue, read)())
+
+
+def test_a_clock_that_cannot_be_measured_again_does_not_stop_a_read(server):
+    async def question(venue):
+        server.faults.append(Fault("answer", "market/time", status=502, times=-1))
+        bearing = venue.wire.clock._bearing
+        venue.wire.clock._bearing = type(bearing)(
+            bearing.exchange_ms - 4_000_000, bearing.at_s - 4_000, bearing.round_trip_ms, bearing.skew_ms
+        )
+        assert not venue.wire.clock.known
+        return await venue.account()
+
+    assert trade(server, question).equity_usdt == Decimal("1012.5")
+    assert len(server.calls("market/time")) > 3

@@ -118,6 +118,7 @@ def test_the_wallet():
         frame("position", position(size="30.05")),
         frame("position", position(positionIdx=1)),
         frame("order", order(1, orderStatus="Dreaming")),
+        frame("execution", execution(1, execType=True)),
         json.dumps({"topic": "greeks", "creationTime": 1, "data": []}),
         json.dumps({"topic": "order", "data": []}),
     ],
@@ -142,6 +143,11 @@ def test_a_mangled_frame_is_a_gap_or_a_whole_event(topic, data):
         target[name] = data.draw(junk)
     events = list(Frames(scales()).read(json.dumps(message), 1))
     assert all(isinstance(event, Gap | OrderView | VenueFill | PositionView | AccountView) for event in events)
+
+
+def test_a_kind_of_order_that_is_no_text_breaks_nothing():
+    (fill,) = read(frame("execution", execution(1, createType=True)))
+    assert fill.exec_id == "e1"
 
 
 def test_what_belongs_to_others_is_left_out_and_a_new_contract_is_told_once():

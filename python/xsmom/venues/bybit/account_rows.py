@@ -142,7 +142,7 @@ def position(row: dict[str, Any], scales: Scales) -> PositionView:
 def fill(row: dict[str, Any], scales: Scales) -> VenueFill:
     """An execution. Funding moves no position: its size is told as 0 lots, its price is the mark."""
     symbol, kind = row["symbol"], _KINDS[row["execType"]]
-    if kind is FillKind.TRADE and (row.get("createType") or "").startswith(_LIQUIDATION):
+    if kind is FillKind.TRADE and str(row.get("createType")).startswith(_LIQUIDATION):
         kind = FillKind.LIQUIDATION
     lots = 0 if kind is FillKind.FUNDING else _sign(row["side"]) * scales.lots(symbol, row["execQty"])
     return VenueFill(

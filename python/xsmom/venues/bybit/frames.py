@@ -20,7 +20,7 @@ from xsmom.venues.bybit import account_rows
 from xsmom.venues.bybit.account_rows import Scales
 
 _REMEMBERED_MAX = 20_000
-_UNREADABLE = (ArithmeticError, LookupError, TypeError, ValueError)
+_UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 V = TypeVar("V")
 

@@ -161,10 +161,12 @@ class BybitMarket:
             asked = {**params, "cursor": cursor} if cursor else params
             some, next_cursor = await self.wire.read(endpoint, asked, what, rows.page(read))
             found += some
-            if not next_cursor or not some or next_cursor == cursor:
+            if not next_cursor or not some:
                 return found
+            if next_cursor == cursor:
+                break
             cursor = next_cursor
-        raise Unavailable(f"{self.venue}: {what} has no last page")
+        raise Unavailable(f"{self.venue}: {what}: the pages have no end")
 
     async def _funding_page(self, symbol: str, since_ms: int, end_ms: int) -> dict[int, float]:
         def parse(answer: dict[str, Any]) -> dict[int, float]:

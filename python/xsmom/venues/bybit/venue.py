@@ -28,7 +28,7 @@ from xsmom.domain.trading import (
     VenueEvent,
     VenueFill,
 )
-from xsmom.errors import ConfigError
+from xsmom.errors import ConfigError, Unavailable, VenueError
 from xsmom.venues.bybit import account_rows, requests, rows
 from xsmom.venues.bybit.account_rows import Scales
 from xsmom.venues.bybit.codes import NO_CHANGE, refusal_of
@@ -201,8 +201,6 @@ class BybitVenue(BybitMarket):
 
     async def _known_or_none(self) -> Scales | Rejected:
         """Mutations never raise: without the contracts nothing is sent, which is a refusal."""
-        from xsmom.errors import VenueError
-
         try:
             return await self._known()
         except VenueError as error:
@@ -231,10 +229,12 @@ class BybitVenue(BybitMarket):
             some, next_cursor, told, at_ms = await self.wire.read(endpoint, page, what, parse, _READ)
             found += some
             as_of_ms = as_of_ms or at_ms
-            if not next_cursor or not told or next_cursor == cursor:
+            if not next_cursor or not told:
                 return found, as_of_ms
+            if next_cursor == cursor:
+                break
             cursor = next_cursor
-        raise WireFault(Fault.GARBLED, f"{what} has no last page")
+        raise Unavailable(f"{self.venue}: {what}: the pages have no end")
 
     async def _mutate(self, endpoint: str, asked: dict[str, Any], lane: Lane, client_order_id: str | None) -> Answer:
         """Send once; whatever happens, say what is known of it."""

@@ -191,6 +191,7 @@ def simulate(
     keep_units: bool = False,
 ) -> dict[str, Any]: ...
 
+@final
 class Exchange:
     """A derivatives exchange as one state machine: whole ticks, whole lots, money in 1e-8 USDT.
 

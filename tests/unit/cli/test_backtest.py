@@ -156,7 +156,7 @@ def test_a_run_that_trades_nothing_shows_its_reasons(panel_file: Path, capsys: p
         (["--fast", "--config", "none.yaml"], 3, "none.yaml does not exist"),
         (["--fast", "--panel", "none.panel"], 4, "none.panel"),
         (["--fast", "--to", "2023-01-20"], 4, "looks back on 284: give a panel of more than 284 bars"),
-        (["--fast", "--set", "exchange.testnet=true"], 3, "not available in this version"),
+        (["--fast", "--set", "exchange.leverage_x=3"], 3, "not available in this version"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(

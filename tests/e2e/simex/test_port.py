@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import ssl
+from decimal import Decimal
 
 import pytest
 from pydantic import SecretStr
@@ -119,9 +120,9 @@ async def test_every_mutation_answers(rig):
         assert isinstance(await venue.submit(OrderRequest("buy-1", SYMBOL, 1_000)), Ack)
         assert isinstance(await venue.set_position_stop(SYMBOL, stop, None, TriggerBy.MARK), Ack | NoChange)
         assert isinstance(await venue.set_position_stop(SYMBOL, stop, None, TriggerBy.MARK), NoChange)
-        report = await venue.ensure_modes(Modes(leverage_x=5, symbols=(SYMBOL,)))
+        report = await venue.ensure_modes(Modes(leverage_x=Decimal(5), symbols=(SYMBOL,)))
         assert not report.failed
-        assert not (await venue.ensure_modes(Modes(leverage_x=5, symbols=(SYMBOL,)))).changed
+        assert not (await venue.ensure_modes(Modes(leverage_x=Decimal(5), symbols=(SYMBOL,)))).changed
         key = await venue.key()
         assert key.can_trade
         assert not key.can_withdraw

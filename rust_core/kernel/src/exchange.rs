@@ -31,8 +31,6 @@ pub use order::{
 pub use query::{Answer, MarketRow, PositionRow, Query};
 pub use spec::{Spec, SpecTier};
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use chain::Chain;
@@ -64,8 +62,6 @@ pub struct Exchange {
     chain: Chain,
     #[serde(skip)]
     events: Vec<Event>,
-    /// Where an order is: account and contract, by its number.
-    places: BTreeMap<u64, (Id, Id)>,
 }
 
 /// What an exchange begins with.
@@ -91,7 +87,6 @@ impl Exchange {
             now_ms: 0,
             chain: Chain::default(),
             events: Vec::new(),
-            places: BTreeMap::new(),
         })
     }
 

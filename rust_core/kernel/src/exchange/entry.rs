@@ -58,7 +58,6 @@ impl Exchange {
         let owner = &mut self.accounts[order.account as usize];
         owner.positions[order.symbol as usize].orders.insert(order.id);
         owner.busy.insert(order.symbol);
-        self.places.insert(order.id, (order.account, order.symbol));
         owner.open.insert(order.id, order);
     }
 
@@ -70,7 +69,6 @@ impl Exchange {
         if position.orders.is_empty() && position.lots == 0 {
             owner.busy.remove(&order.symbol);
         }
-        self.places.remove(&id);
     }
 
     fn check_place(&self, asked: &Place) -> Checked<Order> {
@@ -283,12 +281,13 @@ impl Exchange {
     }
 
     pub(super) fn cancel(&mut self, account: Id, order: u64, client_id: &str) {
-        match self.open_order(account, order, client_id).map(|order| order.id) {
+        let found = self.open_order(account, order, client_id);
+        match found.map(|order| (order.id, order.symbol, order.stop_kind.of_position())) {
             Err(refusal) => self.refuse(account, refusal),
-            Ok(id) => {
-                let symbol = self.order(account, id).map(|order| order.symbol);
+            Ok((id, symbol, stop)) => {
                 self.close_order(account, id, CancelReason::User);
-                if let Some(symbol) = symbol {
+                // A position shows its stops.
+                if stop {
                     self.tell_position(account, symbol);
                 }
             }

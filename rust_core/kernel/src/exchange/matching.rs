@@ -274,7 +274,6 @@ impl Exchange {
             owner.busy.remove(&order.symbol);
         }
         owner.note_closed(order);
-        self.places.remove(&id);
     }
 
     /// Take an order back.

@@ -41,8 +41,14 @@ class BarRows:
         return len(self.open_ms)
 
     def take(self, which: NDArray[np.int64] | Mask) -> Self:
-        """These rows only."""
+        """These rows only; itself where a mask leaves none out."""
+        if which.dtype == np.bool_ and which.all():
+            return self
         return type(self)(**{field.name: getattr(self, field.name)[which] for field in fields(self)})
+
+    def cut(self, first: int, end: int) -> Self:
+        """Rows from one place up to another, as views."""
+        return type(self)(**{field.name: getattr(self, field.name)[first:end] for field in fields(self)})
 
     def settled(self) -> Self:
         """High and low without the dust of somebody's rounding, and the value traded where only coins are told."""

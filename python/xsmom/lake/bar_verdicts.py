@@ -6,9 +6,11 @@ Each rule looks only at bars that no rule before it has marked, so that one bad 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from xsmom.domain.timeframe import DAY_MS
 from xsmom.lake.bar_rows import BarRows, Floats, has_prices, has_range, has_volume, order_rows
@@ -149,7 +151,8 @@ def _mark_spikes(symbol: str, rows: BarRows, usable: Mask, bar_ms: int, limits: 
     if len(rows) < 3:
         return bad, []
     reach = np.log1p(limits.spike_frac)
-    before, now, after = np.log(rows.close[:-2]), np.log(rows.close[1:-1]), np.log(rows.open[2:])
+    close, after = np.log(rows.close[:-1]), np.log(rows.open[2:])
+    before, now = close[:-1], close[1:]
     near = (np.diff(rows.open_ms)[:-1] == bar_ms) & (np.diff(rows.open_ms)[1:] == bar_ms)
     away = (
         (np.abs(now - before) > reach) & (np.abs(now - after) > reach) & (np.sign(now - before) == np.sign(now - after))
@@ -216,6 +219,12 @@ def _usual(values: Floats) -> Floats:
     """Mean of the known values around each place."""
     known = ~np.isnan(values)
     total, count = (np.cumsum(np.concatenate(([0.0], each))) for each in (np.where(known, values, 0.0), known))
-    place, half = np.arange(len(values)), _USUAL_BARS // 2
-    first, end = np.maximum(place - half, 0), np.minimum(place + half + 1, len(values))
-    return np.asarray((total[end] - total[first]) / (count[end] - count[first]))
+    return np.asarray(_around(total) / _around(count))
+
+
+def _around(running: NDArray[Any]) -> NDArray[Any]:
+    """From running sums, one longer than their values, the sum of the values around each place."""
+    half = _USUAL_BARS // 2
+    end = np.concatenate((running[half + 1 :], np.full(half, running[-1])))
+    first = np.concatenate((np.full(half, running[0]), running[: -half - 1]))
+    return np.asarray(end - first)

@@ -19,11 +19,12 @@ from xsmom.domain.panel import CELL_FIELDS, NEVER_MS
 from xsmom.domain.stamps import format_ms
 from xsmom.errors import DataError, OutputError
 from xsmom.lake.bar_rows import Floats
+from xsmom.lake.family import Instrument, side_by_side
 from xsmom.lake.findings import Mask, count_by_rule
 from xsmom.lake.panel import Panel
 from xsmom.lake.panel_file import PanelWriter
 from xsmom.lake.rules import VERSION, Finding
-from xsmom.lake.survey import Instrument, Progress, Survey
+from xsmom.lake.survey import Progress, Survey
 from xsmom.lake.telling import telling
 
 _BLOCK_BYTES = 16 << 20  # of one block of rows, all fields together
@@ -151,17 +152,22 @@ def _write(
         provenance=_provenance(survey, columns, half),
     )
     step = max(1, _BLOCK_BYTES // (8 * len(CELL_FIELDS) * len(columns)))
+    cut = np.fromiter(half, np.int64, len(half))
+
+    def make_block(start: int) -> Panel:
+        rows = min(step, bars - start)
+        begin_ms = first_close_ms + start * survey.bar_ms
+        cells = _read_block(scratch, columns, begin_ms, rows, survey.bar_ms)
+        closes = begin_ms + survey.bar_ms * np.arange(rows, dtype=np.int64)
+        _blank(cells, np.isin(closes, cut))
+        block = Panel(
+            close_ms=closes, symbols=symbols, bar_ms=survey.bar_ms, listed_ms=listed, delisted_ms=delisted, **cells
+        )
+        block.check()
+        return block
+
     with writer:
-        for start in range(0, bars, step):
-            rows = min(step, bars - start)
-            begin_ms = first_close_ms + start * survey.bar_ms
-            cells = _read_block(scratch, columns, begin_ms, rows, survey.bar_ms)
-            closes = begin_ms + survey.bar_ms * np.arange(rows, dtype=np.int64)
-            _blank(cells, np.isin(closes, np.fromiter(half, np.int64, len(half))))
-            block = Panel(
-                close_ms=closes, symbols=symbols, bar_ms=survey.bar_ms, listed_ms=listed, delisted_ms=delisted, **cells
-            )
-            block.check()
+        for block in side_by_side(make_block, range(0, bars, step)):
             writer.append(block)
 
 

@@ -69,7 +69,7 @@ def split_listings(
     edges = [0, *cuts, len(rows)]
     listings = []
     for number, (first, end) in enumerate(pairwise(edges), start=1):
-        piece = rows.take(np.arange(first, end))
+        piece = rows.cut(first, end)
         symbol = judged.symbol if number == 1 else f"{judged.symbol}.{number}"
         listed_ms, listed_by = int(piece.open_ms[0]), "first bar"
         delisted_ms, delisted_by = int(piece.open_ms[-1]) + judged.bar_ms, "last bar"

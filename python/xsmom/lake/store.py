@@ -29,7 +29,7 @@ from xsmom.lake.commit import COMMIT, Staging
 from xsmom.lake.layout import find_parts, find_series, instruments_path, part_path
 from xsmom.lake.lock import FileLock
 from xsmom.lake.merge import Merged, compare, conform, merge_rows, refuse_outside, split_rows
-from xsmom.lake.part import AGAIN, Manifest, empty_rows, encode, hash_rows, read_manifest, read_part
+from xsmom.lake.part import AGAIN, Manifest, empty_rows, encode, hash_rows, read_manifest, read_part, read_parts
 from xsmom.lake.series import Hole, Kind, SeriesInfo, SeriesKey, Source
 from xsmom.lake.spans import Span, difference, split_by_year, union, year_of
 from xsmom.lake.telling import telling
@@ -119,9 +119,8 @@ class Lake:
         paths = self.part_paths(key)
         if not paths:
             raise self._unknown(key)
-        parts = [(*read_part(path, key, year), path) for year, path in paths.items()]
-        info = _join_parts(key, [(manifest, path) for manifest, _, path in parts])
-        return info, pl.concat([rows for _, rows, _ in parts])
+        manifests, rows = read_parts(paths, key)
+        return _join_parts(key, list(zip(manifests, paths.values(), strict=True))), rows
 
     def read(self, key: SeriesKey, start_ms: int | None = None, end_ms: int | None = None) -> pl.DataFrame:
         """The rows with `start_ms <= stamp < end_ms`, rising, as their source told them."""
@@ -130,8 +129,8 @@ class Lake:
             raise self._unknown(key)
         first = year_of(start_ms) if start_ms is not None else min(years)
         last = year_of(end_ms) if end_ms is not None else max(years)
-        frames = [read_part(path, key, year)[1] for year, path in years.items() if first <= year <= last]
-        rows = pl.concat(frames) if frames else empty_rows(key)
+        inside = {year: path for year, path in years.items() if first <= year <= last}
+        rows = read_parts(inside, key)[1] if inside else empty_rows(key)
         if start_ms is not None:
             rows = rows.filter(pl.col(key.stamp) >= start_ms)
         if end_ms is not None:

@@ -140,7 +140,14 @@ def _fit(manifests: Sequence[Manifest], frame: pl.DataFrame) -> bool:
     """Whether the rows of all parts are as many, and where each begins and ends, as their manifests say."""
     if dict(frame.schema) != schema_of(manifests[0].key) or len(frame) != sum(part.rows for part in manifests):
         return False
-    return all(_ends(part.key, rows) == (part.first_ms, part.last_ms) for part, rows in split_parts(manifests, frame))
+    stamps, begin = frame[manifests[0].key.stamp].to_numpy(), 0
+    for part in manifests:
+        end = begin + part.rows
+        ends = (int(stamps[begin]), int(stamps[end - 1])) if part.rows else (None, None)
+        if ends != (part.first_ms, part.last_ms):
+            return False
+        begin = end
+    return True
 
 
 def _ends(key: SeriesKey, frame: pl.DataFrame) -> tuple[int | None, int | None]:

@@ -25,7 +25,7 @@ from xsmom.lake.rules import Finding, Limits
 from xsmom.lake.series import SeriesInfo, SeriesKey
 
 if TYPE_CHECKING:
-    from xsmom.lake.store import Lake
+    import polars as pl
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -51,9 +51,9 @@ class Instrument:
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of every family of a market alike."""
+    """What is asked of every family of a market alike; `load` gives nothing of a series that is to be left out."""
 
-    lake: Lake
+    load: Callable[[SeriesKey], tuple[SeriesInfo, pl.DataFrame] | None]
     base_ms: int
     bar_ms: int
     limits: Limits
@@ -107,7 +107,10 @@ def side_by_side(work: Callable[[T], R], things: Iterable[T]) -> Iterator[R]:
 
 def _judge_ticker(asked: Question, symbol: str, verdict: FamilyVerdict) -> list[Listing]:
     key = asked.bar_keys[symbol]
-    info, told = asked.lake.load(key)
+    loaded = asked.load(key)
+    if loaded is None:
+        return []
+    info, told = loaded
     verdict.content[str(key)] = info.content_sha256
     judged = judge_bars(symbol, told, asked.base_ms, asked.limits, read_facts(info, asked.base_ms))
     verdict.findings += judged.findings
@@ -125,10 +128,11 @@ def _judge_ticker(asked: Question, symbol: str, verdict: FamilyVerdict) -> list[
 
 def _judge_funding(asked: Question, symbol: str, verdict: FamilyVerdict) -> JudgedFunding | None:
     key = asked.funding_keys.get(symbol)
-    if key is None:
+    loaded = None if key is None else asked.load(key)
+    if loaded is None:
         verdict.findings.append(Finding(symbol, "no_funding", 0, 0, 0, "no prints in the lake"))
         return None
-    info, told = asked.lake.load(key)
+    info, told = loaded
     verdict.content[str(key)] = info.content_sha256
     judged = judge_funding(symbol, told, info.covered)
     verdict.findings += judged.findings

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import polars as pl
@@ -114,11 +114,9 @@ def read_parts(paths: Mapping[int, Path], key: SeriesKey) -> tuple[list[Manifest
     for path in paths.values():
         with telling(path, DataError):
             data.append(path.read_bytes())
-    manifests = [
-        _read_footer(path, part, key, year) for (year, path), part in zip(paths.items(), data, strict=True)
-    ]
+    manifests = [_read_footer(path, part, key, year) for (year, path), part in zip(paths.items(), data, strict=True)]
     try:
-        frame = pl.read_parquet([io.BytesIO(part) for part in data])
+        frame = pl.read_parquet(list[IO[bytes]](io.BytesIO(part) for part in data))
     except UNREADABLE:
         frame = None
     if frame is not None and _fit(manifests, frame):

@@ -29,7 +29,17 @@ from xsmom.lake.commit import COMMIT, Staging
 from xsmom.lake.layout import find_parts, find_series, instruments_path, part_path
 from xsmom.lake.lock import FileLock
 from xsmom.lake.merge import Merged, compare, conform, merge_rows, refuse_outside, split_rows
-from xsmom.lake.part import AGAIN, Manifest, empty_rows, encode, hash_rows, read_manifest, read_part, read_parts
+from xsmom.lake.part import (
+    AGAIN,
+    Manifest,
+    empty_rows,
+    encode,
+    hash_rows,
+    read_manifest,
+    read_part,
+    read_parts,
+    split_parts,
+)
 from xsmom.lake.series import Hole, Kind, SeriesInfo, SeriesKey, Source
 from xsmom.lake.spans import Span, difference, split_by_year, union, year_of
 from xsmom.lake.telling import telling
@@ -137,8 +147,19 @@ class Lake:
             rows = rows.filter(pl.col(key.stamp) < end_ms)
         return rows
 
+    def load_verified(self, key: SeriesKey) -> tuple[tuple[SeriesInfo, pl.DataFrame] | None, list[str]]:
+        """`load` if every part is what was written; else one sentence for each that is not."""
+        paths = self.part_paths(key)
+        try:
+            manifests, rows = read_parts(paths, key)
+        except DataError:
+            return None, self.verify(key)
+        if any(hash_rows(part) != manifest.content_sha256 for manifest, part in split_parts(manifests, rows)):
+            return None, self.verify(key)
+        return (_join_parts(key, list(zip(manifests, paths.values(), strict=True))), rows), []
+
     def verify(self, key: SeriesKey) -> list[str]:
-        """Read a series and hash its rows; one sentence for each part that is not what was written."""
+        """Read a series part by part and hash its rows; one sentence for each that is not what was written."""
         faults = []
         for year, path in self.part_paths(key).items():
             try:

@@ -6,7 +6,7 @@ Only a few families of tickers are in memory at a time (a family: one ticker, or
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -22,9 +22,9 @@ from xsmom.lake.findings import Stamps, note_runs
 from xsmom.lake.listings import SpecDates
 from xsmom.lake.market_verdicts import CutOffCount
 from xsmom.lake.rules import Finding, Limits
-from xsmom.lake.series import SeriesKey
 
 if TYPE_CHECKING:
+    from xsmom.lake.inspection import Inspection
     from xsmom.lake.store import Lake
 
 Progress = Callable[[int, int], None]
@@ -40,6 +40,8 @@ class Survey:
     symbols: Sequence[str] | None = None
     limits: Limits = field(default_factory=Limits)
     changes: Sequence[Change] = ()
+    #: Where given, each series is held against its manifests, and left out where it is not what was written.
+    inspection: Inspection | None = None
 
     def __post_init__(self) -> None:
         """Find the series; make bars of smaller ones where none of this length are there."""
@@ -60,22 +62,23 @@ class Survey:
         self.content: dict[str, str] = {}
         self._cut_off = CutOffCount(self.base_ms)
 
-    def narrow(self, symbols: Sequence[str] | None, without: Collection[SeriesKey]) -> None:
-        """Keep these symbols alone, if they are there, and none of the series in `without`."""
-        self.bar_keys = {
-            symbol: key
-            for symbol, key in self.bar_keys.items()
-            if key not in without and (symbols is None or symbol in symbols)
-        }
-        self.funding_keys = {symbol: key for symbol, key in self.funding_keys.items() if key not in without}
+    def narrow(self, symbols: Sequence[str]) -> None:
+        """Keep these symbols alone, if they are there."""
+        self.bar_keys = {symbol: key for symbol, key in self.bar_keys.items() if symbol in symbols}
 
     def walk(self, progress: Progress | None = None) -> Iterator[Instrument]:
         """Judge every family in turn, and give its instruments. Findings gather on the way."""
         done = 0
         asked = Question(
-            self.lake, self.base_ms, self.bar_ms, self.limits, self.changes, read_spec_dates(self.lake, self.venue),
-            self.bar_keys, self.funding_keys,
-        )  # fmt: skip
+            load=self.inspection.load if self.inspection else self.lake.load,
+            base_ms=self.base_ms,
+            bar_ms=self.bar_ms,
+            limits=self.limits,
+            changes=self.changes,
+            dates=read_spec_dates(self.lake, self.venue),
+            bar_keys=self.bar_keys,
+            funding_keys=self.funding_keys,
+        )
         for verdict in side_by_side(partial(judge_family, asked), self._families()):
             self.findings += verdict.findings
             self.content |= verdict.content

@@ -268,6 +268,23 @@ def test_what_cannot_be_meant_is_refused(server, tmp_path, capsys, more, code, w
     assert len(err.strip().splitlines()) == 1
 
 
+def test_the_project_may_say_since_when_and_what(server, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    plain = ["data", "download", "--symbols", "AAAUSDT", "--server", server.base_url, "--json"]
+    assert main(plain) == 3
+    assert "no first day is given: add --since 2023-01-01, or set data.since in config.yaml" in capsys.readouterr().err
+    (tmp_path / "config.yaml").write_text("data:\n  since: 2023-02-01\n  kinds: [funding]\n")
+    assert main(plain) == 0
+    (only,) = Lake.open("lake").keys()
+    assert only == key("AAAUSDT", "funding")
+    assert Lake.open("lake").info(only).first_ms == START_MS + 31 * DAY_MS
+    assert main([*plain, "--since", "2023-03-01", "--kinds", "ohlcv"]) == 0  # the command line comes first
+    assert Lake.open("lake").info(key("AAAUSDT")).first_ms == START_MS + 59 * DAY_MS
+    (tmp_path / "config.yaml").write_text("data:\n  since: yesterday\n")
+    assert main(plain) == 4
+    assert "'yesterday' is no time: write 2024-03-01" in capsys.readouterr().err
+
+
 def test_the_future_is_refused(server, tmp_path, capsys):
     assert main(arguments(server, tmp_path / "lake", since="2030-01-01")) == 4
     assert "--since 2030-01-01 00:00Z lies in the future" in capsys.readouterr().err

@@ -285,6 +285,9 @@ TIMEFRAME = "strategy.timeframe"
 ELSEWHERE = {
     "data.dir": "tests/unit/cli/test_data_import.py",
     "data.venue": "tests/unit/cli/test_data_import.py",
+    "data.since": "tests/e2e/test_download.py",
+    "data.kinds": "tests/e2e/test_download.py",
+    "data.panel": "tests/unit/cli/test_backtest.py",
     "data.max_spike_frac": "tests/unit/cli/test_data_check.py",
     "data.max_stale_bars": "tests/unit/cli/test_data_check.py",
     "universe.renames": "tests/unit/cli/test_data_compile.py",

@@ -1,13 +1,15 @@
 """`xsmom data download` against a server that speaks Bybit's format, through the real library.
 
-Truth is the made-up market itself: whatever went wrong on the way, the lake holds what it says.
+Truth is the made-up market itself: whatever went wrong on the way, the lake holds what it says. The whole
+way against the simulated exchange, kills included, is in test_download_simex.py; here stands what that one
+never does: well-formed answers that are wrong, lower limits than documented, contracts that are gone, and
+names that were listed twice.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -89,13 +91,6 @@ def assert_whole(folder, one, since_ms=START_MS, until_ms=LAST_BAR_MS, now_ms=NO
 def every(lake):
     """Keys of all its series."""
     return lake.keys()
-
-
-def fingerprint(folder):
-    """Content and coverage of everything in the lake."""
-    lake = Lake.open(folder)
-    infos = [lake.info(one) for one in every(lake)]
-    return [(str(info.key), info.content_sha256, info.covered, info.holes) for info in infos]
 
 
 def test_everything_is_fetched_once(server, tmp_path, capsys):
@@ -307,33 +302,6 @@ def wait_for_calls(server, process, calls):
     deadline = time.monotonic() + 60
     while len(server.calls("kline")) < calls and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.005)
-
-
-@pytest.mark.slow
-def test_killed_at_any_moment_it_goes_on_where_it_was(server, tmp_path, capsys, proof):
-    """SIGKILL at random places; the lake is whole after each, and in the end equals an untroubled one."""
-    server.latency_s = 0.01
-    folder = tmp_path / "lake"
-    dice = random.Random(11)
-    for _ in range(40 if proof else 6):
-        process = start(server, folder)
-        wait_for_calls(server, process, len(server.calls("kline")) + dice.randint(1, 6))
-        time.sleep(dice.uniform(0, 0.08))
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        if not (folder / "lake.json").exists():
-            continue
-        for one in every(lake := Lake.open(folder)):
-            lake.verify(one)
-            info = lake.info(one)
-            assert info.rows == len(lake.read(one))
-    download(server, folder, capsys)
-    untroubled = tmp_path / "untroubled"
-    download(server, untroubled, capsys)
-    for one in server.contracts[:3]:
-        assert_whole(folder, one)
-    assert fingerprint(folder) == fingerprint(untroubled)
-    assert Lake.open(folder).strangers() == []
 
 
 @pytest.mark.slow

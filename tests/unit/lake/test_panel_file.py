@@ -207,7 +207,8 @@ def test_only_what_nobody_writes_any_more_is_removed(path: Path) -> None:
 
 def test_a_leftover_that_is_taken_before_its_lock_is_made_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between the making of the file and its lock, another writer may come by."""
-    real, made = fcntl.flock, []
+    real = fcntl.flock
+    made: list[Path] = []
 
     def lock(file: int, how: int) -> None:
         if not made:

@@ -337,3 +337,29 @@ def test_the_budget_of_the_exchange_is_kept(tmp_path, capsys):
 
 def test_times_are_written_for_people():
     assert format_ms(START_MS) == "2023-01-01 00:00Z"
+
+
+PEAK = """
+import resource, sys
+from xsmom.cli.main import main
+code = main(sys.argv[1:])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, file=sys.stderr)
+sys.exit(code)
+"""
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_what_is_fetched(tmp_path):
+    """Ten times the rows, hardly more memory; the first run is large enough to have brought all libraries in."""
+    peaks, rows = [], []
+    with Server([Contract(f"C{number:03}USDT") for number in range(40)], now_ms=NOW_MS) as server:
+        for contracts in (4, 40):
+            names = ",".join(f"C{number:03}USDT" for number in range(contracts))
+            asked = [*arguments(server, tmp_path / str(contracts), "--symbols", names), "--json"]
+            done = subprocess.run(
+                [sys.executable, "-W", "ignore", "-c", PEAK, *asked], capture_output=True, text=True, check=True
+            )
+            rows.append(json.loads(done.stdout)["rows"])
+            peaks.append(int(done.stderr.split()[-1]))
+    assert rows[1] == 10 * rows[0]
+    assert peaks[1] < peaks[0] + 40, peaks

@@ -16,6 +16,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal, Self
@@ -217,7 +218,7 @@ class Lake:
         with self.batch():
             rows, changed = instruments.append(self._staging.current(path), told, seen_ms)
             if changed:
-                self._staging.put(path, instruments.encode(rows))
+                self._staging.put(path, partial(instruments.encode, rows))
         return changed
 
     def instruments(self, venue: str, at_ms: int | None = None) -> pl.DataFrame:
@@ -269,7 +270,7 @@ class Lake:
 
     def _store(self, manifest: Manifest, rows: pl.DataFrame) -> None:
         path = part_path(self.root, manifest.key, manifest.year)
-        self._staging.put(path, encode(manifest, rows))
+        self._staging.put(path, partial(encode, manifest, rows))
 
     def _unknown(self, key: SeriesKey) -> DataError:
         return DataError(f"the lake {self.root} has no {key}: `xsmom data ls` shows what it has")
@@ -317,7 +318,8 @@ def _create(root: Path) -> None:
     if others:
         raise OutputError(f"{root} holds other files ({min(others)}): give a new or empty folder for the lake")
     staging = Staging(root)
-    staging.put(root / MARKER, (json.dumps({"what": "xsmom lake", "version": VERSION}) + "\n").encode())
+    text = json.dumps({"what": "xsmom lake", "version": VERSION}) + "\n"
+    staging.put(root / MARKER, text.encode)
     staging.commit()
 
 

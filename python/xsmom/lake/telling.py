@@ -8,7 +8,6 @@ from types import TracebackType
 
 from xsmom.errors import XsmomError
 
-
 _NUMBER = re.compile(r" \(os error \d+\)$")  # which polars adds to the system's words
 
 

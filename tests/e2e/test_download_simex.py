@@ -103,12 +103,15 @@ def download(
     return document
 
 
-def check(lake: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    """`data check`, which must be clean: what it finds is what the made-up market did, not what we did."""
+def check(lake: Path, capsys: pytest.CaptureFixture[str], *, killed: bool = False) -> dict[str, Any]:
+    """`data check`, which must be clean: what it finds is what the made-up market did, not what we did.
+
+    Behind a kill a half file may lie about until the next writer removes it, and that is told.
+    """
     capsys.readouterr()
     assert main(["data", "check", "--lake", str(lake), "--json"]) == 0
     document: dict[str, Any] = json.loads(capsys.readouterr().out)
-    assert document["files"] == []
+    assert {finding["rule"] for finding in document["files"]} <= ({"leftover"} if killed else set())
     return document
 
 
@@ -287,7 +290,7 @@ def test_killed_at_any_moment_it_goes_on_where_it_was(
         time.sleep(dice.uniform(0, 0.15))
         process.send_signal(signal.SIGKILL)
         process.communicate()
-        check(folder, capsys)
+        check(folder, capsys, killed=True)
         stored.add(sum(info.rows for info in infos_of(folder)))
     assert len(stored) > 1, "it was never killed on the way"
     exchange.faults()

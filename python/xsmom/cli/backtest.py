@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xsmom.cli.doctor import EXIT_FOUND
+from xsmom.cli.main import EXIT_FOUND
 from xsmom.cli.market import (
     ConfigFile,
     DataDir,

@@ -113,7 +113,8 @@ def sweep(
     path = str(panel or data) if panel or data else None
     used = None if count is None else seed
     run = SweepRun(found, base, source, path, started, command, axes, method, used)
-    _tell(run, folder, (sort, top), report=not no_report, as_json=as_json, seconds=monotonic() - began)
+    seconds = monotonic() - began
+    _tell(run, folder, (sort, top), report=not no_report, as_json=as_json, seconds=seconds, renumber=out is None)
     if found.interrupted:
         raise typer.Exit(EXIT_INTERRUPTED)
 
@@ -145,7 +146,14 @@ def _run(market: Panel, trials: list[Trial], threads: int | None, *, daily_retur
 
 
 def _tell(
-    run: SweepRun, folder: Path, order_by: tuple[str, int], *, report: bool, as_json: bool, seconds: float
+    run: SweepRun,
+    folder: Path,
+    order_by: tuple[str, int],
+    *,
+    report: bool,
+    as_json: bool,
+    seconds: float,
+    renumber: bool,
 ) -> None:
     """Write what is done, then show the best of it."""
     from xsmom.cli.output import print_json
@@ -157,7 +165,8 @@ def _tell(
     if not len(run.sweep.place):
         raise KeyboardInterrupt  # before the first was done: there is nothing to write
     order = rank(run.sweep, sort, least_first=sort in _LEAST_FIRST)
-    write_sweep(run, folder, order[:top], report=report, daily=run.sweep.has_daily_returns)
+    daily = run.sweep.has_daily_returns
+    folder = write_sweep(run, folder, order[:top], report=report, daily=daily, renumber=renumber)
     if as_json:
         print_json({"folder": str(folder), **run.document(order[:top])})
     else:

@@ -84,9 +84,13 @@ def _describe(axis: Axis) -> dict[str, Any]:
     return asdict(axis)
 
 
-def write_sweep(run: SweepRun, folder: Path, order: Sequence[int], *, report: bool, daily: bool) -> None:
-    """Write the folder, whole or not at all."""
-    write_whole(folder, lambda partial: _write(run, partial, order, report=report, daily=daily))
+def write_sweep(
+    run: SweepRun, folder: Path, order: Sequence[int], *, report: bool, daily: bool, renumber: bool
+) -> Path:
+    """Write the folder, whole or not at all; with `renumber`, under the next number if the name was taken."""
+    return write_whole(
+        folder, lambda partial: _write(run, partial, order, report=report, daily=daily), renumber=renumber
+    )
 
 
 def _write(run: SweepRun, folder: Path, order: Sequence[int], *, report: bool, daily: bool) -> None:

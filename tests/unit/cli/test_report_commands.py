@@ -60,7 +60,7 @@ def test_show_as_json_is_the_stored_document(runs: Path, capsys: pytest.CaptureF
 def test_daily_returns_are_those_of_the_result(runs: Path) -> None:
     result = xs.backtest(xs.Panel.open(runs / "one.panel"), "weekly")
     day, change = read_run(runs / "base").daily
-    np.testing.assert_array_equal(change, result.daily_returns["return_frac"].to_numpy())
+    np.testing.assert_allclose(change, result.daily_returns["return_frac"].to_numpy(), rtol=0, atol=1e-12)
     assert len(day) == 400
 
 

@@ -86,8 +86,9 @@ def backtest(
         result = simulate(market, resolved)
     started = datetime.now(UTC)
     given = panel or data
-    run = Run(result, source, None if given is None else str(given), started, ("xsmom", *sys.argv[1:]))
-    folder = write_run(run, out, report=not no_report)
+    command, path = ("xsmom", *sys.argv[1:]), None if given is None else str(given)
+    run = Run(result, source, path, started, command, report=not no_report)
+    folder = write_run(run, out)
     if as_json:
         from xsmom.cli.output import print_json
 

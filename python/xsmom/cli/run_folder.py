@@ -27,10 +27,12 @@ from xsmom.domain.panel import Panel
 from xsmom.domain.stamps import format_ms
 from xsmom.domain.timeframe import format_timeframe
 from xsmom.errors import OutputError
+from xsmom.research.flat_bars import FlatBars
 from xsmom.research.result import Result
 from xsmom.research.turnover import COST_KINDS
 
 RUNS = Path("runs")
+FEW_TRADES = 10
 SYNTHETIC = "synthetic"
 NUMBER = "%.14g"
 """Amounts in the tables of a run: fourteen digits tell a millionth of a dollar in ten million."""
@@ -47,6 +49,8 @@ class Run:
     panel_path: str | None
     started: datetime
     command: Sequence[str]
+    #: Whether a report is written, and what only a second look at the run can tell.
+    report: bool = True
 
     @property
     def config(self) -> Resolved:
@@ -70,6 +74,11 @@ class Run:
         """Every figure of the run."""
         return self.result.metrics
 
+    @property
+    def flat_bars(self) -> FlatBars | None:
+        """Why nothing was held, unless only the figures were asked for; a run that hardly traded tells it always."""
+        return self.result.flat_bars if self.report or self.metrics["trades"] < FEW_TRADES else None
+
     def document(self) -> dict[str, Any]:
         """What `result.json` holds; a figure that is undefined is null."""
         result, panel = self.result, self.result.panel
@@ -89,6 +98,7 @@ class Run:
             "timing": result.timing._asdict() if result.timing else None,
             "metrics": make_plain(self.metrics),
             "reasons": result.reasons,
+            "flat_bars": None if self.flat_bars is None else self.flat_bars.document(),
             "notes": list(result.notes),
             "warnings": list(self.config.warnings),
         }
@@ -135,10 +145,10 @@ def _number(first: Path) -> Iterator[Path]:
         yield first.with_name(f"{first.name}-{number}")
 
 
-def write_run(run: Run, out: Path | None, *, report: bool) -> Path:
+def write_run(run: Run, out: Path | None) -> Path:
     """Write the folder, whole or not at all, and return its path."""
     folder = name_folder(out, run.started, run.config.config_hash)
-    return write_whole(folder, lambda partial: _write(run, partial, report=report), renumber=out is None)
+    return write_whole(folder, lambda partial: _write(run, partial), renumber=out is None)
 
 
 def write_whole(folder: Path, write: Callable[[Path], None], *, renumber: bool) -> Path:
@@ -167,7 +177,7 @@ def _put(partial: Path, folder: Path, *, renumber: bool) -> Path:
     raise AssertionError("numbers do not end")
 
 
-def _write(run: Run, folder: Path, *, report: bool) -> None:
+def _write(run: Run, folder: Path) -> None:
     text = "\n".join(settings_lines(run.config, origin=False)) + "\n"
     (folder / "config.yaml").write_text(text, encoding="utf-8")
     document = json.dumps(run.document(), indent=2, ensure_ascii=False, allow_nan=False)
@@ -177,7 +187,7 @@ def _write(run: Run, folder: Path, *, report: bool) -> None:
     trips = run.result.trips.columns()
     trips |= {name: _stamps(trips[name]) for name in ("opened", "closed")}
     _write_columns(folder / "trips.csv", trips)
-    if report:
+    if run.report:
         run.result.report(folder, provenance={"config_hash": run.config.config_hash, "command": run.command_line})
 
 

@@ -46,6 +46,7 @@ def build_document(result: Result, provenance: Mapping[str, object]) -> tuple[di
         "costs_usdt": {name: float(result.costs[name][-1]) for name in _COST_KINDS},
         "assumed_costs": asdict(result.assumed_costs),
         "reasons": trades.list_reasons(result),
+        "flat_bars": None if result.flat_bars is None else result.flat_bars.document(),
         "sides": _list_sides(parts),
         "symbols": _list_symbols(result, parts),
         "unattributed": parts.unattributed,

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from benches.bench_table import NOISE_FRAC, Budgets, Line, lay_out
 
 BENCHES = Path(__file__).parents[2] / "benches"

@@ -111,7 +111,7 @@ def check(
         list[str] | None,
         typer.Option(metavar="GROUP", help="future, warm-up, account or shuffled; may be repeated.  [default: all]"),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of noise and shuffles.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of noise and shuffles.", metavar="N", min=0)] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Examine the backtest itself, with your configuration on your panel.

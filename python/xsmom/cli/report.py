@@ -62,7 +62,7 @@ def show(
 @app.command()
 def compare(
     folders: Annotated[
-        list[Path], typer.Argument(metavar="RUN...", help="Two to six run folders; the first is the base.")
+        list[Path], typer.Argument(metavar="RUN", help="Two to six run folders; the first is the base.")
     ],
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Also write one offline HTML page with the curves.")

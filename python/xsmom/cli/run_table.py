@@ -34,10 +34,14 @@ def print_run(run: Run, folder: Path) -> None:
     print_table(("figure", "value", "meaning"), rows, [None] * len(rows))
     if run.flat_bars is not None and run.flat_bars.bars:
         rows = flat_rows(run.flat_bars)
+        print()
         print_table(("flat because", "share", "meaning"), rows, [None] * len(rows))
     if metrics["trades"] < FEW_TRADES:
         rows = reason_rows(run.result.reasons or {})
+        print()
         print_table(("reason", "times", "meaning"), rows, [None] * len(rows))
+    if run.report:
+        print(f"report: {folder / 'report.html'}")
     print(f"written to {folder}")
 
 

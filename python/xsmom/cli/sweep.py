@@ -63,10 +63,10 @@ def sweep(
     qmc: Annotated[
         int | None, typer.Option(metavar="N", help="Draw N that fill the space evenly (scrambled Halton).")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 0,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads.  [default: all processors]")] = None,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the draws.")] = 0,
+    threads: Annotated[int | None, typer.Option(min=1, metavar="N", help="Threads.  [default: all processors]")] = None,
     sort: Annotated[str, typer.Option(metavar="FIGURE", help="What the rows are ordered by, best first.")] = "sharpe",
-    top: Annotated[int, typer.Option(min=1, help="Rows to show.")] = 20,
+    top: Annotated[int, typer.Option(min=1, metavar="N", help="Rows to show.")] = 20,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="New run folder.  [default: runs/<UTC>-<config hash>]")
     ] = None,
@@ -84,10 +84,10 @@ def sweep(
 
     \b
     Examples:
-      xsmom sweep --grid strategy.k_max=4,8,12 --grid strategy.signal_power=1,1.35,2
+      xsmom sweep --grid strategy.k_min=4,7,10 --grid strategy.signal_power=1,1.35,2
       xsmom sweep --config classic --panel market.panel --qmc 256
           --range strategy.vol_lookback=24:240:log --range strategy.gross_leverage=0.5:2
-      xsmom sweep --grid 'strategy.lookbacks=[12,24,48,96],[24,48,96,192]' --sort calmar --json
+      xsmom sweep --grid strategy.gross_leverage=0.5,1,1.5 --sort calmar --json
     """
     from xsmom.cli.axes import make_points, read_axes
     from xsmom.cli.run_folder import name_folder

@@ -325,6 +325,11 @@ def say_luck(sweep: Sweep) -> list[str]:
             f"{sharpe:.2f} (DSR {dsr:.0%}): {found}; a choice by this table is a guess until data that it has not "
             "seen agrees"
         )
+    for name in sweep.inert:
+        lines.append(
+            f"{name} changed nothing: its values gave the same runs, because another setting binds or its feature is "
+            "off; they count as trials all the same"
+        )
     if sweep.interrupted:
         lines.append(f"interrupted: {len(sweep.place):,} of {len(sweep.trials):,} configurations are done")
     ended = int((figures["bankrupt"] | figures["liquidated"]).sum())

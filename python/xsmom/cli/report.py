@@ -82,14 +82,17 @@ def compare(
     """
     from xsmom.cli.output import print_json
     from xsmom.research.report.overlay import RUNS_MAX
+    from xsmom.research.report.wording import say_of
     from xsmom.research.stored_run import compare_days, differing_settings, read_run, unlike_markets
 
     if not 2 <= len(folders) <= RUNS_MAX:
-        raise DataError(f"{len(folders)} run given: compare two to {RUNS_MAX} run folders")
+        raise DataError(f"{say_of(len(folders), 'run')} given: compare two to {RUNS_MAX} run folders")
     if out is not None and out.exists():
         raise OutputError(f"{out} is there already: choose another --out")
     runs = [read_run(folder) for folder in folders]
     warned, changed = unlike_markets(runs), differing_settings(runs)
+    if not as_json and any(run.document.get("synthetic") for run in runs):
+        print("SYNTHETIC market, made up from a seed: these figures say nothing about real returns")
     differences = [compare_days(runs[0], run) for run in runs[1:]]
     tables = _tables(runs, changed, differences)
     if out is not None:

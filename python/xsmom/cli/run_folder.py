@@ -27,6 +27,7 @@ from xsmom.domain.panel import Panel
 from xsmom.domain.stamps import format_ms
 from xsmom.domain.timeframe import format_timeframe
 from xsmom.errors import OutputError
+from xsmom.research.code_hash import hash_code
 from xsmom.research.flat_bars import FlatBars
 from xsmom.research.result import Result
 from xsmom.research.turnover import COST_KINDS
@@ -88,6 +89,7 @@ class Run:
             "started": self.started.isoformat(timespec="seconds"),
             "command": self.command_line,
             "versions": name_versions(),
+            "code_hash": hash_code() if self.report else None,
             "config": {
                 "source": self.source,
                 "config_hash": self.config.config_hash,

@@ -20,6 +20,8 @@ from xsmom.research.report.wording import (
 
 Doc = dict[str, Any]
 
+_INSTANTS = ("opened", "closed")
+_TITLES = {"units_max": "most units", "net_usdt": "net, USDT", "funding_usdt": "funding", "hold_hours": "hours"}
 _CAUSE_FRAC_MIN = 0.005
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -232,13 +234,18 @@ def write_trades(doc: Doc) -> str:
         ]
         return table(head, rows)
     names = list(trades["rows"][0])
-    head = [(name.replace("_", " "), "text" if isinstance(trades["rows"][0][name], str) else "") for name in names]
+    head = [(_TITLES.get(name, name.replace("_", " ")), _align(trades["rows"][0][name])) for name in names]
     return table(head, [[_say_any(name, row[name]) for name in names] for row in trades["rows"]])
+
+
+def _align(value: object) -> str:
+    return "text" if isinstance(value, str) else ""
 
 
 def _say_any(name: str, value: Any) -> str:
     if isinstance(value, bool | str):
-        return str(value)
+        # To the minute: an exit inside a bar is stamped a millisecond before its close.
+        return f"{value[:16]}Z" if name in _INSTANTS and isinstance(value, str) else str(value)
     if name.endswith("_usdt"):
         return say_usdt(value)
     if name.endswith("_frac"):

@@ -20,6 +20,7 @@ app = typer.Typer(no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 _SAME = "the same in all"
+_SYNTHETIC = "SYNTHETIC market, made up from a seed: these figures say nothing about real returns"
 
 
 @app.callback()
@@ -50,7 +51,7 @@ def show(
         return
     lines = [cost_line(run.metrics), *cost_warnings(run.metrics), _market_line(run)]
     if run.document["synthetic"]:
-        lines.append("SYNTHETIC market, made up from a seed: these figures say nothing about real returns")
+        lines.append(_SYNTHETIC)
     lines += [f"warning: {note}" for note in (*run.document["notes"], *run.document["warnings"])]
     print("\n".join(lines))
     rows = figures(run.metrics)
@@ -91,8 +92,6 @@ def compare(
         raise OutputError(f"{out} is there already: choose another --out")
     runs = [read_run(folder) for folder in folders]
     warned, changed = unlike_markets(runs), differing_settings(runs)
-    if not as_json and any(run.document.get("synthetic") for run in runs):
-        print("SYNTHETIC market, made up from a seed: these figures say nothing about real returns")
     differences = [compare_days(runs[0], run) for run in runs[1:]]
     tables = _tables(runs, changed, differences)
     if out is not None:
@@ -104,7 +103,7 @@ def compare(
             {**document, "metrics": {run.name: run.document["metrics"] for run in runs}, "page": out and str(out)}
         )
         return
-    _print(warned, tables, out)
+    _print(warned, tables, out, synthetic=any(run.document.get("synthetic") for run in runs))
 
 
 def _market_line(run: StoredRun) -> str:
@@ -151,13 +150,15 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value if isfinite(value) else None for name, value in row.items()}
 
 
-def _print(warned: Sequence[str], tables: dict[str, Any], out: Path | None) -> None:
+def _print(warned: Sequence[str], tables: dict[str, Any], out: Path | None, *, synthetic: bool) -> None:
     from xsmom.cli.output import print_table
 
     for text in warned:
         # On stderr as well: a table that is piped away must not lose it.
         print(f"WARNING: {text}")
         print(f"WARNING: {text}", file=sys.stderr)
+    if synthetic:
+        print(_SYNTHETIC)
     for title, (head, rows) in tables.items():
         print(f"\n{title}")
         print_table(head, rows, [None] * len(rows))

@@ -74,6 +74,8 @@ class GateRules:
 class ProtectRules:
     """The sentinel's."""
 
+    #: Off only where the venue has no stops of its own and the engine's exits at bars stand in for them.
+    enabled: bool = True
     trigger: TriggerBy = TriggerBy.MARK
     repair_ms: int = 60_000
     emergency_frac: float = 0.05

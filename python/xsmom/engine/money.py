@@ -227,16 +227,21 @@ def _end_trip(turn: Turn, part: Part, net_usdt: float, side: int, ended: dict[st
     if fields["streak_losses"] > 0 or fields["symbol_score_enabled"]:
         records = kernel.note_round_trip(dict(records), part.at, net_usdt, closes_ms, rules.params)
     turn.put(records=records, cycle=replace(book.cycle, exited=book.cycle.exited or part.on_its_own))
-    exit_by = part.exit_by or (ended or {}).get("exit") or ""
     if part.exit_by in kernel.STOP_EXITS:
         note_stop(turn, part.at, side, closes_ms)
+    trip = ended or {}
     turn.note(
         "position.closed",
         symbol=book.roster.symbols[part.at],
         side="long" if side > 0 else "short",
         net_usdt=net_usdt,
-        exit=exit_by or "plan",
+        exit=part.exit_by or trip.get("exit") or "plan",
         at_ms=part.at_ms,
+        opened_ms=trip.get("opened_ms"),
+        lots_max=trip.get("lots_max"),
+        entry_price=trip.get("entry_price"),
+        exit_price=trip.get("exit_price"),
+        funding_usdt=trip.get("funding_usdt_cum"),
     )
 
 

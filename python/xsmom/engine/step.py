@@ -2,8 +2,8 @@
 
     book, effects, notes = step(book, window, event, now_ms, rules)
 
-It awaits nothing, reads no clock and asks no one. The order inside is always the same: fold the event, let the mode settle,
-gather what is wanted, let every gate look at it, and turn what was approved into orders.
+It awaits nothing, reads no clock and asks no one. The order inside is always the same: fold the event, let the mode settle, gather
+what is wanted, let every gate look at it, and turn what was approved into orders.
 """
 
 from __future__ import annotations

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
 
+from xsmom._core import fine_lot_steps
 from xsmom.domain.market_data import Instrument, MarginTier, Trading
 from xsmom.domain.panel import Panel
 
 _HOUR_MS = 3_600_000
 _SIGNIFICANT_DIGITS = 5
 _STEP_USDT = 0.5
-_FINE_SHARE = 1e-10
 _LOTS_MAX = 1 << 53
 
 # Bounds of notional, maintenance share, largest leverage; each deduction follows from continuity.
@@ -89,17 +88,9 @@ def fine_instruments(panel: Panel, cash_usdt: float) -> dict[str, Instrument]:
 
     A lot is a power of two of units, about a ten-thousand-millionth of the cash at the first price.
     """
-    made = {}
-    for symbol, plain in make_instruments(panel).items():
-        known = panel.close[:, panel.symbols.index(symbol)]
-        known = known[~np.isnan(known)]
-        units = cash_usdt * _FINE_SHARE / (float(known[0]) if known.size else 1.0)
-        step = math.ldexp(0.5, math.frexp(units)[1])
-        made[symbol] = replace(
-            plain,
-            qty_step=Decimal(step),
-            lots_max=_LOTS_MAX,
-            lots_max_market=_LOTS_MAX,
-            notional_usdt_min=Decimal(0),
-        )
-    return made
+    plain, steps = make_instruments(panel), fine_lot_steps(panel, cash_usdt)
+    large = {"lots_max": _LOTS_MAX, "lots_max_market": _LOTS_MAX, "notional_usdt_min": Decimal(0)}
+    return {
+        symbol: replace(plain[symbol], qty_step=Decimal(step), **large)
+        for symbol, step in zip(panel.symbols, steps, strict=True)
+    }

@@ -89,8 +89,13 @@ def fine_instruments(panel: Panel, cash_usdt: float) -> dict[str, Instrument]:
     A lot is a power of two of units, about a ten-thousand-millionth of the cash at the first price.
     """
     plain, steps = make_instruments(panel), fine_lot_steps(panel, cash_usdt)
-    large = {"lots_max": _LOTS_MAX, "lots_max_market": _LOTS_MAX, "notional_usdt_min": Decimal(0)}
     return {
-        symbol: replace(plain[symbol], qty_step=Decimal(step), **large)
+        symbol: replace(
+            plain[symbol],
+            qty_step=Decimal(step),
+            lots_max=_LOTS_MAX,
+            lots_max_market=_LOTS_MAX,
+            notional_usdt_min=Decimal(0),
+        )
         for symbol, step in zip(panel.symbols, steps, strict=True)
     }

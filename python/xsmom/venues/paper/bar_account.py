@@ -19,7 +19,6 @@ from xsmom.domain.costs import Costs
 from xsmom.domain.margin import Margin
 
 Floats = NDArray[np.float64]
-_UNKNOWN = (math.nan, math.nan)
 DELISTED_LOSS_FRAC = 0.05
 
 
@@ -59,7 +58,7 @@ class BarAccount:
         self.lots = [0] * names
         self.paid = CostsPaid()
         self.units, self.mark = np.zeros(names), np.full(names, np.nan)
-        self.depth: list[tuple[float, float]] = [_UNKNOWN] * names
+        self.sigma_day_frac, self.adv_usdt = np.full(names, np.nan), np.full(names, np.nan)
         self.value_usdt = self.gross_usdt = 0.0
         #: Price that was paid on average for what is held, in price times lots; for show.
         self.cost_price_lots = [0.0] * names
@@ -73,7 +72,8 @@ class BarAccount:
 
     def held(self) -> list[int]:
         """Numbers of the names that are held, rising."""
-        return [symbol for symbol, lots in enumerate(self.lots) if lots]
+        numbers: list[int] = np.flatnonzero(self.units).tolist()
+        return numbers
 
     def fill(self, symbol: int, lots: int, price: float) -> list[Booked]:
         """Book lots at a price before costs. What crosses 0 is a close and an opening."""
@@ -85,7 +85,8 @@ class BarAccount:
 
     def _book(self, symbol: int, lots: int, price: float) -> Booked:
         units = float(lots) * self._steps[symbol]
-        done, fee_usdt, spread_usdt, impact_usdt = execute_fill(units, price, self.costs, *self.depth[symbol])
+        depth = float(self.sigma_day_frac[symbol]), float(self.adv_usdt[symbol])
+        done, fee_usdt, spread_usdt, impact_usdt = execute_fill(units, price, self.costs, *depth)
         self.cash_usdt -= units * done + fee_usdt
         self.paid.fee_usdt += fee_usdt
         self.paid.spread_usdt += spread_usdt
@@ -123,9 +124,9 @@ class BarAccount:
 
     def mark_to(self, close: Floats) -> None:
         """Take over the closes that are known, and value the book."""
-        for symbol in range(len(self.lots)) if self._waits else self.held():
-            if not math.isnan(close[symbol]):
-                self.mark[symbol] = close[symbol]
+        # Nobody asks for marks of what is not held, unless orders wait for a later bar.
+        known = ~np.isnan(close) if self._waits else ~np.isnan(close) & (self.units != 0.0)
+        self.mark[known] = close[known]
         self.revalue()
 
     def revalue(self) -> None:
@@ -134,10 +135,9 @@ class BarAccount:
 
     def note_depth(self, sigma_day_frac: Floats, adv_usdt: Floats) -> None:
         """Take over the depth that is known; through an outage the last one holds."""
-        for symbol in range(len(self.lots)):
-            sigma, adv = float(sigma_day_frac[symbol]), float(adv_usdt[symbol])
-            if sigma >= 0.0 and adv > 0.0:
-                self.depth[symbol] = (sigma, adv)
+        known = (sigma_day_frac >= 0.0) & (adv_usdt > 0.0)
+        self.sigma_day_frac[known] = sigma_day_frac[known]
+        self.adv_usdt[known] = adv_usdt[known]
 
     def leave(self, symbol: int) -> list[Booked]:
         """A contract that ends: out at the last price, less what the last ones out lose."""

@@ -27,6 +27,11 @@ class Outlet:
         self._events_max = events_max
         self._listeners: list[_Listener] = []
 
+    @property
+    def heard(self) -> bool:
+        """Whether anybody listens."""
+        return bool(self._listeners)
+
     def tell(self, events: Iterable[VenueEvent], at_ms: int) -> None:
         """Lay events out for every listener."""
         told = tuple(events)

@@ -13,6 +13,7 @@ from xsmom.domain.panel import Panel
 from xsmom.domain.timeframe import format_timeframe
 from xsmom.errors import DataError, Rejected
 
+NAME = "paper"
 CANDLES_PAGE_MAX = 1_000
 
 
@@ -29,13 +30,13 @@ class PanelMarket:
         if missing:
             raise DataError(f"there is no contract for {missing[0]}: give one for each of the panel's symbols")
         self.panel = panel
-        self._now_ms = now_ms
+        self.now_ms = now_ms
         self.column = {symbol: number for number, symbol in enumerate(panel.symbols)}
         self._contracts = {symbol: instruments[symbol] for symbol in panel.symbols}
 
     def contracts(self) -> dict[str, Instrument]:
         """Every contract that is listed by now, with what may be done with it now."""
-        now_ms, panel = self._now_ms(), self.panel
+        now_ms, panel = self.now_ms(), self.panel
         told = {}
         for symbol, contract in self._contracts.items():
             column = self.column[symbol]
@@ -54,7 +55,7 @@ class PanelMarket:
         if not 1 <= bars <= CANDLES_PAGE_MAX:
             raise Rejected(f"{bars} bars were asked for: one call gives 1 to {CANDLES_PAGE_MAX}")
         lower = int(np.searchsorted(panel.close_ms, since_ms + bar_ms))
-        until_ms = min(since_ms + bars * bar_ms + bar_ms - 1, self._now_ms())
+        until_ms = min(since_ms + bars * bar_ms + bar_ms - 1, self.now_ms())
         upper = int(np.searchsorted(panel.close_ms, until_ms, side="right"))
         rows = np.arange(lower, max(lower, upper))
         rows = rows[~np.isnan(panel.close[rows, column])]
@@ -69,7 +70,7 @@ class PanelMarket:
         """Settled prints with `since_ms <= at_ms < until_ms`; each at the close of its bar."""
         panel, column = self.panel, self._column(symbol)
         lower = int(np.searchsorted(panel.close_ms, since_ms))
-        upper = int(np.searchsorted(panel.close_ms, min(until_ms, self._now_ms() + 1)))
+        upper = int(np.searchsorted(panel.close_ms, min(until_ms, self.now_ms() + 1)))
         rates = np.nan_to_num(panel.funding_frac[lower : max(lower, upper), column])
         rows = np.flatnonzero(rates)
         return FundingPrints(symbol, panel.close_ms[lower + rows], rates[rows])
@@ -87,7 +88,7 @@ class PanelMarket:
     def last_funding(self, symbol: str) -> Decimal | None:
         """The rate that was settled last, which stands for the next one; None before the first."""
         week_ms = 7 * 86_400_000
-        prints = self.funding(symbol, self._now_ms() - week_ms, self._now_ms() + 1)
+        prints = self.funding(symbol, self.now_ms() - week_ms, self.now_ms() + 1)
         return Decimal(float(prints.rate_frac[-1])) if len(prints) else None
 
     def _column(self, symbol: str) -> int:
@@ -95,5 +96,3 @@ class PanelMarket:
             return self.column[symbol]
         except KeyError:
             raise Rejected(f"{symbol} is none of the contracts of this market") from None
-
-

@@ -108,9 +108,7 @@ class Courier:
                 Ask.STOP,
                 stop.symbol,
                 "",
-                lambda: venue.set_position_stop(
-                    stop.symbol, stop.stop_loss_ticks, stop.take_profit_ticks, stop.by
-                ),
+                lambda: venue.set_position_stop(stop.symbol, stop.stop_loss_ticks, stop.take_profit_ticks, stop.by),
             )
         elif isinstance(effect, LookupOrder):
             await self._look_up(effect.symbol, effect.client_order_id)

@@ -75,9 +75,7 @@ class Replayed:
 def replay_rules(config: Resolved) -> Rules:
     """Rules of a configuration on a venue that fills at bars: orders are sent whole, and bars carry the stops."""
     rules = Rules.of(config)
-    return replace(
-        rules, work=replace(rules.work, style=Style.WHOLE), protect=replace(rules.protect, enabled=False)
-    )
+    return replace(rules, work=replace(rules.work, style=Style.WHOLE), protect=replace(rules.protect, enabled=False))
 
 
 class Replay:

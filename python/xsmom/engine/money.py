@@ -56,18 +56,23 @@ def unit_value(book: Book) -> float:
     return equity_usdt(book) / book.money.units
 
 
-def fold_fill(turn: Turn, fill: VenueFill) -> bool:
-    """Take an execution into the book, once; whether it was new."""
+def remember_fill(turn: Turn, fill: VenueFill) -> None:
+    """An execution that the book holds already, by another way."""
+    turn.put(fills_seen=_remember(turn.book.fills_seen, fill.exec_id, fill.at_ms))
+
+
+def fold_fill(turn: Turn, fill: VenueFill, *, stopped: bool = False) -> bool:
+    """Take an execution into the book, once; whether it was new. `stopped`: the exchange's own stop made it."""
     book = turn.book
     if fill.exec_id in book.fills_seen:
         return False
-    turn.put(fills_seen=_remember(book.fills_seen, fill.exec_id, fill.at_ms))
+    remember_fill(turn, fill)
     at = book.roster.index(fill.symbol)
     if at is None:
         turn.note("fill.foreign", Severity.ERROR, symbol=fill.symbol, lots=fill.lots, price=float(fill.price))
         return True
     approved = approved_of(book, fill)
-    for part in _parts(book, at, fill, approved):
+    for part in _parts(book, at, fill, approved, stopped=stopped):
         _book(turn, part)
     turn.put(last_fill_ms=max(book.last_fill_ms, fill.at_ms))
     turn.note(
@@ -143,20 +148,7 @@ def approved_of(book: Book, fill: VenueFill) -> Approved | None:
     return task.approved if task else None
 
 
-def is_protective(book: Book, fill: VenueFill, at: int) -> bool:
-    """Whether a fill that no order of ours explains is the exchange's stop of the position."""
-    stop, held = float(book.positions["stop_price"][at]), int(book.lots[at])
-    if not held or held * fill.lots >= 0:
-        return False
-    protection = book.protection.get(fill.symbol)
-    if fill.client_order_id and (protection is None or protection.order_id != fill.client_order_id):
-        return False
-    side = 1.0 if held > 0 else -1.0
-    # Triggered by the mark, executed at the last price: a little to either side of the level.
-    return protection is not None and side * float(fill.price) <= side * stop * (1.0 + side * 0.01)
-
-
-def _parts(book: Book, at: int, fill: VenueFill, approved: Approved | None) -> list[Part]:
+def _parts(book: Book, at: int, fill: VenueFill, approved: Approved | None, *, stopped: bool) -> list[Part]:
     held, lots, fee = int(book.lots[at]), fill.lots, float(fill.fee_usdt)
     price, by = float(fill.price), ""
     intent = approved.intent if approved else None
@@ -164,7 +156,7 @@ def _parts(book: Book, at: int, fill: VenueFill, approved: Approved | None) -> l
         by = intent.exit_by
     elif fill.kind is FillKind.DELIVERY:
         by = "delisted"
-    elif is_protective(book, fill, at):
+    elif stopped:
         by = kernel.EXITS.get(int(book.positions["stop_by"][at]), "")
     reference = intent.touch_price if intent and intent.touch_price is not None else None
     if reference is None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from xsmom import kernel
 from xsmom.domain.book import Book
 from xsmom.domain.orders import Intent, Purpose
-from xsmom.engine import money
+from xsmom.engine import modes, money
 from xsmom.engine.execution import working_lots
 from xsmom.engine.turn import Turn
 
@@ -32,7 +32,7 @@ def plan_intents(turn: Turn, row: dict[str, Any], close_ms: int, *, rebalance: b
     held = book.lots != 0
     closing = ((book.positions["closing"] != 0) | book.names.close_asked) & held
     turn.put(cycle=replace(book.cycle, exited=False))
-    if not book.cycle.weight_frac.size:
+    if not book.cycle.weight_frac.size or not modes.plans(book):
         return []
     equity = money.equity_usdt(book)
     # Orders that wait count as filled.
@@ -49,7 +49,7 @@ def plan_intents(turn: Turn, row: dict[str, Any], close_ms: int, *, rebalance: b
             "notional_usdt_min": book.roster.notional_usdt_min,
             "lots_max": np.zeros(0, dtype=np.int64),
             "sizing_usdt": sizing_usdt(equity, rules.fields),
-            "guard": book.cycle.guard,
+            "guard": modes.plan_guard(book),
             "rebalance": rebalance,
             "cost_week_frac": cost_week_frac(book, rules.pace.bar_ms, equity),
         },

@@ -2,8 +2,8 @@
 
     book, effects, notes = step(book, window, event, now_ms, rules)
 
-It awaits nothing, reads no clock and asks no one. The order inside is always the same: fold the event, let the mode settle, gather
-what is wanted, let every gate look at it, and turn what was approved into orders.
+It awaits nothing, reads no clock and asks no one. The order inside is always the same: fold the event, let the mode
+settle, gather what is wanted, let every gate look at it, and turn what was approved into orders.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from xsmom.domain.events import (
     CommandGiven,
     Event,
     FillSeen,
+    FillsRead,
     FundingPaid,
     InstrumentsSeen,
     LinkChanged,
@@ -33,6 +34,7 @@ from xsmom.domain.events import (
     VenueReplied,
 )
 from xsmom.domain.orders import Intent
+from xsmom.domain.trading import VenueFill
 from xsmom.domain.window import Window
 from xsmom.engine import boot, commands, execution, health, money, reconcile, sentinel, watch
 from xsmom.engine.bar import take_bar
@@ -95,8 +97,7 @@ def _fold(turn: Turn, window: Window, event: Event) -> list[Intent]:
     if isinstance(event, QuotesSeen):
         return take_quotes(turn, event)
     if isinstance(event, FillSeen):
-        if money.fold_fill(turn, event.fill):
-            execution.on_fill(turn, event.fill)
+        _fold_fill(turn, event.fill)
     elif isinstance(event, OrderUpdated):
         execution.on_update(turn, event)
     elif isinstance(event, OrderLookedUp):
@@ -106,6 +107,18 @@ def _fold(turn: Turn, window: Window, event: Event) -> list[Intent]:
     else:
         _fold_facts(turn, event)
     return []
+
+
+def _fold_fill(turn: Turn, fill: VenueFill) -> None:
+    """Whose it is must be asked before it changes the position that would tell."""
+    origin = reconcile.origin(turn.book, fill)
+    if reconcile.is_contained(turn.book, fill):
+        money.remember_fill(turn, fill)
+        return
+    if money.fold_fill(turn, fill, stopped=origin is reconcile.Origin.STOP):
+        execution.on_fill(turn, fill)
+        reconcile.on_fill(turn, fill, origin)
+        sentinel.on_fill(turn, fill)
 
 
 def _fold_reply(turn: Turn, event: VenueReplied) -> None:
@@ -124,13 +137,18 @@ def _fold_facts(turn: Turn, event: Event) -> None:
         money.fold_funding(turn, event)
     elif isinstance(event, TransferSeen):
         reconcile.on_transfer(turn, event)
+    elif isinstance(event, FillsRead):
+        reconcile.on_fills_read(turn, event)
     elif isinstance(event, LinkChanged):
         health.on_link(turn, event)
+        if event.failures:
+            reconcile.want(turn, event.why or "a call failed")
     elif isinstance(event, CommandGiven):
         commands.on_command(turn, event)
     elif isinstance(event, InstrumentsSeen):
         boot.take_specs(turn, event)
     elif isinstance(event, Started):
         boot.begin(turn, event)
+        reconcile.on_started(turn, event)
     elif isinstance(event, TimerFired) and event.name == "watch":
         watch.watch(turn)

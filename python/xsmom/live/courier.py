@@ -26,6 +26,7 @@ from xsmom.domain.events import (
     Ask,
     Event,
     FillSeen,
+    FillsRead,
     FundingPaid,
     OrderLookedUp,
     VenueReplied,
@@ -163,13 +164,15 @@ class Courier:
             return None
 
     async def _read_fills(self, since_ms: int) -> None:
+        asked_ms = self._clock.now_ms()
         try:
             fills = await self._link.call("fills", lambda: self._venue.fills(since_ms))
         except VenueError as error:
-            self._put(AccountSeen(self._clock.now_ms(), failed=(("fills", str(error)),)))
+            self._put(FillsRead(since_ms, asked_ms, str(error)))
             return
         for fill in fills:
             self._put(fill_event(fill))
+        self._put(FillsRead(since_ms, asked_ms))
 
 
 def fill_event(fill: VenueFill) -> Event:

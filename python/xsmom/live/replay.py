@@ -7,6 +7,7 @@ compared bar by bar.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field, replace
 from time import perf_counter_ns
@@ -21,13 +22,11 @@ from xsmom.domain.contracts import fine_instruments
 from xsmom.domain.costs import Costs
 from xsmom.domain.effects import AmendOrder, CancelOrder, Effect, EnsureModes, Note, SendOrder
 from xsmom.domain.events import (
-    AccountSeen,
     Ask,
     BarClosed,
     Event,
     FillSeen,
     FundingPaid,
-    LinkChanged,
     OrderUpdated,
     Stage,
     Started,
@@ -147,7 +146,6 @@ class Replay:
             initial_usdt=self.timing.cash_usdt,
         )
         self.take(started, first_ms)
-        self._see_account(first_ms)
 
     def _live_through(self, t: int) -> None:
         panel, venue = self.panel, self.venue
@@ -161,14 +159,7 @@ class Replay:
         if venue.over:
             self.columns.end(t, venue.over)
             return
-        self._see_account(close_ms)
         self.take(BarClosed(close_ms, Stage.DECIDE), close_ms)
-
-    def _see_account(self, at_ms: int) -> None:
-        account = _now(self.venue.account())
-        positions, orders = _now(self.venue.positions()), _now(self.venue.open_orders())
-        self.take(LinkChanged(at_ms, 1, 0, 0.0, 0.0, 0.0, streaming=True), at_ms)
-        self.take(AccountSeen(at_ms, account, positions, orders), at_ms)
 
     def _take_fills(self, fills: Iterable[VenueFill], at_ms: int) -> None:
         for fill in fills:

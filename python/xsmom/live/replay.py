@@ -74,7 +74,15 @@ class Replayed:
 def replay_rules(config: Resolved) -> Rules:
     """Rules of a configuration on a venue that fills at bars: orders are sent whole, and bars carry the stops."""
     rules = Rules.of(config)
-    return replace(rules, work=replace(rules.work, style=Style.WHOLE), protect=replace(rules.protect, enabled=False))
+    return replace(
+        rules,
+        work=replace(rules.work, style=Style.WHOLE),
+        protect=replace(rules.protect, enabled=False),
+        agree=replace(rules.agree, enabled=False),
+        # The venue lives in this process: it has no line that could fail, and knows nothing that the book does not.
+        gates=replace(rules.gates, facts_needed=False, position_usdt_max=math.inf),
+        pace=replace(rules.pace, ramp_ms=0),
+    )
 
 
 class Replay:

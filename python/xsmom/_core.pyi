@@ -196,6 +196,13 @@ def simulate(
     keep_units: bool = False,
 ) -> dict[str, Any]: ...
 
+def margin_due(
+    values: NDArray[np.float64],
+    tiers: Sequence[Sequence[tuple[float, float]]],
+    gross_usdt: float,
+    close_fee_frac: float,
+    equity_usdt: float,
+) -> bool: ...
 @final
 class Exchange:
     """A derivatives exchange as one state machine: whole ticks, whole lots, money in 1e-8 USDT.

@@ -97,7 +97,7 @@ async def open_account(start: Start) -> tuple[Venue, Clock]:
     if start.mode == "paper":
         market = await open_market(exchange, access)
         clock = await _clock(market.now_ms, start.lapse)
-        from xsmom.venues.paper.paper_venue import PaperVenue  # noqa: PLC0415  the core is big, live needs none
+        from xsmom.venues.paper.paper_venue import PaperVenue
 
         cash = Decimal(str(start.config.value("paper.initial_equity_usdt")))
         return await PaperVenue.over_market(market, cash_usdt=cash, costs=start.config.costs(), clock=clock), clock

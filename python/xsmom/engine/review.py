@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from xsmom.domain.book import Book
 from xsmom.domain.effects import Severity
-from xsmom.domain.orders import Approved, Intent, Refuse, Shrink, Verdict, Veto, client_order_id
+from xsmom.domain.orders import Approved, Intent, Purpose, Refuse, Shrink, Verdict, Veto, client_order_id
 from xsmom.engine.facts import held_lots, reduces
 from xsmom.engine.gates import GATES, NET_CAP, Gate, Row, min_notional, net_cap
 from xsmom.engine.rules import Rules
@@ -55,7 +55,7 @@ def _cases(turn: Turn, intents: Sequence[Intent]) -> list[_Case]:
         if not lots or order_id in book.tasks or order_id in book.orders or order_id in known:
             continue
         reduction = reduces(intent, book)
-        if reduction:
+        if reduction and intent.purpose is not Purpose.PROTECT:
             room = left.get(intent.symbol, max(abs(held_lots(book, intent.symbol)), lots))
             lots = min(lots, room)
             left[intent.symbol] = room - lots

@@ -327,6 +327,9 @@ class Book:
     #: When the newest plan with orders was made.
     last_plan_ms: int = 0
     loud_ms: Mapping[str, int] = field(default_factory=dict)
+    #: When the timer of working orders is set to fire; 0 is not at all. And when stale ones were last swept.
+    work_due_ms: int = 0
+    swept_ms: int = 0
 
     @property
     def lots(self) -> Lots:

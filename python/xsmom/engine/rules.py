@@ -42,6 +42,8 @@ class WorkRules:
     stale_every_ms: int = 60_000
     stale_age_ms: int = 180_000
     stale_far_frac: float = 0.0015
+    #: A request that comes later than this after it was signed is refused by the exchange.
+    recv_window_ms: int = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +206,7 @@ def _work(config: Resolved) -> WorkRules:
         stale_every_ms=read.ms("stale_orders.interval_seconds", _SECOND_MS),
         stale_age_ms=read.ms("stale_orders.max_age_seconds", _SECOND_MS),
         stale_far_frac=read.number("stale_orders.reprice_if_far_bps", bps),
+        recv_window_ms=_Reader(config, "exchange").ms("recv_window_ms", 1),
     )
 
 

@@ -19,12 +19,6 @@ def held_lots(book: Book, symbol: str) -> int:
     return 0 if at is None else int(book.lots[at])
 
 
-def reduces(intent: Intent, book: Book) -> bool:
-    """Whether an intent can only bring a position nearer to 0."""
-    held = held_lots(book, intent.symbol)
-    return intent.reduce_only or (held * intent.lots < 0 and abs(intent.lots) <= abs(held))
-
-
 def fills_at_bars(rules: Rules) -> bool:
     """Whether orders are sent once and left alone, because the venue fills whole at bars."""
     return rules.work.style is Style.WHOLE

@@ -6,10 +6,13 @@ that an exchange library exists, and `venues` implements it without knowing of f
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol
 
+from xsmom.domain.book import Book
+from xsmom.domain.effects import Note
+from xsmom.domain.journal import Entry
 from xsmom.domain.market_data import Candles, FundingPrints, Instrument, PriceKind, Quote
 from xsmom.domain.trading import (
     AccountView,
@@ -139,4 +142,57 @@ class Venue(MarketData, Protocol):
 
     def events(self) -> AsyncIterator[VenueEvent]:
         """What happens to the account, as it comes; a `Gap` wherever something may be missing."""
+        ...
+
+
+class Journal(Protocol):
+    """The durable list of events of one account, written by one process at a time.
+
+    What `append` has returned from survives a power cut. An entry that cannot be read raises
+    `JournalCorrupt`, unless it is the torn last one, which is dropped and told.
+    """
+
+    @property
+    def last_seq(self) -> int:
+        """Number of the newest entry; 0 before the first."""
+        ...
+
+    def append(self, entry: Entry) -> None:
+        """Write an event, its effects and its notes in one transaction; `seq` follows on the last."""
+        ...
+
+    def entries(self, after_seq: int) -> Iterator[Entry]:
+        """All entries above a number, rising."""
+        ...
+
+    def save_snapshot(self, book: Book, window: bytes) -> None:
+        """Keep a book and its window, so that recovery need not begin at the first event."""
+        ...
+
+    def newest_snapshot(self) -> tuple[Book, bytes] | None:
+        """The newest one that can be read."""
+        ...
+
+    def beat(self, at_ms: int) -> None:
+        """Say that the writer is alive; the lease of a writer that is silent too long may be taken."""
+        ...
+
+    def close(self) -> None:
+        """Give the lease back."""
+        ...
+
+
+class Clock(Protocol):
+    """The one clock of a process."""
+
+    def now_ms(self) -> int:
+        """UTC milliseconds."""
+        ...
+
+
+class Sink(Protocol):
+    """Where notes go after the commit. It may drop; it never blocks and never raises."""
+
+    def tell(self, at_ms: int, notes: Sequence[Note]) -> None:
+        """Take some notes."""
         ...

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, NamedTuple, cast
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.fields import FieldInfo
-from pydantic_core import CoreSchema
-from pydantic_core.core_schema import no_info_before_validator_function
 
 
 class Section(BaseModel):
@@ -46,18 +44,11 @@ def _whole(value: object) -> object:
     return value
 
 
-class _Whole:
-    """`BeforeValidator(_whole)`, without its look at the function's signature for each of very many fields."""
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return no_info_before_validator_function(_whole, handler(source))
-
-
-Whole = Annotated[int, _Whole()]
-Bars = Annotated[int, _Whole(), Field(ge=1, le=2000)]
+Whole = Annotated[int, BeforeValidator(_whole)]
+Bars = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=2000)]
 Weight = Annotated[float, Field(ge=0, le=1_000_000)]
 Positive = Annotated[float, Field(ge=0.001, le=1_000)]
-Hour = Annotated[int, _Whole(), Field(ge=0, le=23)]
+Hour = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=23)]
 MarginRow = Annotated[list[Annotated[float, Field(gt=0, le=1e15)]], Field(min_length=2, max_length=2)]
 Name = Annotated[str, Field(min_length=1)]
 

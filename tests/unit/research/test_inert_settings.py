@@ -13,7 +13,7 @@ from xsmom.research.sweep import make_trials, run_trials
 from xsmom.research.sweep_page import say_luck
 
 GRID = list(product((1, 2, 3), ("a", "b")))
-SETTINGS = {"number": [number for number, _ in GRID], "letter": [letter for _, letter in GRID]}
+SETTINGS: dict[str, list[object]] = {"number": [number for number, _ in GRID], "letter": [letter for _, letter in GRID]}
 
 
 def test_a_setting_without_effect_is_named() -> None:

@@ -95,6 +95,8 @@ class ScriptedVenue:
     history: list[tuple[int, dict[str, Truth]]] = field(default_factory=list)
     number: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     ticks: float = 0.1
+    #: The row of a position shows its stop; the order behind it is not there.
+    forgets_orders: bool = False
     liquidation: dict[str, float] = field(default_factory=dict)
 
     def note(self, now_ms: int) -> None:
@@ -135,7 +137,11 @@ class ScriptedVenue:
         if symbol in self.positions:
             old = self.positions[symbol]
             self.positions[symbol] = replace(
-                old, stop_ticks=ticks, target_ticks=target, stop_order=ticks is not None, stop_by=by
+                old,
+                stop_ticks=ticks,
+                target_ticks=target,
+                stop_order=ticks is not None and not self.forgets_orders,
+                stop_by=by,
             )
             self.note(now_ms)
 

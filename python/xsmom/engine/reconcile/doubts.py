@@ -37,8 +37,8 @@ class Doubts:
         """It has become a finding, or was corrected."""
         self.now.pop(key, None)
 
-    def keep(self, prefix: str) -> None:
+    def keep(self, *numbers: str) -> None:
         """What this reading could not look at stands as it was."""
         for key, old in self.before.items():
-            if key.split(" ", 1)[0] == prefix:
+            if key.split(" ", 1)[0] in numbers:
                 self.now.setdefault(key, old)

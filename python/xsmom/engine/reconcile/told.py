@@ -26,6 +26,7 @@ def on_started(turn: Turn, event: Started) -> None:
             matched_ms=None,
             asked_ticks=None,
             naked_since_ms=now_ms,
+            sighted_ms=None,
             tries=0,
             next_ms=0,
             exit_ms=0,

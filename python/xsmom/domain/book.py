@@ -275,6 +275,7 @@ class VenueFacts:
     asked_ms: int = 0
     answered_ms: int = 0
     fills_asked_ms: int = 0
+    fills_answered_ms: int = 0
     fills_ms: int = 0
     #: Why a reading is wanted now; empty when none is. Fills are wanted from a time on.
     wanted: str = ""

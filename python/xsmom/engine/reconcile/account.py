@@ -51,10 +51,12 @@ def on_fills_read(turn: Turn, event: FillsRead) -> None:
     venue = turn.book.venue
     if event.failed:
         turn.note_once("venue.unread", 60_000, Severity.WARNING, what="fills", why=event.failed)
-        turn.put(venue=replace(venue, fills_asked_ms=venue.fills_ms))
+        turn.put(venue=replace(turn.book.venue, fills_answered_ms=turn.now_ms))
         reading.want_fills(turn, "fills could not be read")
         return
-    turn.put(venue=replace(venue, fills_ms=max(venue.fills_ms, event.asked_ms, venue.fills_asked_ms)))
+    # What was asked for by others counts from their own moment of asking.
+    known_ms = max(venue.fills_ms, min(event.asked_ms, turn.now_ms))
+    turn.put(venue=replace(venue, fills_ms=known_ms, fills_answered_ms=turn.now_ms))
     if venue.doubts:
         reading.want(turn, "fills were read")
 

@@ -63,6 +63,7 @@ def _orphan(turn: Turn, view: OrderView) -> list[Finding]:
         return []  # it protects what may be held: only the sentinel takes such an order back
     if turn.rules.agree.cancel_orphans:
         turn.send(CancelOrder(view.symbol, name))
+        reading.want(turn, "an orphan was cancelled")
         turn.note("order.orphaned", Severity.WARNING, symbol=view.symbol, client_order_id=name, lots=view.lots)
     return [Finding("R3", view.symbol, f"order {name} of {view.lots} lots is left from before")]
 

@@ -41,6 +41,7 @@ def on_started(turn: Turn, event: Started) -> None:
         asked_ms=0,
         answered_ms=0,
         fills_asked_ms=0,
+        fills_answered_ms=0,
         fills_ms=0,
         unread=(),
         mismatches=(),

@@ -215,8 +215,8 @@ def _repair(turn: Turn, holding: Holding, kept: Protection, sight: Sight) -> lis
         return []
     if sight.standing_ticks is not None:
         return []  # seen once; the second reading is on its way
-    is_new = now_ms - kept.fill_ms < rules.confirm_ms
-    if is_new and (not sight.confirmed or sight.seen_ms < kept.fill_ms):
+    since_ms = max(kept.fill_ms, kept.naked_since_ms or 0)
+    if now_ms - since_ms < rules.confirm_ms and (not sight.confirmed or sight.seen_ms < since_ms):
         return []  # a position that the venue does not show yet takes no stop, and may have brought one along
     return _try(turn, holding, kept, sight, kept.goal_ticks)
 

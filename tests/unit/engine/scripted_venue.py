@@ -18,6 +18,7 @@ from xsmom.domain.effects import (
     AmendOrder,
     CancelOrder,
     Effect,
+    EnsureModes,
     FetchAccount,
     FetchFills,
     LookupOrder,
@@ -32,12 +33,12 @@ from xsmom.domain.events import (
     Event,
     FillSeen,
     FillsRead,
+    OrderLookedUp,
     QuotesSeen,
     TimerFired,
-    TransferSeen,
     VenueReplied,
 )
-from xsmom.domain.orders import Approved, Intent, LiveOrder, Phase, Purpose, client_order_id
+from xsmom.domain.orders import Intent, LiveOrder, Phase, Purpose
 from xsmom.domain.trading import (
     AccountView,
     Ack,
@@ -54,8 +55,9 @@ from xsmom.domain.trading import (
     Unknown,
     VenueFill,
 )
-from xsmom.engine import money, reconcile, sentinel
+from xsmom.domain.window import Window
 from xsmom.engine.rules import Rules
+from xsmom.engine.step import step
 from xsmom.engine.turn import Turn
 
 READ_MS, ANSWER_MS = 20, 10
@@ -245,10 +247,15 @@ class Scene:
     count: Iterator[int] = field(default_factory=itertools.count)
     notes: list[tuple[int, Note]] = field(default_factory=list)
     sent: list[tuple[int, Effect]] = field(default_factory=list)
-    exits: list[tuple[int, Intent]] = field(default_factory=list)
     timers: dict[str, int] = field(default_factory=dict)
+    window: Window = field(init=False)
     #: Called after each step.
     check: Callable[[Scene], None] = lambda _scene: None
+
+    def __post_init__(self) -> None:
+        roster = self.book.roster
+        bar_ms = self.rules.pace.bar_ms
+        self.window = Window(roster.symbols, roster.listed_ms, roster.delisted_ms, bar_ms=bar_ms, bars_max=8)
 
     def at(self, at_ms: int, event: Event) -> None:
         """Something will come."""
@@ -296,63 +303,22 @@ class Scene:
         self.step(TimerFired("poke", self.now_ms))
 
     def step(self, event: Event) -> None:
-        """What the engine does of a step that these rooms are part of."""
-        turn = self.turn()
-        self._fold(turn, event)
-        for intent in sentinel.guard_positions(turn):
-            self._approve(turn, intent)
-        self.book = turn.book
-        self.notes += [(self.now_ms, one) for one in turn.notes]
-        for effect in turn.effects:
+        """One step of the engine, and what it asks for."""
+        self.book, effects, notes = step(self.book, self.window, event, self.now_ms, self.rules)
+        self.notes += [(self.now_ms, one) for one in notes]
+        for effect in effects:
             self.sent.append((self.now_ms, effect))
             self._carry_out(effect)
         self.check(self)
 
-    def _fold(self, turn: Turn, event: Event) -> None:
-        if isinstance(event, FillSeen):
-            self._fold_fill(turn, event.fill)
-        elif isinstance(event, AccountSeen):
-            reconcile.on_account(turn, event)
-        elif isinstance(event, FillsRead):
-            reconcile.on_fills_read(turn, event)
-        elif isinstance(event, TransferSeen):
-            reconcile.on_transfer(turn, event)
-        elif isinstance(event, QuotesSeen):
-            turn.put(quotes={**turn.book.quotes, **{one.symbol: one for one in event.quotes}})
-        elif isinstance(event, VenueReplied) and event.ask is Ask.STOP:
-            sentinel.on_stop_reply(turn, event)
-        elif isinstance(event, VenueReplied):
-            self._fold_reply(turn, event)
-
-    def _fold_fill(self, turn: Turn, made: VenueFill) -> None:
-        whose = reconcile.origin(turn.book, made)
-        if reconcile.is_contained(turn.book, made):
-            turn.set_item("fills_seen", made.exec_id, made.at_ms)
-        elif money.fold_fill(turn, made, stopped=whose is reconcile.Origin.STOP):
-            reconcile.on_fill(turn, made, whose)
-            sentinel.on_fill(turn, made)
-
-    def _fold_reply(self, turn: Turn, event: VenueReplied) -> None:
-        live = turn.book.orders.get(event.client_order_id)
-        if live is None:
-            return
-        phases = {Ack: Phase.UNTRIGGERED if live.request.trigger else Phase.FILLED, Rejected: Phase.REJECTED}
-        if event.ask is Ask.CANCEL:
-            phases = {Ack: Phase.CANCELLED}
-        phase = phases.get(type(event.answer), Phase.UNKNOWN)
-        turn.set_item("orders", event.client_order_id, replace(live, phase=phase))
-
-    def _approve(self, turn: Turn, intent: Intent) -> None:
-        approved = Approved(intent, intent.lots, client_order_id("run", intent))
-        if intent.purpose is Purpose.PROTECT:
-            sentinel.send_stop(turn, approved)
-            return
-
-        self.exits.append((self.now_ms, intent))
-        request = OrderRequest(approved.client_order_id, intent.symbol, intent.lots, reduce_only=True)
-        live = LiveOrder(request, approved.client_order_id, Phase.SENT, self.now_ms)
-        turn.set_item("orders", approved.client_order_id, live)
-        turn.send(SendOrder(request, approved))
+    @property
+    def exits(self) -> list[tuple[int, Intent]]:
+        """Exits of the sentinel that were sent."""
+        return [
+            (at_ms, one.approved.intent)
+            for at_ms, one in self.sent
+            if isinstance(one, SendOrder) and one.approved.intent.purpose is Purpose.EXIT
+        ]
 
     def _carry_out(self, effect: Effect) -> None:
         now_ms = self.now_ms
@@ -379,8 +345,12 @@ class Scene:
             self.at(now_ms + ANSWER_MS, VenueReplied(Ask.CANCEL, effect.symbol, effect.client_order_id, now_ms, ack))
         elif isinstance(effect, AmendOrder):
             self._amend(effect)
+        elif isinstance(effect, LookupOrder):
+            name = effect.client_order_id
+            found = None if self.venue.deaf(now_ms) else self.venue.orders.get(name)
+            self.at(now_ms + READ_MS, OrderLookedUp(effect.symbol, name, now_ms, found))
         else:
-            assert isinstance(effect, LookupOrder)
+            assert isinstance(effect, EnsureModes)
 
     def _tell_fills(self, effect: FetchFills) -> None:
         now_ms = self.now_ms

@@ -174,6 +174,4 @@ def blocks(book: Book) -> Blocks:
 
 def blocked_symbols(book: Book) -> frozenset[str]:
     """Names in which nothing is entered."""
-    return frozenset(
-        symbol_of(one) for one in book.venue.mismatches if invariant_of(one).blocks is Blocks.SYMBOL
-    )
+    return frozenset(symbol_of(one) for one in book.venue.mismatches if invariant_of(one).blocks is Blocks.SYMBOL)

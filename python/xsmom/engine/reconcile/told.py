@@ -97,9 +97,7 @@ def classify(turn: Turn, *, as_transfer: bool, why: str) -> bool:
         money.fold_transfer(turn, moved)
     else:
         kept = turn.book.money
-        corrected = replace(
-            kept, cash_usdt=kept.cash_usdt + amount, corrections_usdt=kept.corrections_usdt + amount
-        )
+        corrected = replace(kept, cash_usdt=kept.cash_usdt + amount, corrections_usdt=kept.corrections_usdt + amount)
         turn.put(money=corrected)
     left = tuple(one for one in turn.book.venue.mismatches if invariant_of(one).number != "R11")
     turn.put(venue=replace(turn.book.venue, unexplained_usdt=0.0, mismatches=left))

@@ -1,7 +1,7 @@
 """The venue's wallet beside what fills, fees, funding and transfers make of it.
 
-    explained = cash + sum of the cost of what is held        (cash takes the whole price, a wallet only results)
-    difference = wallet - explained - base                    base: the difference at the first look
+explained = cash + sum of the cost of what is held        (cash takes the whole price, a wallet only results)
+difference = wallet - explained - base                    base: the difference at the first look
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ def explained_usdt(book: Book) -> float:
 def judge(turn: Turn, account: AccountView, doubts: Doubts) -> list[Finding]:
     """R11. Only where positions agree: a fill on its way moves both."""
     venue = turn.book.venue
-    if any(key.startswith("R7 ") for key in doubts.now) or any(one.startswith(("R2 ", "R7 ")) for one in venue.mismatches):
+    if any(key.startswith("R7 ") for key in doubts.now) or any(
+        one.startswith(("R2 ", "R7 ")) for one in venue.mismatches
+    ):
         return _standing(turn)
     apart = float(account.wallet_usdt) - explained_usdt(turn.book)
     if venue.wallet_base_usdt is None:
@@ -46,7 +48,9 @@ def judge(turn: Turn, account: AccountView, doubts: Doubts) -> list[Finding]:
             return _standing(turn)
         doubts.settle("R11")
         turn.put(venue=replace(turn.book.venue, unexplained_usdt=found))
-        turn.note("wallet.unexplained", Severity.WARNING, unexplained_usdt=found, wallet_usdt=float(account.wallet_usdt))
+        turn.note(
+            "wallet.unexplained", Severity.WARNING, unexplained_usdt=found, wallet_usdt=float(account.wallet_usdt)
+        )
     return _standing(turn)
 
 

@@ -154,7 +154,9 @@ def _want(turn: Turn, holding: Holding, kept: Protection) -> Protection:
 
 def _want_emergency(turn: Turn, holding: Holding, kept: Protection) -> Protection:
     wanted = emergency_ticks(holding, turn.rules.protect.emergency_frac)
-    stands = kept.stop_ticks is not None and wanted is not None and not is_tighter(wanted, kept.stop_ticks, holding.side)
+    stands = (
+        kept.stop_ticks is not None and wanted is not None and not is_tighter(wanted, kept.stop_ticks, holding.side)
+    )
     turn.note(
         "stop.emergency",
         Severity.ERROR,

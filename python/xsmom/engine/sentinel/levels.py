@@ -1,8 +1,8 @@
 """Where a stop stands: the kernel's level in whole ticks, and the emergency level where there is none.
 
-    plan       stop_price, rounded to a tick away from the market: down for a long, up for a short
-    emergency  base = min(entry, price) for a long, max for a short; distance = emergency_frac * base,
-               or half the way from the price to liquidation if that is nearer
+plan       stop_price, rounded to a tick away from the market: down for a long, up for a short
+emergency  base = min(entry, price) for a long, max for a short; distance = emergency_frac * base,
+           or half the way from the price to liquidation if that is nearer
 """
 
 from __future__ import annotations

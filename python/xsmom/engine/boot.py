@@ -69,6 +69,8 @@ def restart(turn: Turn, event: Started) -> None:
             turn.book.venue, account=None, account_ms=0, positions=None, positions_ms=0, orders_ms=0, reconciled_ms=0
         ),
         quotes={},
+        # Timers died with their process.
+        work_due_ms=0,
     )
     wants_labels = turn.rules.fields["meta_enabled"]
     if wants_labels and turn.book.labels is None:

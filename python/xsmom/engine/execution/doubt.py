@@ -117,7 +117,10 @@ def _not_found(bench: Bench, order: LiveOrder, asked_ms: int) -> None:
             _resend_or_drop(bench, order)
         return
     doubted_ms = order.doubted_ms
-    if doubted_ms is None or asked_ms - doubted_ms < FORGOTTEN_MS:
+    if doubted_ms is None:
+        bench.put_order(replace(order, doubted_ms=bench.now_ms))
+        return
+    if asked_ms - doubted_ms < FORGOTTEN_MS:
         return
     bench.turn.note(
         "order.forgotten",

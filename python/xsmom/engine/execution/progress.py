@@ -137,7 +137,8 @@ def _contradict(bench: Bench, order: LiveOrder, view: OrderView) -> LiveOrder:
         client_order_id=order.client_order_id,
         why=f"refused ({order.why}), and then seen {view.state.value}",
     )
-    bench.turn.send(CancelOrder(order.symbol, order.client_order_id))
+    if not order.protective:
+        bench.turn.send(CancelOrder(order.symbol, order.client_order_id))
     bench.turn.send(FetchAccount("an order that was refused is alive"))
     return advance(
         bench,

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from xsmom.domain.effects import SendOrder
-from xsmom.domain.orders import LiveOrder, Phase, Task, child_order_id
+from xsmom.domain.orders import LiveOrder, Phase, Style, Task, child_order_id
 from xsmom.domain.trading import OrderRequest, TimeInForce
 from xsmom.engine.execution.bench import Bench
+from xsmom.engine.sentinel import entry_stop_ticks
 
 
 def send(bench: Bench, task: Task, lots: int, price_ticks: int | None, time_in_force: TimeInForce) -> Task:
     """Send signed lots; without a price it is a market order."""
     approved = task.approved
     intent = approved.intent
+    whole = intent.style is Style.WHOLE
     request = OrderRequest(
         client_order_id=child_order_id(approved.client_order_id, task.children),
         symbol=intent.symbol,
@@ -21,6 +23,8 @@ def send(bench: Bench, task: Task, lots: int, price_ticks: int | None, time_in_f
         price_ticks=price_ticks,
         time_in_force=time_in_force,
         reduce_only=intent.reduce_only,
+        stop_loss_ticks=None if whole else entry_stop_ticks(bench.book, bench.turn.rules, intent),
+        stop_loss_by=bench.turn.rules.protect.trigger,
     )
     bench.put_order(
         LiveOrder(

@@ -21,8 +21,11 @@ def out_lots(bench: Bench, task: Task) -> int:
     return abs(task.filled_lots) + sum(abs(order.left_lots) for order in bench.live_of(task))
 
 
-def closable_lots(bench: Bench, symbol: str, side: int) -> int:
-    """Lots that another order of this side may reduce a position by, unsigned."""
+def closable_lots(bench: Bench, symbol: str, side: int, *, urgent: bool = False) -> int:
+    """Lots that another order of this side may reduce a position by, unsigned.
+
+    What has to get out does not wait for orders that are being taken back: the venue cuts what only reduces.
+    """
     at = bench.book.roster.index(symbol)
     held = int(bench.book.lots[at]) if at is not None else 0
     asked = 0
@@ -30,7 +33,8 @@ def closable_lots(bench: Bench, symbol: str, side: int) -> int:
         if order.symbol != symbol or order.protective:
             continue
         held += order.untold_lots
-        if order.request.reduce_only and order.left_lots * side > 0:
+        giving_way = urgent and order.cancel_asked_ms is not None
+        if order.request.reduce_only and order.left_lots * side > 0 and not giving_way:
             asked += abs(order.left_lots)
     return max(-side * held - asked, 0)
 

@@ -10,13 +10,23 @@ from xsmom.engine.execution.bench import Bench
 from xsmom.engine.execution.cancel import give_up
 from xsmom.engine.execution.send import send
 from xsmom.engine.execution.styles import deadline_ms
+from xsmom.engine.sentinel import send_stop
 from xsmom.engine.turn import Turn
 
 
 def start(turn: Turn, approved: Iterable[Approved]) -> None:
     """Take in what was approved. What is known already is the same order, met again after a crash."""
+    given = list(approved)
+    _begin(turn, [one for one in given if one.intent.purpose is not Purpose.PROTECT])
+    for one in given:
+        if one.intent.purpose is Purpose.PROTECT:
+            send_stop(turn, one)
+
+
+def _begin(turn: Turn, given: list[Approved]) -> None:
     bench, fresh = Bench(turn), False
-    for one in approved:
+    # What reduces goes first, else in the order given.
+    for one in sorted(given, key=lambda one: not one.intent.reduce_only):
         name, style = one.client_order_id, one.intent.style
         if not one.lots or name in bench.tasks or name in bench.orders:
             continue

@@ -8,7 +8,7 @@
 | vwap | a share of what the market has traded since; all from the deadline on | crossing |
 
 Orders that have to get out (exits, flattening, trims) do not rest: they cross at once, and go to market when crossing
-at a bounded price has not done it in time.
+at a bounded price has not done it in time. An exit that a price inside a bar has touched goes to market at once.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def ends_ms(task: Task, work: WorkRules) -> int:
 def wish(task: Task, now_ms: int, rules: Rules, *, least: int, unit_usdt: float) -> Wish:
     """What a task would like now; `unit_usdt` is the worth of a lot, `least` the smallest order in lots."""
     work, style, total = rules.work, task.approved.intent.style, abs(task.approved.lots)
-    if style is Style.MARKET:
+    if style is Style.MARKET or task.approved.intent.touch_price is not None:
         return Wish(total, Pricing.MARKET, ends_ms(task, work))
     if urgent(task):
         market_ms = task.started_ms + rules.gates.market_after_ms

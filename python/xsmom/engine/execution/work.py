@@ -17,7 +17,7 @@ from xsmom.engine.execution.worker import Worker
 from xsmom.engine.turn import Turn
 
 TIMER = "work"
-_KEEP_MS = 60_000
+_KEEP_MS = 600_000
 """Final orders are remembered so long, so that a late word about them is no surprise."""
 _UNTOLD_MAX_MS = 600_000
 _NO_ENTRIES = frozenset({Mode.REDUCING, Mode.FLATTENING, Mode.HALTED})

@@ -185,7 +185,7 @@ class Worker:
 
     def _cut_to_position(self, lots: int) -> int:
         """What reduces never reaches beyond 0, whatever else reduces the same position."""
-        cut = min(lots, closable_lots(self.bench, self.intent.symbol, self.side))
+        cut = min(lots, closable_lots(self.bench, self.intent.symbol, self.side, urgent=urgent(self.task)))
         if cut:
             return cut
         others = any(

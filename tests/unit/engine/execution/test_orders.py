@@ -103,7 +103,7 @@ def test_a_late_word_changes_nothing_after_the_end() -> None:
         assert not stage.update(view(order, late, 10))
     stage.reply(order, Unknown("late"))
     assert stage.book.orders[order.client_order_id].phase is Phase.FILLED
-    stage.tick(70_000)
+    stage.tick(600_000)
     assert not stage.book.orders
     stage.update(view(order, OrderState.WORKING, 0))
     assert not stage.book.orders
@@ -208,7 +208,7 @@ class TestWhole:
             stage.approve(-5000, style=Style.WHOLE),
             stage.approve(1, style=Style.WHOLE, reduce_only=True, purpose=Purpose.EXIT),
         )
-        assert [one.request.lots for one in stage.sent(SendOrder)] == [-5000, 1]
+        assert [one.request.lots for one in stage.sent(SendOrder)] == [1, -5000]
 
     def test_it_ends_with_the_word_of_its_end(self) -> None:
         stage = Stage()

@@ -61,8 +61,6 @@ def restart(turn: Turn, event: Started) -> None:
         started_ms=event.at_ms,
         config_hash=event.config_hash,
         stopping="",
-        # Timers died with the process that had set them.
-        work_due_ms=0,
         ignored=event.ignore,
         # What the venue said to another process is history; an order without an answer has to be looked up.
         venue=replace(

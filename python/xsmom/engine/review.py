@@ -55,8 +55,11 @@ def _cases(turn: Turn, intents: Sequence[Intent]) -> list[_Case]:
         if not lots or order_id in book.tasks or order_id in book.orders or order_id in known:
             continue
         reduction = reduces(intent, book)
+        room = left.get(intent.symbol, max(abs(held_lots(book, intent.symbol)), lots))
+        if reduction and not intent.reduce_only and lots > room:
+            # The second leg of a flip: what it would reduce is closed by the first, so it opens.
+            reduction = False
         if reduction:
-            room = left.get(intent.symbol, max(abs(held_lots(book, intent.symbol)), lots))
             lots = min(lots, room)
             left[intent.symbol] = room - lots
         if lots:

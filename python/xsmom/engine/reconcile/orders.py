@@ -48,10 +48,8 @@ def _unknown(turn: Turn, view: OrderView) -> list[Finding]:
         name = view.client_order_id or view.order_id
         return [Finding("R6", view.symbol, f"order {name} of {size} is not ours")]
     if view.created_ms >= turn.book.started_ms:
-        text = (
-            f"order {view.client_order_id} of {size} has a name of ours and was not sent here: is a second instance on"
-        )
-        return [Finding("R4", view.symbol, f"{text} this account?")]
+        text = f"order {view.client_order_id} of {size} has a name of ours and was not sent here"
+        return [Finding("R4", view.symbol, f"{text}: is a second instance on this account?")]
     return _orphan(turn, view)
 
 

@@ -153,10 +153,8 @@ def _want(turn: Turn, holding: Holding, kept: Protection) -> Protection:
 
 
 def _want_emergency(turn: Turn, holding: Holding, kept: Protection) -> Protection:
-    wanted = emergency_ticks(holding, turn.rules.protect.emergency_frac)
-    stands = (
-        kept.stop_ticks is not None and wanted is not None and not is_tighter(wanted, kept.stop_ticks, holding.side)
-    )
+    wanted, standing = emergency_ticks(holding, turn.rules.protect.emergency_frac), kept.stop_ticks
+    stands = standing is not None and wanted is not None and not is_tighter(wanted, standing, holding.side)
     turn.note(
         "stop.emergency",
         Severity.ERROR,
@@ -165,7 +163,7 @@ def _want_emergency(turn: Turn, holding: Holding, kept: Protection) -> Protectio
         ticks=wanted,
         why=kept.why or "no level is planned",
     )
-    return replace(kept, emergency=True, goal_ticks=kept.stop_ticks if stands else wanted)
+    return replace(kept, emergency=True, goal_ticks=standing if stands else wanted)
 
 
 def _follow_price(turn: Turn, holding: Holding, kept: Protection) -> Protection:

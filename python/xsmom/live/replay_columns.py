@@ -11,8 +11,9 @@ from xsmom.domain.book import Book
 from xsmom.domain.effects import Note, SendOrder
 from xsmom.domain.market_data import Instrument
 from xsmom.domain.panel import Panel
-from xsmom.domain.trading import VenueFill
+from xsmom.domain.trading import FillKind, VenueFill
 from xsmom.kernel import REASONS
+from xsmom.venues.paper.bar_account import DELISTED_LOSS_FRAC
 
 _SERIES = (
     "equity_usdt",
@@ -76,7 +77,7 @@ class Columns:
     def _reference(self, bar: int, at: int, fill: VenueFill, sent: SendOrder | None) -> float:
         """Price before costs; of what no order of ours asked for, the price that the venue made."""
         if sent is None:
-            return float(fill.price)
+            return self._delisted(bar, at, fill) if fill.kind is FillKind.DELIVERY else float(fill.price)
         if sent.touch_price is not None:
             return sent.touch_price
         panel = self._panel
@@ -84,6 +85,12 @@ class Columns:
             ends = float(panel.open[bar, at]) + float(panel.close[bar, at])
             return 0.25 * (ends + (float(panel.high[bar, at]) + float(panel.low[bar, at])))
         return float((panel.open if self._fill_at == "open" else panel.close)[bar, at])
+
+    def _delisted(self, bar: int, at: int, fill: VenueFill) -> float:
+        """The last price, less what the last ones out lose."""
+        column = self._panel.close[: bar + 1, at]
+        mark = float(column[~np.isnan(column)][-1])
+        return mark * (1.0 + (-DELISTED_LOSS_FRAC if fill.lots < 0 else DELISTED_LOSS_FRAC))
 
     def note_trip(self, note: Note) -> None:
         """Keep a round trip."""

@@ -119,7 +119,7 @@ class Replay:
         )
         self.journal, self._hashes = journal, hashes
         self.book: Book | None = None
-        self.columns = Columns(panel, self.instruments, timing.fill_at)
+        self.columns = Columns(panel, self.instruments)
         self.done = Replayed({}, None, 0)  # type: ignore[arg-type]  the book comes with the first event
         self._bar = 0
 

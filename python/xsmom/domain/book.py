@@ -293,9 +293,8 @@ class Watch:
     unfilled_ms: int = 0
     #: There are targets, nothing is held, and no plan has an order.
     orderless_ms: int = 0
-    #: Positions that are to be closed and still stand, and names that are not what was planned.
+    #: Positions that are to be closed and still stand.
     exits_ms: Mapping[str, int] = field(default_factory=dict)
-    drift_ms: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

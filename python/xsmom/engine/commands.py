@@ -8,9 +8,9 @@ from typing import Final, TypeAlias
 
 from xsmom import kernel
 from xsmom.domain.book import Kill
-from xsmom.domain.effects import FetchAccount, Severity
+from xsmom.domain.effects import Severity
 from xsmom.domain.events import Command, CommandGiven
-from xsmom.engine.facts import equity_usdt
+from xsmom.engine import reading, reconcile
 from xsmom.engine.turn import Turn
 
 Refusal: TypeAlias = str
@@ -79,22 +79,13 @@ def _close(turn: Turn, event: CommandGiven, symbol: str) -> Refusal:
     asked = turn.book.names.close_asked.copy()
     asked[at] = True
     turn.put(names=replace(turn.book.names, close_asked=asked))
-    turn.set_item("held_by_hand", symbol, f"closed by {event.by}")
+    reconcile.hold(turn, symbol, f"closed by {event.by}")
     return ""
 
 
 def _release(turn: Turn, event: CommandGiven) -> Refusal:
     symbol = event.args.get("symbol", "")
-    book, at = turn.book, turn.book.roster.index(event.args.get("symbol", ""))
-    on_hold = at is not None and bool(book.positions["hold"][at])
-    if symbol not in book.held_by_hand and not on_hold:
-        return f"{symbol or 'no symbol'} is not held by hand"
-    turn.set_item("held_by_hand", symbol, None)
-    if on_hold:
-        hold = book.positions["hold"].copy()
-        hold[at] = False
-        turn.put(positions={**turn.book.positions, "hold": hold})
-    return ""
+    return "" if reconcile.release(turn, symbol) else f"{symbol or 'no symbol'} is not held by hand"
 
 
 def _rearm(turn: Turn, event: CommandGiven) -> Refusal:
@@ -110,7 +101,7 @@ def _rearm(turn: Turn, event: CommandGiven) -> Refusal:
 
 
 def _reconcile(turn: Turn, event: CommandGiven) -> Refusal:
-    turn.send(FetchAccount(f"asked by {event.by}"))
+    reading.want_fills(turn, f"asked by {event.by}")
     return ""
 
 
@@ -128,28 +119,12 @@ def _stop_flatten(turn: Turn, event: CommandGiven) -> Refusal:
 
 def _classify(turn: Turn, event: CommandGiven) -> Refusal:
     """Say what an unexplained change of the wallet was: money moved, or a result."""
-    book, kind = turn.book, event.args.get("kind", "")
-    amount = book.venue.unexplained_usdt
-    if not amount:
-        return "nothing in the wallet is unexplained"
-    money = book.money
-    if kind == "result":
-        money = replace(money, cash_usdt=money.cash_usdt + amount, corrections_usdt=money.corrections_usdt + amount)
-    elif kind == "transfer":
-        value = equity_usdt(book) / money.units
-        if not value > 0.0:
-            return "the value of the book is not known"
-        money = replace(
-            money,
-            cash_usdt=money.cash_usdt + amount,
-            units=money.units + amount / value,
-            transfers_usdt=money.transfers_usdt + amount,
-        )
-    else:
-        return f"a change is a transfer or a result, not {kind or 'nothing'}"
-    turn.put(money=money, venue=replace(book.venue, unexplained_usdt=0.0))
-    turn.note("wallet.classified", Severity.WARNING, amount_usdt=amount, kind=kind, by=event.by)
-    return ""
+    kind = event.args.get("kind", "")
+    if kind not in {"transfer", "result"}:
+        return f"a change of the wallet is a transfer or a result, not {kind or 'nothing'}"
+    why = f"{event.by}: {event.reason}"
+    found = reconcile.classify(turn, as_transfer=kind == "transfer", why=why)
+    return "" if found else "nothing in the wallet is unexplained"
 
 
 def _wanted(event: CommandGiven, name: str, *, default: bool) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from xsmom.domain.book import Book, Mode
-from xsmom.domain.orders import Intent, LiveOrder, Style
+from xsmom.domain.orders import Intent, LiveOrder, Purpose, Style
 from xsmom.domain.trading import AccountView
 from xsmom.engine.rules import Rules
 
@@ -17,12 +17,6 @@ def held_lots(book: Book, symbol: str) -> int:
     """Signed lots held of a symbol; 0 of one that is not ours to trade."""
     at = book.roster.index(symbol)
     return 0 if at is None else int(book.lots[at])
-
-
-def reduces(intent: Intent, book: Book) -> bool:
-    """Whether an intent can only bring a position nearer to 0."""
-    held = held_lots(book, intent.symbol)
-    return intent.reduce_only or (held * intent.lots < 0 and abs(intent.lots) <= abs(held))
 
 
 def fills_at_bars(rules: Rules) -> bool:
@@ -50,7 +44,7 @@ def lot_usdt(book: Book, intent: Intent) -> float:
 
 def working_orders(book: Book) -> Iterator[LiveOrder]:
     """Orders of ours that may still fill; those that wait for a trigger protect, and are not among them."""
-    return (one for one in book.orders.values() if not one.phase.final and one.request.trigger is None)
+    return (one for one in book.orders.values() if not one.phase.final and not one.protective)
 
 
 def same_side_lots(book: Book, symbol: str, side: int) -> int:
@@ -83,11 +77,18 @@ def settled(book: Book, rules: Rules) -> bool:
     return seen is not None and fresh and not any(view.lots for view in ours)
 
 
-def closing_lots(book: Book, symbol: str, style: Style | None = None) -> int:
-    """Lots (unsigned) that are on their way to close a position; of one style alone, where it is given."""
+def closing_lots(book: Book, symbol: str) -> int:
+    """Lots (unsigned) that are on their way to close a position for good: orders that rest for a plan do not count."""
     side = -1 if held_lots(book, symbol) > 0 else 1
-    tasks = [one for one in book.tasks.values() if one.approved.intent.symbol == symbol]
-    worked = {one.approved.client_order_id for one in tasks}
-    lots = sum(max(side * one.left_lots, 0) for one in tasks if style is None or one.approved.intent.style is style)
-    alone = (one for one in working_orders(book) if one.symbol == symbol and one.parent_id not in worked)
-    return lots + (sum(max(side * one.left_lots, 0) for one in alone) if style is None else 0)
+    lots = 0
+    for task in book.tasks.values():
+        intent = task.approved.intent
+        for_good = intent.purpose is not Purpose.REBALANCE or intent.style is Style.WHOLE
+        if intent.symbol == symbol and for_good and not task.ending:
+            lots += max(side * task.left_lots, 0)
+    for order in book.orders.values():
+        if order.symbol == symbol and not order.protective:
+            parent = book.tasks.get(order.parent_id)
+            alone = parent is None or bool(parent.ending)
+            lots += max(side * (order.untold_lots + (order.left_lots if alone else 0)), 0)
+    return lots

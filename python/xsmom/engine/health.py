@@ -68,6 +68,8 @@ def _take_maintenance(turn: Turn, event: LinkChanged) -> None:
         until_ms = event.at_ms + NORMAL_MS
         turn.put(health=replace(health, maintenance=False, maintenance_until_ms=until_ms))
         turn.note("link.normal", entries_from_ms=until_ms)
+    if turn.book.health.maintenance_until_ms > event.at_ms:
+        turn.send(SetTimer("mode", turn.book.health.maintenance_until_ms))
 
 
 def _take_errors(turn: Turn, event: LinkChanged) -> None:

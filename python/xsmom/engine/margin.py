@@ -10,7 +10,7 @@ from xsmom.domain.book import Book, Mode
 from xsmom.domain.effects import Severity
 from xsmom.domain.orders import Intent, Purpose, Style
 from xsmom.domain.trading import AccountView
-from xsmom.engine.entries import cancel_entries
+from xsmom.engine.execution import cancel_entries
 from xsmom.engine.facts import closing_lots, margin_used_frac, working_orders
 from xsmom.engine.gates.net_cap import cap_usdt, net_usdt
 from xsmom.engine.modes import margin_over

@@ -13,15 +13,15 @@ from types import MappingProxyType
 from typing import Final
 
 from xsmom.domain.book import Book, Mode
-from xsmom.domain.effects import Exit, FetchAccount, SetTimer, Severity
-from xsmom.engine.entries import cancel_entries
+from xsmom.domain.effects import Exit, Severity
+from xsmom.engine import reading, reconcile
+from xsmom.engine.execution import cancel_entries
 from xsmom.engine.facts import fills_at_bars, margin_used_frac, settled, working_orders
 from xsmom.engine.rules import Rules
 from xsmom.engine.turn import Turn
 
 _STOP_MAX_MS = 30_000
 """A process that is to end waits so long for its orders to be taken back."""
-_ASK_EVERY_MS = 5_000
 
 
 class Cause(Enum):
@@ -33,6 +33,7 @@ class Cause(Enum):
     STOP_WORKING = "stopping: orders are being taken back"
     STOP = "stopping"
     FLATTEN = "operator: closing everything"
+    REFUSED = "the account does not fit the book"
     GUARD_FLATTEN = "guard: closing everything"
     UNKNOWN = "the account is not known"
     MAINTENANCE = "maintenance of the exchange"
@@ -52,6 +53,7 @@ _BY_CAUSE: Final = {
     Cause.STOP_WORKING: Mode.REDUCING,
     Cause.STOP: Mode.HALTED,
     Cause.FLATTEN: Mode.FLATTENING,
+    Cause.REFUSED: Mode.HALTED,
     Cause.GUARD_FLATTEN: Mode.FLATTENING,
     Cause.UNKNOWN: Mode.RECONCILING,
     Cause.MAINTENANCE: Mode.REDUCING,
@@ -115,6 +117,10 @@ def _flattening(book: Book, rules: Rules) -> bool:
     return bool(book.flattening)
 
 
+def _refused(book: Book, rules: Rules) -> bool:
+    return rules.gates.facts_needed and reconcile.blocks(book) >= reconcile.Blocks.HALT
+
+
 def _guard_flattens(book: Book, rules: Rules) -> bool:
     del rules
     return book.cycle.guard == "flatten"
@@ -161,6 +167,7 @@ _HOLDS: Final[Mapping[Cause, Callable[[Book, Rules], bool]]] = {
     Cause.STOP_WORKING: _stop_works,
     Cause.STOP: _stopping,
     Cause.FLATTEN: _flattening,
+    Cause.REFUSED: _refused,
     Cause.GUARD_FLATTEN: _guard_flattens,
     Cause.UNKNOWN: unreconciled,
     Cause.MARGIN: margin_over,
@@ -185,13 +192,8 @@ def settle_mode(turn: Turn) -> None:
     _latch(turn)
     while _step(turn):
         pass
-    if not turn.rules.gates.facts_needed:
-        return
-    book = turn.book
-    if book.mode is Mode.RECONCILING or (book.mode is Mode.FLATTENING and book.flat and not book.tasks):
-        _ask_account(turn, book.mode.value)
-    if book.health.maintenance_until_ms > turn.now_ms:
-        turn.send(SetTimer("mode", book.health.maintenance_until_ms))
+    if turn.rules.gates.facts_needed:
+        _look_at_account(turn)
 
 
 def _step(turn: Turn) -> bool:
@@ -223,11 +225,17 @@ def _latch(turn: Turn) -> None:
         turn.note("book.flat", Severity.WARNING)
 
 
-def _ask_account(turn: Turn, why: str) -> None:
-    last_ms = turn.book.loud_ms.get("ask.account:")
-    if last_ms is None or turn.now_ms - last_ms >= _ASK_EVERY_MS:
-        turn.set_item("loud_ms", "ask.account:", turn.now_ms)
-        turn.send(FetchAccount(why))
+def _look_at_account(turn: Turn) -> None:
+    """Have the account read, where the mode waits for its word."""
+    book = turn.book
+    if book.mode is Mode.RECONCILING:
+        since_ms = book.mode_ms
+    elif book.mode is Mode.FLATTENING and book.flat and not book.tasks:
+        since_ms = max(book.mode_ms, book.last_fill_ms)
+    else:
+        return
+    if book.venue.asked_ms < since_ms and not book.venue.wanted:
+        reading.want(turn, book.mode.value)
 
 
 def _why(book: Book, cause: Cause) -> str:
@@ -235,6 +243,7 @@ def _why(book: Book, cause: Cause) -> str:
         Cause.KILL_FLATTEN: book.kill.reason,
         Cause.KILL: book.kill.reason,
         Cause.FLATTEN: book.flattening,
+        Cause.REFUSED: "; ".join(book.venue.mismatches[:3]),
         Cause.PAUSED: book.paused,
         Cause.GUARD_FLATTEN: book.cycle.guard_by,
         Cause.GUARD_BLOCK: book.cycle.guard_by,

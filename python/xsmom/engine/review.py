@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 from xsmom.domain.book import Book
 from xsmom.domain.effects import Severity
-from xsmom.domain.orders import Approved, Intent, Refuse, Shrink, Verdict, Veto, client_order_id
-from xsmom.engine.facts import held_lots, reduces
+from xsmom.domain.orders import Approved, Intent, Purpose, Refuse, Shrink, Verdict, Veto, client_order_id
+from xsmom.engine import execution
 from xsmom.engine.gates import GATES, NET_CAP, Gate, Row, min_notional, net_cap
 from xsmom.engine.rules import Rules
 from xsmom.engine.turn import Turn
@@ -47,21 +47,24 @@ def _cases(turn: Turn, intents: Sequence[Intent]) -> list[_Case]:
     """New intents, reductions marked as such; no two may close the same lots."""
     book = turn.book
     cases: list[_Case] = []
-    left: dict[str, int] = {}
     known: set[str] = set()
+    room: dict[str, int] = {}
+    waiting = execution.working_lots(book) if intents else None
     for intent in intents:
         order_id = client_order_id(book.run_id, intent)
-        lots = abs(intent.lots)
-        if not lots or order_id in book.tasks or order_id in book.orders or order_id in known:
+        if not intent.lots or order_id in book.tasks or order_id in book.orders or order_id in known:
             continue
-        reduction = reduces(intent, book)
-        room = left.get(intent.symbol, max(abs(held_lots(book, intent.symbol)), lots))
-        if reduction and not intent.reduce_only and lots > room:
-            # The second leg of a flip: what it would reduce is closed by the first, so it opens.
-            reduction = False
-        if reduction:
-            lots = min(lots, room)
-            left[intent.symbol] = room - lots
+        symbol, lots = intent.symbol, abs(intent.lots)
+        at = book.roster.index(symbol)
+        held = 0 if at is None else int(book.lots[at])
+        coming = 0 if at is None or waiting is None else int(waiting[at])
+        # What is left to close when everything before it is done: of a flip, the second leg opens.
+        left = room.get(symbol, max(abs(held) + (coming if held > 0 else -coming), 0))
+        against = held * intent.lots < 0 and lots <= left
+        reduction = intent.reduce_only or against
+        if reduction and intent.purpose is not Purpose.PROTECT:
+            lots = min(lots, room.get(symbol, lots))
+            room[symbol] = max(left - lots, 0)
         if lots:
             known.add(order_id)
             cases.append(_Case(replace(intent, reduce_only=reduction), order_id, lots))

@@ -76,14 +76,13 @@ def _watch_exits(turn: Turn) -> None:
 
 
 def _watch_drift(turn: Turn) -> None:
-    """Held lots against those of the newest plan, of names that a plan can still move."""
-    book, rules = turn.book, turn.rules
-    adrift = {symbol: share for symbol, share in _drifts(book) if share > rules.pace.drift_frac}
-    since = {symbol: book.watch.drift_ms.get(symbol, turn.now_ms) for symbol in adrift}
-    turn.put(watch=replace(book.watch, drift_ms=since))
-    for symbol, since_ms in since.items():
-        if turn.now_ms - since_ms >= rules.pace.stuck_ms:
-            turn.note_once("position.drifted", _AGAIN_MS, Severity.WARNING, symbol=symbol, drift_frac=adrift[symbol])
+    """Held lots against those of the newest plan, once its orders have had their time."""
+    book, pace = turn.book, turn.rules.pace
+    if turn.now_ms - book.last_plan_ms < min(pace.stuck_ms, pace.bar_ms // 2):
+        return
+    for symbol, share in _drifts(book):
+        if share > pace.drift_frac:
+            turn.note_once("position.drifted", _AGAIN_MS, Severity.WARNING, symbol=symbol, drift_frac=share)
 
 
 def _drifts(book: Book) -> Iterable[tuple[str, float]]:

@@ -155,9 +155,19 @@ def live(
     return LiveOrder(request=request, parent_id=request.client_order_id, phase=phase, sent_ms=NOW_MS)
 
 
-def task(intent: Intent) -> Task:
+def worked(intent: Intent) -> tuple[Task, LiveOrder]:
+    """A task, and the order that works all of it."""
     approved = Approved(intent, intent.lots, client_order_id("test", intent))
-    return Task(approved, started_ms=NOW_MS, deadline_ms=NOW_MS + 60_000)
+    name = approved.client_order_id
+    request = OrderRequest(name, intent.symbol, intent.lots, price_ticks=1, reduce_only=intent.reduce_only)
+    task = Task(approved, started_ms=NOW_MS, deadline_ms=NOW_MS + 60_000, children=1)
+    return task, LiveOrder(request=request, parent_id=name, phase=Phase.WORKING, sent_ms=NOW_MS)
+
+
+def under_way(lots: Sequence[int], *some: tuple[Task, LiveOrder], **changes: Any) -> Book:
+    """A book with tasks and their orders."""
+    tasks = {one.approved.client_order_id: one for one, _ in some}
+    return book(lots, tasks=tasks, orders={one.client_order_id: one for _, one in some}, **changes)
 
 
 def told(of: Turn) -> list[str]:

@@ -7,10 +7,22 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.engine.gate_books import HOUR_MS, NOW_MS, account, book, entry, live, rules, task, told, turn
+from tests.unit.engine.gate_books import (
+    HOUR_MS,
+    NOW_MS,
+    account,
+    book,
+    entry,
+    live,
+    rules,
+    told,
+    turn,
+    under_way,
+    worked,
+)
 from xsmom.domain.book import Book, Kill, Mode
-from xsmom.domain.effects import CancelOrder, Exit, FetchAccount, SetTimer
-from xsmom.domain.orders import Style
+from xsmom.domain.effects import CancelOrder, Exit
+from xsmom.domain.orders import Purpose, Style
 from xsmom.engine import modes
 from xsmom.engine.modes import TABLE, Cause, cause_of, plan_guard, plans, settle_mode
 
@@ -24,6 +36,7 @@ WANTED: dict[Cause, tuple[Mode, ...]] = {
     Cause.STOP_WORKING: (D, D, D, D, D, D),
     Cause.STOP: (H, H, H, H, H, H),
     Cause.FLATTEN: (F, F, F, F, F, F),
+    Cause.REFUSED: (H, H, H, H, H, H),
     Cause.GUARD_FLATTEN: (R, F, F, F, F, R),
     Cause.UNKNOWN: (R, R, R, R, R, R),
     Cause.MAINTENANCE: (R, D, D, D, D, R),
@@ -57,6 +70,7 @@ CAUSES: dict[Cause, Callable[[], Book]] = {
     Cause.STOP_WORKING: lambda: book(stopping="keep", orders={"a": live("AAAUSDT", 5, name="a")}),
     Cause.STOP: lambda: book((5, 0, 0), stopping="keep"),
     Cause.FLATTEN: lambda: book((5, 0, 0), flattening="me"),
+    Cause.REFUSED: lambda: mismatched("R2 AAAUSDT: 5 lots stand, and this is a first start"),
     Cause.GUARD_FLATTEN: lambda: guarded("flatten"),
     Cause.UNKNOWN: lambda: replace(book(), venue=replace(book().venue, positions=None)),
     Cause.MAINTENANCE: lambda: replace(book(), health=replace(book().health, maintenance=True)),
@@ -70,6 +84,10 @@ CAUSES: dict[Cause, Callable[[], Book]] = {
 def guarded(guard: str) -> Book:
     made = book((5, 0, 0))
     return replace(made, cycle=replace(made.cycle, guard=guard, guard_by="daily_loss"))
+
+
+def mismatched(line: str) -> Book:
+    return replace(book(), venue=replace(book().venue, mismatches=(line,)))
 
 
 def margin(initial_usdt: float) -> Book:
@@ -103,7 +121,7 @@ def test_a_start_looks_at_the_account_before_it_trades() -> None:
     now = turn(made)
     settle_mode(now)
     assert now.book.mode is Mode.RECONCILING
-    assert FetchAccount("reconciling") in now.effects
+    assert now.book.venue.wanted == "reconciling"
     seen = replace(now.book, venue=replace(now.book.venue, reconciled_ms=NOW_MS + 500))
     later = turn(seen, now_ms=NOW_MS + 500)
     settle_mode(later)
@@ -124,7 +142,7 @@ def test_a_killed_book_halts_only_when_the_venue_says_that_it_is_flat() -> None:
     now = turn(old)
     settle_mode(now)
     assert now.book.mode is Mode.FLATTENING
-    assert any(isinstance(effect, FetchAccount) for effect in now.effects)
+    assert now.book.venue.wanted == "flattening"
     later = turn(made)
     settle_mode(later)
     assert later.book.mode is Mode.HALTED
@@ -148,14 +166,13 @@ def test_a_cleared_kill_goes_by_way_of_the_account() -> None:
 
 
 def test_leaving_trading_takes_entries_back_but_not_exits() -> None:
-    opening, closing = live("AAAUSDT", 5), live("BBBUSDT", -5, reduce_only=True)
-    orders = {one.client_order_id: one for one in (opening, closing)}
-    now = turn(book((0, 5, 0), paused="me", orders=orders, tasks={"a": task(entry())}))
+    opening = worked(entry())
+    closing = worked(entry("BBBUSDT", -5, reduce_only=True, purpose=Purpose.EXIT))
+    now = turn(under_way((0, 5, 0), opening, closing, paused="me"))
     settle_mode(now)
-    assert [effect for effect in now.effects if isinstance(effect, CancelOrder)] == [
-        CancelOrder("AAAUSDT", opening.client_order_id)
-    ]
-    assert not now.book.tasks
+    cancels = [effect for effect in now.effects if isinstance(effect, CancelOrder)]
+    assert cancels == [CancelOrder("AAAUSDT", opening[1].client_order_id)]
+    assert [one.approved.intent.symbol for one in now.book.tasks.values() if not one.ending] == ["BBBUSDT"]
 
 
 def test_stopping_waits_for_its_orders_and_then_leaves() -> None:
@@ -188,12 +205,11 @@ def test_stopping_flat_closes_first() -> None:
     assert rest.book.mode is Mode.HALTED
 
 
-def test_after_a_maintenance_entries_wait_for_a_timer() -> None:
+def test_after_a_maintenance_entries_wait() -> None:
     made = replace(book(), health=replace(book().health, maintenance_until_ms=NOW_MS + 5_000))
     now = turn(made)
     settle_mode(now)
     assert now.book.mode is Mode.REDUCING
-    assert SetTimer("mode", NOW_MS + 5_000) in now.effects
     later = turn(now.book, now_ms=NOW_MS + 5_000)
     settle_mode(later)
     assert later.book.mode is Mode.TRADING

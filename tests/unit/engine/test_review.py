@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.engine.gate_books import NOW_MS, book, entry, rules, told, turn
+from tests.unit.engine.gate_books import NOW_MS, book, entry, rules, told, turn, under_way, worked
 from xsmom.domain.book import Kill, Mode, VenueFacts
 from xsmom.domain.orders import Purpose, Veto, client_order_id
 from xsmom.engine.review import review
@@ -59,6 +59,22 @@ def test_two_rooms_that_close_the_same_position_close_it_once() -> None:
     half = entry(lots=-30, reduce_only=True, purpose=Purpose.TRIM)
     assert [one.lots for one in review(now, [exits, flattens])] == [-50]
     assert [one.lots for one in review(turn(book((50, 0, 0))), [half, flattens])] == [-30, -20]
+
+
+def test_of_a_flip_the_second_leg_opens_even_where_it_is_the_smaller_one() -> None:
+    closes, opens = entry(lots=-50, reduce_only=True), entry(lots=-30, leg=1)
+    both = review(turn(book((50, 0, 0))), [closes, opens])
+    assert [(one.lots, one.intent.reduce_only) for one in both] == [(-50, True), (-30, False)]
+    killed = turn(book((50, 0, 0), kill=Kill(active=True)))
+    assert [one.lots for one in review(killed, [closes, opens])] == [-50]
+    under = under_way((50, 0, 0), worked(closes))
+    assert not review(turn(under), [opens])[0].intent.reduce_only
+
+
+def test_a_stop_is_no_rival_of_an_exit() -> None:
+    stop = entry(lots=-50, reduce_only=True, purpose=Purpose.PROTECT)
+    exits = entry(lots=-50, reduce_only=True, purpose=Purpose.EXIT)
+    assert [one.lots for one in review(turn(book((50, 0, 0))), [exits, stop])] == [-50, -50]
 
 
 def test_the_strictest_verdict_wins_and_all_are_told() -> None:

@@ -58,7 +58,7 @@ def activate(
     resolved = _load(config, overrides)
     if flatten is None:
         flatten = resolved.value("risk.kill_switch.on_activate") == "flatten"
-    _give(Command.KILL, config, mode, overrides, reason, {"flatten": "yes"} if flatten else {})
+    _give(Command.KILL, config, mode, overrides, reason, {"flatten": "yes" if flatten else "no"})
 
 
 @kill_app.command()
@@ -211,7 +211,7 @@ def classify(
     """
     from xsmom.domain.events import Command
 
-    _give(Command.CLASSIFY, config, mode, overrides, "", {"amount_usdt": repr(amount_usdt), "as": kind})
+    _give(Command.CLASSIFY, config, mode, overrides, "", {"amount_usdt": repr(amount_usdt), "kind": kind})
 
 
 @stop_app.command()

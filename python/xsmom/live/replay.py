@@ -77,7 +77,6 @@ def replay_rules(rules: Rules) -> Rules:
         rules,
         work=replace(rules.work, style=Style.WHOLE),
         protect=replace(rules.protect, enabled=False),
-        agree=replace(rules.agree, enabled=False),
         # The venue lives in this process: it has no line that could fail, and knows nothing that the book does not.
         gates=replace(rules.gates, facts_needed=False, position_usdt_max=math.inf),
         pace=replace(rules.pace, ramp_ms=0),

@@ -79,4 +79,5 @@ def _tell(bench: Bench, task: Task) -> None:
         orders=len(bench.orders_of(task)),
         took_ms=bench.now_ms - task.started_ms,
         why=task.ending,
+        waited_for=task.waits_for,
     )

@@ -143,6 +143,7 @@ class Worker:
         if reason:
             self._wait(reason)
             return
+        asked = lots
         lots = self._cut_to_room(lots, contract, least) if self.opens else self._cut_to_position(lots)
         if lots < least:
             return
@@ -153,6 +154,10 @@ class Worker:
             ticks, force = self._priced(wanted.pricing, tick)
             self.task = send(self.bench, self.task, self.side * piece, ticks, force)
             self.exposure.add(self.side, piece * float(contract.qty_step) * price)
+        if lots < asked and self.opens:
+            # The other side's next fill wakes it.
+            due_ms = min(self.task.due_ms, self.bench.now_ms + _LOOK_MS)
+            self.task = self.bench.put_task(replace(self.task, waits_for="pair", due_ms=due_ms))
         if wanted.pricing is not Pricing.REST and not self.task.crossing:
             self.task = self.bench.put_task(replace(self.task, crossing=True))
 

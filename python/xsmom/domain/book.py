@@ -6,6 +6,7 @@ the core (positions, decision, guards, records, labels) are its dictionaries of 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -73,7 +74,7 @@ class Roster:
 
     def index(self, symbol: str) -> int | None:
         """Column of a symbol; None for one that is not ours to trade."""
-        at = int(np.searchsorted(np.array(self.symbols), symbol))
+        at = bisect_left(self.symbols, symbol)
         return at if at < len(self.symbols) and self.symbols[at] == symbol else None
 
     def __len__(self) -> int:
@@ -192,6 +193,8 @@ class Protection:
     lots: int = 0
     #: The level wanted on the exchange; it only tightens.
     goal_ticks: int | None = None
+    #: When the venue first said, by a reading or a refusal, that it stands without a stop.
+    sighted_ms: int | None = None
     #: Time of the reading in which both views agreed for the first time since they had not.
     matched_ms: int | None = None
     #: Since when the watched price has been beyond the stop.
@@ -219,8 +222,8 @@ class Health:
     maintenance_until_ms: int = 0
     calls: int = 0
     failures: int = 0
-    #: (time, calls, failures) of the newest five minutes.
-    recent: tuple[tuple[int, int, int], ...] = ()
+    #: (time, calls, failures, mean time of a call) of the newest five minutes.
+    recent: tuple[tuple[int, int, int, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +276,7 @@ class VenueFacts:
     asked_ms: int = 0
     answered_ms: int = 0
     fills_asked_ms: int = 0
+    fills_answered_ms: int = 0
     fills_ms: int = 0
     #: Why a reading is wanted now; empty when none is. Fills are wanted from a time on.
     wanted: str = ""
@@ -282,6 +286,18 @@ class VenueFacts:
     #: Due times of the timers that are set.
     sentinel_due_ms: int = 0
     reconcile_due_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Since when something is not as it should be, for alarms that wait a while; 0 is all well."""
+
+    #: A plan had orders, and none of any plan has filled since.
+    unfilled_ms: int = 0
+    #: There are targets, nothing is held, and no plan has an order.
+    orderless_ms: int = 0
+    #: Positions that are to be closed and still stand.
+    exits_ms: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -322,11 +338,15 @@ class Book:
     #: Positions that stand at the first start are taken over.
     adopt: bool = False
     paused: str = ""
+    #: keep or flatten: the process is to end, with positions or without.
     stopping: str = ""
+    #: The operator wants the book flat, and why; empty once it is.
+    flattening: str = ""
     last_fill_ms: int = 0
     #: When the newest plan with orders was made.
     last_plan_ms: int = 0
     loud_ms: Mapping[str, int] = field(default_factory=dict)
+    watch: Watch = field(default_factory=Watch)
     #: When the timer of working orders is set to fire; 0 is not at all. And when stale ones were last swept.
     work_due_ms: int = 0
     swept_ms: int = 0

@@ -65,6 +65,7 @@ class Veto(Enum):
     RAMP = "ramp"
     WALLET = "wallet"
     FOREIGN = "foreign"
+    MISMATCH = "mismatch"
     LIQUIDATION_NEAR = "liquidation_near"
     #: A gate lacked what it needs to judge.
     BLIND = "blind"

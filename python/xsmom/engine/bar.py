@@ -180,7 +180,7 @@ def _judge(turn: Turn, row: Row, close_ms: int) -> None:
     turn.put(
         guards=guards,
         records=records,
-        names=replace(book.names, close_asked=guards["close"] & held),
+        names=replace(book.names, close_asked=(guards["close"] | book.names.close_asked) & held),
         cycle=replace(book.cycle, guard=verdict["action"], guard_by=verdict["by"] or ""),
     )
     if verdict["action"] != before:

@@ -49,7 +49,7 @@ def plan_intents(turn: Turn, row: dict[str, Any], close_ms: int, *, rebalance: b
             "notional_usdt_min": book.roster.notional_usdt_min,
             "lots_max": np.zeros(0, dtype=np.int64),
             "sizing_usdt": sizing_usdt(equity, rules.fields),
-            "guard": modes.plan_guard(book),
+            "guard": modes.plan_guard(book, rules, turn.now_ms),
             "rebalance": rebalance,
             "cost_week_frac": cost_week_frac(book, rules.pace.bar_ms, equity),
         },

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xsmom.config.resolved import Resolved
+from xsmom.domain.costs import Costs
 from xsmom.domain.orders import Style
 from xsmom.domain.trading import TriggerBy
 from xsmom.kernel import Params
@@ -70,6 +71,10 @@ class GateRules:
     cross_margin: bool = True
     #: Oldest word of the venue on the account that entries may rest on.
     account_age_max_ms: int = 360_000
+    #: Least distance of the mark from liquidation, of any position, that entries may rest on.
+    liquidation_min_frac: float = 0.1
+    #: False only where bars are filled in this process: such a venue has no account, line or order book to tell of.
+    facts_needed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +139,8 @@ class PaceRules:
     stuck_ms: int = 1_800_000
     slippage_frac: float = 0.002
     cost_overrun_frac: float = 0.2
+    #: Cost of trading that a simulation assumes, share of what is traded: fees and spread, no impact. 0: none.
+    cost_frac: float = 0.0
     trade_loss_frac: float = 0.02
 
 
@@ -269,5 +276,13 @@ def _pace(config: Resolved, bar_ms: int) -> PaceRules:
         stuck_ms=watch.ms("position_stuck_minutes", _MINUTE_MS),
         slippage_frac=watch.number("slippage_bps", 1e-4),
         cost_overrun_frac=watch.number("cost_overrun_pct", _PCT),
+        cost_frac=_cost_frac(config.costs()),
         trade_loss_frac=watch.number("trade_loss_pct", _PCT),
     )
+
+
+def _cost_frac(costs: Costs) -> float:
+    """Fees by the expected share of maker fills, and half a spread on the rest."""
+    taken = 1.0 - costs.maker_share_frac
+    fees = costs.maker_share_frac * costs.maker_fee_frac + taken * costs.taker_fee_frac
+    return fees + taken * costs.half_spread_frac

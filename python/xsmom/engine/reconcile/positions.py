@@ -66,10 +66,9 @@ def _differs(turn: Turn, at: int, row: PositionView | None, as_of_ms: int, doubt
     symbol, held = book.roster.symbols[at], int(book.lots[at])
     lots = row.lots if row is not None else 0
     key, text = f"R7 {symbol}", f"the venue holds {lots} lots, the book {held}"
-    first = key not in doubts.before
     believed = doubts.is_believed(key, text, book.venue.fills_ms)
-    if not believed:
-        if first or book.venue.fills_asked_ms < doubts.now[key].first_ms:
+    if not believed or _is_behind(turn, symbol, row, doubts.seen_ms):
+        if doubts.needs_fills(key, book.venue.fills_asked_ms):
             reading.want_fills(turn, f"positions of {symbol} differ")
         # What was found before stays found until it is corrected or agrees.
         return [Finding("R7", symbol, text)] if f"{key}: {text}" in book.venue.mismatches else []
@@ -78,6 +77,14 @@ def _differs(turn: Turn, at: int, row: PositionView | None, as_of_ms: int, doubt
         return [Finding("R7", symbol, text)]
     takeover.take_over(turn, at, row, as_of_ms, by_hand=not is_first_start(book))
     return []
+
+
+def _is_behind(turn: Turn, symbol: str, row: PositionView | None, seen_ms: int) -> bool:
+    """The picture may be older than the newest fill: positions are shown late, by numbers or by time."""
+    kept = turn.book.protection.get(symbol)
+    if kept is None or seen_ms - kept.fill_ms >= turn.rules.agree.visible_ms:
+        return False
+    return row is None or not 0 < kept.fill_seq <= row.seq
 
 
 def _entry(book: Book, at: int, row: PositionView) -> list[Finding]:

@@ -66,7 +66,7 @@ def _fill(name: str, symbol: str, lots: int, price: float, seq: int, at_ms: int)
         symbol=symbol,
         kind=FillKind.TRADE,
         lots=lots,
-        price=Decimal.from_float(price),
+        price=Decimal(price),
         fee_usdt=Decimal(0),
         is_maker=False,
         seq=seq,

@@ -26,6 +26,7 @@ def on_started(turn: Turn, event: Started) -> None:
             matched_ms=None,
             asked_ticks=None,
             naked_since_ms=now_ms,
+            sighted_ms=None,
             tries=0,
             next_ms=0,
             exit_ms=0,
@@ -40,6 +41,7 @@ def on_started(turn: Turn, event: Started) -> None:
         asked_ms=0,
         answered_ms=0,
         fills_asked_ms=0,
+        fills_answered_ms=0,
         fills_ms=0,
         unread=(),
         mismatches=(),
@@ -59,8 +61,8 @@ def on_fill(turn: Turn, fill: VenueFill, whose: Origin) -> None:
         turn.note("fill.by_hand", Severity.WARNING, **fields)
         hold(turn, fill.symbol, f"{fill.lots} lots were traded by hand at {fill.at_ms}")
     elif whose is Origin.STRANGER:
-        text = f"an execution of order {fill.client_order_id}, which was not sent here: is a second instance on"
-        _add(turn, Finding("R13", fill.symbol, f"{text} this account?"))
+        text = f"order {fill.client_order_id} was executed and was not sent here"
+        _add(turn, Finding("R13", fill.symbol, f"{text}: is a second instance on this account?"))
     elif whose in (Origin.LIQUIDATION, Origin.ADL):
         turn.note(f"position.{whose.value}", Severity.CRITICAL, **fields)
         reading.want(turn, whose.value)
@@ -93,7 +95,7 @@ def classify(turn: Turn, *, as_transfer: bool, why: str) -> bool:
     if not amount:
         return False
     if as_transfer:
-        moved = TransferSeen(f"classified-{turn.now_ms}", Decimal.from_float(amount), turn.now_ms)
+        moved = TransferSeen(f"classified-{turn.now_ms}", Decimal(amount), turn.now_ms)
         money.fold_transfer(turn, moved)
     else:
         kept = turn.book.money

@@ -1,7 +1,9 @@
 """The venue's wallet beside what fills, fees, funding and transfers make of it.
 
-explained = cash + sum of the cost of what is held        (cash takes the whole price, a wallet only results)
-difference = wallet - explained - base                    base: the difference at the first look
+    explained  = cash + sum of the cost of what is held    (cash takes the whole price, a wallet only results)
+    difference = wallet - explained - base                 base: the difference at the first look
+
+A reading in which positions differ says nothing of money: a fill on its way moves both.
 """
 
 from __future__ import annotations
@@ -28,11 +30,10 @@ def explained_usdt(book: Book) -> float:
 
 
 def judge(turn: Turn, account: AccountView, doubts: Doubts) -> list[Finding]:
-    """R11. Only where positions agree: a fill on its way moves both."""
+    """R11."""
     venue = turn.book.venue
-    if any(key.startswith("R7 ") for key in doubts.now) or any(
-        one.startswith(("R2 ", "R7 ")) for one in venue.mismatches
-    ):
+    if not _positions_agree(turn.book):
+        doubts.keep("R11")
         return _standing(turn)
     apart = float(account.wallet_usdt) - explained_usdt(turn.book)
     if venue.wallet_base_usdt is None:
@@ -40,18 +41,29 @@ def judge(turn: Turn, account: AccountView, doubts: Doubts) -> list[Finding]:
         return []
     found = apart - venue.wallet_base_usdt
     if abs(found - venue.unexplained_usdt) >= _CENT_USDT:
-        what = f"{found:.2f}"
-        known = doubts.is_believed("R11", what, venue.fills_ms)
-        if not known:
-            if venue.fills_asked_ms < doubts.now["R11"].first_ms:
-                reading.want_fills(turn, "the wallet differs")
-            return _standing(turn)
-        doubts.settle("R11")
-        turn.put(venue=replace(turn.book.venue, unexplained_usdt=found))
-        turn.note(
-            "wallet.unexplained", Severity.WARNING, unexplained_usdt=found, wallet_usdt=float(account.wallet_usdt)
-        )
+        _doubt(turn, found, doubts)
     return _standing(turn)
+
+
+def _doubt(turn: Turn, found: float, doubts: Doubts) -> None:
+    """Another difference than the one that is known: believed once it has stood, and all fills were told."""
+    venue = turn.book.venue
+    if doubts.is_believed("R11", f"{found:.2f}", venue.fills_ms):
+        doubts.settle("R11")
+        turn.put(venue=replace(venue, unexplained_usdt=found))
+        turn.note("wallet.unexplained", Severity.WARNING, unexplained_usdt=found)
+    elif doubts.needs_fills("R11", venue.fills_asked_ms):
+        reading.want_fills(turn, "the wallet differs")
+
+
+def _positions_agree(book: Book) -> bool:
+    """Lots of every name, as shown and as held."""
+    shown = book.venue.positions or {}
+    for at, symbol in enumerate(book.roster.symbols):
+        row = shown.get(symbol)
+        if symbol not in book.ignored and int(book.lots[at]) != (row.lots if row is not None else 0):
+            return False
+    return True
 
 
 def _standing(turn: Turn) -> list[Finding]:

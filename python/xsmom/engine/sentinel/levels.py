@@ -1,8 +1,10 @@
 """Where a stop stands: the kernel's level in whole ticks, and the emergency level where there is none.
 
-plan       stop_price, rounded to a tick away from the market: down for a long, up for a short
-emergency  base = min(entry, price) for a long, max for a short; distance = emergency_frac * base,
-           or half the way from the price to liquidation if that is nearer
+    plan       stop_price, rounded to a tick away from the market: down for a long, up for a short
+    emergency  base = min(entry, price) for a long, max for a short; distance = emergency_frac * base,
+               or half the way from the price to liquidation if that is nearer
+
+Levels of the kernel move at closes of bars only, and by its own least move: there is no second threshold here.
 """
 
 from __future__ import annotations

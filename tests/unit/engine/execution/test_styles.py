@@ -434,8 +434,7 @@ class TestStaleSweep:
     """What the market left behind."""
 
     def test_an_old_order_is_taken_back_and_sent_anew(self) -> None:
-        work = {"deadline_ms": 600_000, "stale_age_ms": 180_000, "stale_every_ms": 60_000}
-        stage = Stage(rules=rules(**work))
+        stage = Stage(rules=rules(deadline_ms=600_000, stale_age_ms=180_000, stale_every_ms=60_000))
         stage.book = replace(stage.book, swept_ms=START_MS)
         order = placed(stage, stage.approve(50, style=Style.LIMIT))
         run_to(stage, 179_000)

@@ -1,9 +1,10 @@
-"""Whatever the venue does: no position stays bare beyond its time, no stop loosens, the book comes back to the truth."""
+"""Whatever the venue does: nothing stays bare beyond its time, no stop loosens, the book comes back to the truth."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.engine.books import T0, book, rules, with_stop
-from tests.unit.engine.scripted_venue import Scene, ScriptedVenue, refused, storm
-from xsmom.domain.book import Book, VenueFacts
+from tests.unit.engine.scene import Scene
+from tests.unit.engine.scripted_venue import ScriptedVenue, refused, storm
+from xsmom.domain.book import Book, Columns, VenueFacts
 from xsmom.domain.effects import SendOrder, SetPositionStop
 from xsmom.domain.events import AccountSeen
 from xsmom.domain.trading import Answer, Refusal
@@ -88,7 +90,7 @@ def never_looser(acted: Scene, inner: Callable[[int, SetPositionStop], Answer | 
     acted.venue.on_stop = on_stop
 
 
-def play(acted: Scene, script: list[tuple]) -> None:  # type: ignore[type-arg]
+def play(acted: Scene, script: list[tuple[Any, ...]]) -> None:
     """Let it happen."""
     for what, *args in script:
         if what == "fill":
@@ -142,7 +144,7 @@ def calm(acted: Scene) -> None:
 @pytest.mark.slow
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(scripts)
-def test_no_position_stays_bare_and_the_book_comes_back_to_the_truth(script: list[tuple]) -> None:  # type: ignore[type-arg]
+def test_no_position_stays_bare_and_the_book_comes_back_to_the_truth(script: list[tuple[Any, ...]]) -> None:
     acted = Scene(book(RULES), RULES, ScriptedVenue(marks={A: 100.0, B: 50.0}), T0, check=Watch().check)
     acted.venue.note(T0)
     never_looser(acted, lambda _now, _ask: None)
@@ -162,7 +164,7 @@ def test_no_position_stays_bare_and_the_book_comes_back_to_the_truth(script: lis
 @pytest.mark.slow
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(scripts)
-def test_a_second_look_at_the_same_changes_nothing(script: list[tuple]) -> None:  # type: ignore[type-arg]
+def test_a_second_look_at_the_same_changes_nothing(script: list[tuple[Any, ...]]) -> None:
     acted = Scene(book(RULES), RULES, ScriptedVenue(marks={A: 100.0, B: 50.0}), T0)
     acted.venue.note(T0)
     never_looser(acted, lambda _now, _ask: None)
@@ -212,7 +214,7 @@ def timeless(made: Book) -> VenueFacts:
     return replace(made.venue, account_ms=0, positions_ms=0, orders_ms=0, answered_ms=0, reconciled_ms=0)
 
 
-def same_positions(one: dict, other: dict) -> None:  # type: ignore[type-arg]
+def same_positions(one: Columns, other: Columns) -> None:
     """Column by column, to the bit."""
     for name, column in one.items():
         assert np.array_equal(column, other[name], equal_nan=column.dtype.kind == "f"), name

@@ -9,7 +9,8 @@ import pytest
 
 from tests.unit.engine.books import T0, book, with_stop
 from tests.unit.engine.reconcile.scenes import begin, held, order
-from tests.unit.engine.scripted_venue import Scene, ScriptedVenue, refused
+from tests.unit.engine.scene import Scene
+from tests.unit.engine.scripted_venue import ScriptedVenue, refused
 from xsmom.config.load import load_config
 from xsmom.domain.effects import CancelOrder, FetchFills, SetPositionStop
 from xsmom.domain.events import Started

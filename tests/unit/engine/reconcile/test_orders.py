@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.engine.books import T0
 from tests.unit.engine.reconcile.scenes import RULES, A, B, agreed, begin, order, scene, with_rules
-from tests.unit.engine.scripted_venue import Scene
+from tests.unit.engine.scene import Scene
 from xsmom.domain.effects import CancelOrder, FetchFills, LookupOrder, Severity
 from xsmom.domain.orders import LiveOrder, Phase
 from xsmom.domain.trading import OrderRequest, OrderState

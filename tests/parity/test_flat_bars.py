@@ -30,6 +30,15 @@ class Noting(Simulation):
         self.decided[t] = list(self.reasons)
 
 
+def counted_by_hand(said):
+    """The reasons that count: rules first, else what is not there, else any."""
+    for left_out in (RULES + ABSENT, RULES, ()):
+        counted = [reason for reason in said if reason not in left_out]
+        if counted:
+            return counted
+    return [WAITING]
+
+
 def share_by_hand(held, decided, lag, ended_at):
     """Bar by bar and name by name; the book is flat at a close for what was decided `lag` bars before."""
     total: dict[str, float] = {}
@@ -38,18 +47,14 @@ def share_by_hand(held, decided, lag, ended_at):
         if t < len(held) and not held[t]:
             stretch.append(t)
             continue
-        if stretch:
-            said = [reason for at in stretch for reason in decided.get(at - lag, [])]
-            for left_out in (RULES + ABSENT, RULES, ()):
-                counted = [reason for reason in said if reason not in left_out]
-                if counted:
-                    break
-            if ended_at is not None and stretch[0] >= ended_at:
-                counted = [ENDED]
-            for reason in counted or [WAITING]:
-                total[reason] = total.get(reason, 0.0) + len(stretch) / max(len(counted), 1)
+        said = [reason for at in stretch for reason in decided.get(at - lag, [])]
+        over = bool(stretch) and ended_at is not None and stretch[0] >= ended_at
+        counted = [ENDED] if over else counted_by_hand(said)
+        for reason in counted:
+            total[reason] = total.get(reason, 0.0) + len(stretch) / len(counted)
         stretch = []
-    return {reason: bars / sum(total.values()) for reason, bars in total.items()}
+    bars = sum(total.values())
+    return {reason: shared / bars for reason, shared in total.items() if shared}
 
 
 @pytest.mark.parametrize("fill_at", ["open", "close"])

@@ -111,8 +111,7 @@ def sweep(
 
     command = shlex.join(("xsmom", *sys.argv[1:]))
     path = str(panel or data) if panel or data else None
-    used = None if count is None else seed
-    run = SweepRun(found, base, source, path, started, command, axes, method, used)
+    run = SweepRun(found, base, source, path, started, command, axes, method, None if count is None else seed)
     seconds = monotonic() - began
     _tell(run, folder, (sort, top), report=not no_report, as_json=as_json, seconds=seconds, renumber=out is None)
     if found.interrupted:

@@ -157,8 +157,21 @@ class Journal(Protocol):
         """Number of the newest entry; 0 before the first."""
         ...
 
-    def append(self, entry: Entry) -> None:
-        """Write an event, its effects and its notes in one transaction; `seq` follows on the last."""
+    @property
+    def told(self) -> tuple[Note, ...]:
+        """What opening and recovery found and mended: for the sinks, at the start."""
+        ...
+
+    @property
+    def snapshot_due(self) -> bool:
+        """Whether enough entries have come since the last snapshot; asked after each `append`."""
+        ...
+
+    def append(self, entry: Entry, book: Book) -> None:
+        """Write an event, its effects and its notes in one transaction; `seq` follows on the last.
+
+        `book` is the one after the step: what readers see is written with the entry.
+        """
         ...
 
     def entries(self, after_seq: int) -> Iterator[Entry]:

@@ -195,6 +195,13 @@ def simulate(
     keep_trips: bool = True,
     keep_units: bool = False,
 ) -> dict[str, Any]: ...
+def margin_due(
+    values: NDArray[np.float64],
+    tiers: Sequence[Sequence[tuple[float, float]]],
+    gross_usdt: float,
+    close_fee_frac: float,
+    equity_usdt: float,
+) -> bool: ...
 
 @final
 class Exchange:

@@ -153,6 +153,15 @@ class AccountSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class FillsRead:
+    """Every execution since `since_ms` that the venue knew at `asked_ms` has been handed on, or why not."""
+
+    since_ms: int
+    asked_ms: int
+    failed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TransferSeen:
     """Money that the owner moved in (above 0) or out."""
 
@@ -227,6 +236,7 @@ Event: TypeAlias = (
     | FillSeen
     | FundingPaid
     | AccountSeen
+    | FillsRead
     | TransferSeen
     | LinkChanged
     | TimerFired

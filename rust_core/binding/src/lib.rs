@@ -14,6 +14,7 @@ mod fields;
 mod guards;
 mod indicators;
 mod ledger;
+mod margin;
 mod meta;
 mod model_book;
 mod panel;
@@ -52,6 +53,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(model_book::model_book, module)?)?;
     module.add_function(wrap_pyfunction!(model_book::model_weights, module)?)?;
     module.add_function(wrap_pyfunction!(simulate::simulate, module)?)?;
+    module.add_function(wrap_pyfunction!(margin::margin_due, module)?)?;
     module.add_class::<exchange::Exchange>()?;
     add_book(module)?;
     module.add_function(wrap_pyfunction!(sweep::sweep, module)?)?;

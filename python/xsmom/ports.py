@@ -30,6 +30,7 @@ from xsmom.domain.trading import (
     VenueEvent,
     VenueFill,
 )
+from xsmom.domain.window import BarRow
 
 
 class MarketData(Protocol):
@@ -184,6 +185,18 @@ class Journal(Protocol):
 
     def newest_snapshot(self) -> tuple[Book, bytes] | None:
         """The newest one that can be read."""
+        ...
+
+    def newest_book(self) -> Book | None:
+        """The book after the newest entry, as it was then.
+
+        None before the first entry, and where it cannot be read as a whole: then the book is folded from the newest
+        snapshot and the entries after it.
+        """
+        ...
+
+    def window_rows(self, after_ms: int) -> Iterator[BarRow]:
+        """Bars that events brought, of the names that are traded now, above a close, rising."""
         ...
 
     def beat(self, at_ms: int) -> None:

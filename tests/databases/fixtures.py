@@ -33,15 +33,16 @@ class Database:
 
     kind: str
     rules: StoreRules
+    state_dir: Path
     clock: HandClock = field(default_factory=HandClock)
     opened: list[SqlJournal] = field(default_factory=list)
 
     @property
     def file(self) -> Path:
-        return self.rules.state_dir / "journal.sqlite3"
+        return self.state_dir / "journal.sqlite3"
 
     def open(self, account: str = ACCOUNT) -> SqlJournal:
-        journal = open_journal(self.rules, account, self.clock)
+        journal = open_journal(self.rules, self.state_dir, account, self.clock)
         self.opened.append(journal)
         return journal
 
@@ -59,7 +60,7 @@ def server() -> Iterator[Server]:
 def database(request, tmp_path) -> Iterator[Database]:
     """An empty journal of each kind."""
     url = SecretStr(request.getfixturevalue("server").new_url()) if request.param == "postgresql" else None
-    made = Database(request.param, StoreRules(tmp_path / "state", url))
+    made = Database(request.param, StoreRules(url), tmp_path / "state")
     yield made
     for journal in made.opened:
         journal.close()
@@ -68,7 +69,7 @@ def database(request, tmp_path) -> Iterator[Database]:
 @pytest.fixture
 def sqlite(tmp_path) -> Iterator[Database]:
     """The same, on SQLite alone."""
-    made = Database("sqlite", StoreRules(tmp_path / "state"))
+    made = Database("sqlite", StoreRules(), tmp_path / "state")
     yield made
     for journal in made.opened:
         journal.close()

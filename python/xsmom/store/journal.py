@@ -9,22 +9,25 @@ from typing import Any
 import sqlalchemy as sa
 
 from xsmom.domain.book import Book
-from xsmom.domain.effects import Note
+from xsmom.domain.effects import Note, Severity
 from xsmom.domain.journal import Entry
+from xsmom.domain.window import BarRow
 from xsmom.errors import JournalCorrupt, StateError
 from xsmom.ports import Clock
 from xsmom.store import chain
-from xsmom.store.book_parts import find_change
+from xsmom.store.bars import find_first, read_bars
+from xsmom.store.book_parts import Places, find_change, join
 from xsmom.store.database import MEND, Place, close_quietly, telling_database
 from xsmom.store.lease import Lease, Lock
 from xsmom.store.ledger import Ledger
 from xsmom.store.rules import StoreRules
 from xsmom.store.shown import show
 from xsmom.store.snapshots import prune, read_snapshot, write_snapshot
-from xsmom.store.tables import ENTRIES, SNAPSHOTS
+from xsmom.store.tables import BOOK, ENTRIES, SNAPSHOTS
 from xsmom.store.tail import Tail, read_rows
 
 _INSERT = ENTRIES.insert()
+_BOOK_ROWS = sa.select(BOOK.c.part, BOOK.c.item, BOOK.c.body, BOOK.c.hash).order_by(BOOK.c.part, BOOK.c.place)
 
 
 class SqlJournal:
@@ -49,6 +52,7 @@ class SqlJournal:
         self._ledger = Ledger(connection)
         #: The book that the readers' tables hold; None until the first step of this process.
         self._shown: Book | None = None
+        self._places: Places = {}
         self._broken = False
         with self._transaction():
             newest = connection.execute(sa.select(sa.func.max(SNAPSHOTS.c.seq))).scalar()
@@ -76,12 +80,13 @@ class SqlJournal:
         if book.seq != entry.seq:
             raise JournalCorrupt(f"the book counts {book.seq} events and the entry is number {entry.seq}")
         row = chain.write(entry, self._tail.hash)
-        shown, change = show(entry, self._shown, book), find_change(self._shown, book)
+        shown = show(entry, self._shown, book)
+        change = find_change(self._shown, book, self._places, row["hash"])
         with self._transaction():
             self._connection.execute(_INSERT, [row])
             self._ledger.write_book(change, anew=self._shown is None)
             self._ledger.write(shown)
-        self._tail, self._shown = Tail(entry.seq, row["hash"]), book
+        self._tail, self._shown, self._places = Tail(entry.seq, row["hash"]), book, change.places
 
     def entries(self, after_seq: int) -> Iterator[Entry]:
         """All entries above a number, rising, each against its hash."""
@@ -113,6 +118,26 @@ class SqlJournal:
             found = read_snapshot(self._connection)
         self._told += found.told
         return found.snapshot
+
+    def newest_book(self) -> Book | None:
+        """The book after the newest entry; None before the first, and where it is not whole, which is told."""
+        with self._transaction():
+            rows = self._connection.execute(_BOOK_ROWS).all()
+        if self._tail.seq == 0:
+            return None
+        try:
+            return join([(part, item, body, seal) for part, item, body, seal in rows], self._tail.hash)
+        except JournalCorrupt as error:
+            fields = {"seq": self._tail.seq, "why": str(error)}
+            self._told += (Note("journal.book_skipped", Severity.WARNING, fields),)
+            return None
+
+    def window_rows(self, after_ms: int) -> Iterator[BarRow]:
+        """Bars that events brought, of the names that are traded now, above a close, rising."""
+        with self._transaction():
+            first = find_first(self._connection, after_ms)
+            bars = list(read_bars(self._connection, first, after_ms))
+        return iter(bars)
 
     def beat(self, at_ms: int) -> None:
         """Say that the writer is alive."""

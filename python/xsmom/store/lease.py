@@ -2,8 +2,8 @@
 
 On SQLite the lock is `flock` on a file beside the database; on PostgreSQL it is an advisory lock of the writer's own
 session. Both are given back by the system however a process ends, so a killed writer is followed at once. A writer that
-lives but gives no sign for `STALE_MS` is followed on PostgreSQL, whose server can cut its line; a process that hangs on
-this machine has to be ended by its owner.
+lives but gives no sign for longer than it promised is followed on PostgreSQL, whose server can cut its line; on SQLite
+a process that hangs has to be ended by its owner.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ from xsmom.errors import OutputError, StateError
 from xsmom.store.database import Place
 from xsmom.store.tables import LEASE
 
-STALE_MS = 120_000
-"""Silence after which a writer counts as dead. A writer gives a sign each minute or more often."""
+PATIENCE_MIN_MS = 120_000
+"""Least silence after which a writer counts as dead."""
+
+_SIGNS_MISSED = 3
 
 _POLL_S = 0.05
 _PATIENCE_S = 5.0
@@ -40,6 +42,11 @@ class Holder:
     pid: int
     host: str
     beat_ms: int
+    patience_ms: int
+
+    def is_dead(self, now_ms: int) -> bool:
+        """Silent for longer than it promised to be."""
+        return now_ms - self.beat_ms > self.patience_ms
 
     def describe(self, now_ms: int) -> str:
         """In words: process, machine, age of the newest sign."""
@@ -50,6 +57,9 @@ class Holder:
 
 def _taken(place: Place, who: str) -> str:
     return f"the journal {place.name} is being written by {who}: one account has one writer, so stop that one first"
+
+
+_HOLDER = ("token", "pid", "host", "beat_ms", "patience_ms")
 
 
 class Lock(Protocol):
@@ -118,7 +128,7 @@ class AdvisoryLock:
             return
         with self._connection.begin():
             holder = read_holder(self._connection)
-        if holder is not None and now_ms - holder.beat_ms > STALE_MS:
+        if holder is not None and holder.is_dead(now_ms):
             self._cut()
             if self._wait():
                 return
@@ -156,8 +166,9 @@ class AdvisoryLock:
 class Lease:
     """The row: who writes, and the newest sign of life."""
 
-    def __init__(self, place: Place, account: str) -> None:
+    def __init__(self, place: Place, account: str, every_ms: int) -> None:
         self._place, self._account = place, account
+        self._patience_ms = max(PATIENCE_MIN_MS, _SIGNS_MISSED * every_ms)
         self._token = secrets.token_hex(16)
 
     def take(self, connection: sa.Connection, now_ms: int) -> tuple[Note, ...]:
@@ -168,16 +179,18 @@ class Lease:
             self._refuse_fresh(before, now_ms)
         connection.execute(LEASE.delete())
         row = {"account": self._account, "token": self._token, "pid": os.getpid(), "host": host}
-        connection.execute(LEASE.insert(), [{**row, "since_ms": now_ms, "beat_ms": now_ms}])
+        times = {"since_ms": now_ms, "beat_ms": now_ms, "patience_ms": self._patience_ms}
+        connection.execute(LEASE.insert(), [{**row, **times}])
         if before is None:
             return ()
         fields = {"pid": before.pid, "host": before.host, "silent_ms": max(0, now_ms - before.beat_ms)}
         return (Note("journal.lease_taken", Severity.WARNING, fields),)
 
     def _refuse_fresh(self, before: Holder, now_ms: int) -> None:
-        if now_ms - before.beat_ms <= STALE_MS:
+        if not before.is_dead(now_ms):
             raise StateError(
-                f"{_taken(self._place, before.describe(now_ms))}, or wait until that sign is {STALE_MS // 1000} s old"
+                f"{_taken(self._place, before.describe(now_ms))}, or wait until that sign is "
+                f"{before.patience_ms // 1000} s old"
             )
 
     def beat(self, connection: sa.Connection, at_ms: int) -> None:
@@ -198,5 +211,5 @@ def read_holder(connection: sa.Connection) -> Holder | None:
     """Who the row names; None where there is no row, or no table yet."""
     if not sa.inspect(connection).has_table(LEASE.name):
         return None
-    row = connection.execute(sa.select(LEASE.c.token, LEASE.c.pid, LEASE.c.host, LEASE.c.beat_ms)).first()
+    row = connection.execute(sa.select(*(LEASE.c[name] for name in _HOLDER))).first()
     return None if row is None else Holder(*row)

@@ -41,7 +41,7 @@ class Ledger:
         self._note = once(NOTES)
         self._order = newest(ORDERS, _ORDER_MOVES)
         self._decision, self._equity = newest(DECISIONS, others(DECISIONS)), newest(EQUITY, others(EQUITY))
-        self._part = newest(BOOK, ("body",))
+        self._part = newest(BOOK, others(BOOK))
         self._drop_part = BOOK.delete().where(
             BOOK.c.part == sa.bindparam("at_part"), BOOK.c.item == sa.bindparam("at_item")
         )

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 from xsmom.domain.book import Book
 from xsmom.domain.effects import Note
+from xsmom.domain.events import bars_of
 from xsmom.domain.journal import Entry
+from xsmom.domain.window import BarRow
 from xsmom.errors import JournalCorrupt
 
 
@@ -18,6 +20,7 @@ class MemoryJournal:
         self._entries: deque[Entry] = deque(maxlen=keep)
         self._every = snapshot_every_events
         self._snapshot: tuple[Book, bytes] | None = None
+        self._book: Book | None = None
         self._last_seq = self._snapshot_seq = 0
 
     @property
@@ -42,7 +45,7 @@ class MemoryJournal:
         if book.seq != entry.seq:
             raise JournalCorrupt(f"the book counts {book.seq} events and the entry is number {entry.seq}")
         self._entries.append(entry)
-        self._last_seq = entry.seq
+        self._last_seq, self._book = entry.seq, book
 
     def entries(self, after_seq: int) -> Iterator[Entry]:
         """All entries above a number, rising; one that was let go of is missed loudly."""
@@ -59,6 +62,18 @@ class MemoryJournal:
     def newest_snapshot(self) -> tuple[Book, bytes] | None:
         """The one that was kept last."""
         return self._snapshot
+
+    def newest_book(self) -> Book | None:
+        """The one that came with the newest entry."""
+        return self._book
+
+    def window_rows(self, after_ms: int) -> Iterator[BarRow]:
+        """Bars that events brought above a close, rising."""
+        for entry in list(self._entries):
+            for row in bars_of(entry.event):
+                if row.close_ms > after_ms:
+                    after_ms = row.close_ms
+                    yield row
 
     def beat(self, at_ms: int) -> None:
         """Nobody else can write here."""

@@ -20,12 +20,12 @@ from xsmom.store.tables import META
 from xsmom.store.tail import Tail, mend_tail
 
 
-def open_journal(rules: StoreRules, account: str, clock: Clock) -> SqlJournal:
+def open_journal(rules: StoreRules, state_dir: Path, account: str, clock: Clock) -> SqlJournal:
     """The journal of this account, ours alone until `close`; an empty one where there was none.
 
     `account` is the venue and the account's name there: a journal of another account is refused.
     """
-    place = find_place(rules.plain_url, rules.state_dir)
+    place = find_place(rules.plain_url, state_dir)
     _make_folder(place)
     lock: Lock | None = None
     connection: sa.Connection | None = None
@@ -53,7 +53,7 @@ def _open(
     now_ms = clock.now_ms()
     with connection.begin():
         settle_schema(connection, place)
-    lease = Lease(place, account)
+    lease = Lease(place, account, rules.beat_ms)
     with connection.begin():
         _settle_account(connection, place, account)
         told: tuple[Note, ...] = lease.take(connection, now_ms)

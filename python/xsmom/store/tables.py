@@ -44,6 +44,8 @@ LEASE = Table(
     _text("host"),
     _whole("since_ms"),
     _whole("beat_ms"),
+    #: Silence after which this holder counts as dead.
+    _whole("patience_ms"),
 )
 
 ENTRIES = Table(
@@ -58,6 +60,7 @@ ENTRIES = Table(
     _text("notes"),
     #: SHA-256 over the previous entry's hash and this row.
     _text("hash"),
+    Index("entries_kind", "kind", "seq"),
 )
 
 TORN = Table(
@@ -87,8 +90,8 @@ SNAPSHOTS = Table(
     _text("hash"),
 )
 
-BOOK = Table("book", METADATA, _key("part", Text), _key("item", Text), _text("body"))
-"""The newest book by its parts; mappings item by item."""
+BOOK = Table("book", METADATA, _key("part", Text), _key("item", Text), _whole("place"), _text("body"), _text("hash"))
+"""The book after the newest entry, by its parts; mappings item by item."""
 
 FILLS = Table(
     "fills",

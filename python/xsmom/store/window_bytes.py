@@ -13,7 +13,7 @@ from xsmom.errors import DataError, JournalCorrupt
 _KIND = "xsmom window 1"
 
 
-def pack_window(window: Window) -> bytes:
+def pack(window: Window) -> bytes:
     """Roster, bars and hash of a window."""
     head = {
         "kind": _KIND,
@@ -29,7 +29,7 @@ def pack_window(window: Window) -> bytes:
     return json.dumps(head, separators=(",", ":")).encode() + b"\n" + window.cells.astype("<f8").tobytes()
 
 
-def unpack_window(data: bytes) -> Window:
+def unpack(data: bytes) -> Window:
     """The window of some bytes: it goes on with the same hash and the same bits."""
     line, _, body = data.partition(b"\n")
     try:

@@ -9,7 +9,7 @@ from tests.oracle import nouns
 from xsmom.domain.panel import CELL_FIELDS
 from xsmom.domain.window import BarRow, Window
 from xsmom.errors import DataError, JournalCorrupt
-from xsmom.store.window_bytes import pack_window, unpack_window
+from xsmom.store.window_bytes import pack, unpack
 
 NAMES = 4
 
@@ -38,7 +38,7 @@ def same(one: Window, other: Window) -> bool:
 @pytest.mark.parametrize("bars", [0, 1, 5, 6, 7, 12, 13, 30])
 def test_it_goes_on_the_same(bars: int) -> None:
     first = window(bars)
-    second = unpack_window(pack_window(first))
+    second = unpack(pack(first))
     assert same(first, second) or bars == 0
     assert (first.bars, first.hash, first.last_ms) == (second.bars, second.hash, second.last_ms)
     for at in range(bars, bars + 20):
@@ -49,7 +49,7 @@ def test_it_goes_on_the_same(bars: int) -> None:
 
 def test_a_gap_after_it_is_filled_the_same() -> None:
     first = window(5)
-    second = unpack_window(pack_window(first))
+    second = unpack(pack(first))
     assert same(first.append(row(8)), second.append(row(8)))
 
 
@@ -58,14 +58,14 @@ def test_a_gap_after_it_is_filled_the_same() -> None:
     [
         (b"", "damaged or cut"),
         (b"{}\n", "damaged or cut"),
-        (pack_window(window(3))[:-1], "damaged or cut"),
-        (pack_window(window(3))[:-8], "damaged or cut"),
-        (pack_window(window(3)).replace(b"window 1", b"window 9"), "of the kind 'xsmom window 9'"),
+        (pack(window(3))[:-1], "damaged or cut"),
+        (pack(window(3))[:-8], "damaged or cut"),
+        (pack(window(3)).replace(b"window 1", b"window 9"), "of the kind 'xsmom window 9'"),
     ],
 )
 def test_what_is_no_window_is_refused(data: bytes, sentence: str) -> None:
     with pytest.raises(JournalCorrupt, match=sentence):
-        unpack_window(data)
+        unpack(data)
 
 
 def test_bars_of_another_roster_are_refused() -> None:

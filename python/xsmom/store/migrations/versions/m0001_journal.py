@@ -26,6 +26,7 @@ def upgrade() -> None:
         sa.Column("host", sa.Text(), nullable=False),
         sa.Column("since_ms", sa.BigInteger(), nullable=False),
         sa.Column("beat_ms", sa.BigInteger(), nullable=False),
+        sa.Column("patience_ms", sa.BigInteger(), nullable=False),
     )
     op.create_table(
         "entries",
@@ -35,6 +36,7 @@ def upgrade() -> None:
         sa.Column("format", sa.Integer(), nullable=False),
         *(sa.Column(name, sa.Text(), nullable=False) for name in ("event", "effects", "notes", "hash")),
     )
+    op.create_index("entries_kind", "entries", ["kind", "seq"])
     op.create_table(
         "torn",
         sa.Column("seq", sa.BigInteger(), primary_key=True, autoincrement=False),

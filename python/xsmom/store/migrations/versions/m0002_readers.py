@@ -55,7 +55,7 @@ def _flags(*names: str) -> list[sa.Column[object]]:
 
 
 def _make_ledger() -> None:
-    op.create_table("book", _key("part"), _key("item"), *_texts("body"))
+    op.create_table("book", _key("part"), _key("item"), *_whole("place"), *_texts("body", "hash"))
     op.create_table(
         "fills",
         _key("exec_id"),

@@ -70,8 +70,10 @@ class Exchange:
         return int(self.do("state")["now_ms"])
 
     def close(self) -> None:
+        alive = self.process.poll() is None
         self.process.terminate()
-        self.process.communicate(timeout=30)
+        said = self.process.communicate(timeout=60)[1]
+        assert alive, said
 
 
 @pytest.fixture(scope="module")

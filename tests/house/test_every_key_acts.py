@@ -283,6 +283,31 @@ ROWS: dict[str, Row] = {
 TIMEFRAME = "strategy.timeframe"
 # Keys that shape the lake or what is made of it, and not a run: where their tests stand.
 ELSEWHERE = {
+    **{
+        f"execution.{name}": "tests/unit/engine/execution/test_settings.py"
+        for name in (
+            "style",
+            "deadline_seconds",
+            "reprice_seconds",
+            "max_cross_bps",
+            "min_notional_usdt",
+            "max_order_usdt",
+            "twap.slices",
+            "twap.minutes",
+            "vwap.participation_pct",
+            "vwap.max_minutes",
+            "dynamic_offset.enabled",
+            "dynamic_offset.base_bps",
+            "dynamic_offset.per_spread_coeff",
+            "dynamic_offset.max_offset_bps",
+            "spread_guard.enabled",
+            "spread_guard.max_spread_bps",
+            "stale_orders.enabled",
+            "stale_orders.interval_seconds",
+            "stale_orders.max_age_seconds",
+            "stale_orders.reprice_if_far_bps",
+        )
+    },
     "data.dir": "tests/unit/cli/test_data_import.py",
     "data.venue": "tests/unit/cli/test_data_import.py",
     "data.max_spike_frac": "tests/unit/cli/test_data_check.py",
@@ -341,9 +366,9 @@ def test_every_key_has_a_row() -> None:
 
 @pytest.mark.parametrize("name", ELSEWHERE)
 def test_a_key_that_shapes_no_run_is_tested_where_it_acts(root: Path, name: str) -> None:
-    section, key = name.split(".")
+    section, key = name.split(".", 1)
     text = (root / ELSEWHERE[name]).read_text("utf-8")
-    written = f"{name}=" in text or (f"{section}:" in text and f"{key}: " in text)
+    written = f"{name}=" in text or f'"{name}"' in text or (f"{section}:" in text and f"{key}: " in text)
     assert written or f"XSMOM__{section}__{key}".upper() in text
 
 

@@ -259,6 +259,21 @@ class TestExits:
         (sent,) = [one for one in effects if isinstance(one, SendOrder)]
         assert (sent.request.price_ticks, sent.request.lots, sent.touch_price) == (None, -50, 97.0)
 
+    def test_two_rungs_of_one_bar_both_go(self) -> None:
+        stage = Stage(lots={SYMBOLS[0]: 50})
+        rungs = [stage.approve(-lots, reduce_only=True, purpose=Purpose.EXIT) for lots in (20, 30)]
+        rungs = [replace(one, intent=replace(one.intent, touch_price=103.0)) for one in rungs]
+        stage.start(*rungs)
+        assert [one.lots for one in requests(stage)] == [-20, -30]
+
+    def test_a_rung_leaves_the_one_before_it_alone(self) -> None:
+        stage = Stage(lots={SYMBOLS[0]: 50})
+        entry = placed(stage, stage.approve(30, style=Style.POST_ONLY))
+        stage.start(stage.approve(-20, reduce_only=True, purpose=Purpose.EXIT))
+        effects = stage.start(stage.approve(-10, reduce_only=True, purpose=Purpose.EXIT))
+        assert [one.request.lots for one in effects if isinstance(one, SendOrder)] == [-10]
+        assert [one.client_order_id for one in stage.sent(CancelOrder)] == [entry.client_order_id]
+
     def test_an_exit_does_not_wait_for_another_reduction_to_be_taken_back(self) -> None:
         stage = Stage(lots={SYMBOLS[0]: 50})
         placed(stage, stage.approve(-20, style=Style.LIMIT, reduce_only=True))

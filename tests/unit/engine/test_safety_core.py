@@ -27,7 +27,7 @@ class Account:
         self.core = CoreAccount(T0, {A: 100.0, B: 50.0, C: 10.0})
         self.scene = Scene(book(obeyed), obeyed, self.core, T0)  # type: ignore[arg-type]
         turn = self.scene.turn()
-        reconcile.want(turn, "start", 0)
+        reconcile.want(turn, "start")
         self.scene.book = turn.book
         self.scene.poke()
         self.scene.run(3_500)

@@ -58,9 +58,7 @@ def holdings(book: Book, by: TriggerBy) -> Iterator[Holding]:
 
 def _is_believed(book: Book, symbol: str) -> bool:
     """A position of the venue that the book lacks is news on its way, until reconciling says otherwise."""
-    return symbol not in book.ignored and any(
-        text.split(":", 1)[0].endswith(f" {symbol}") for text in book.venue.mismatches
-    )
+    return symbol not in book.ignored and any(one.startswith(f"R7 {symbol}:") for one in book.venue.mismatches)
 
 
 def _of_book(book: Book, at: int, view: PositionView | None, by: TriggerBy) -> Holding:

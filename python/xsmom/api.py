@@ -97,7 +97,7 @@ def replay(
 
     _check_panel(panel)
     resolved = config if isinstance(config, Resolved) else load_config(config)
-    played = Replay(panel, resolved)
+    played = Replay.of(panel, resolved)
     check_fit(panel, resolved, played.rules.params)
     done = played.run(progress)
     fast = backtest(panel, resolved)

@@ -235,12 +235,14 @@ class Stage:
 
 
 def fold(turn: Turn, fill: VenueFill) -> None:
-    """The position moves by the fill, as the book's own fold does it, and the order after it."""
+    """Position and cash move by the fill, as the book's own fold does it, and the order after it."""
     at = turn.book.roster.index(fill.symbol)
     assert at is not None
     lots = turn.book.lots.copy()
     lots[at] += fill.lots
-    turn.put(positions={**turn.book.positions, "lots": lots})
+    paid = fill.lots * float(turn.book.roster.qty_step[at]) * float(fill.price)
+    money = replace(turn.book.money, cash_usdt=turn.book.money.cash_usdt - paid)
+    turn.put(positions={**turn.book.positions, "lots": lots}, money=money)
     execution.on_fill(turn, fill)
 
 

@@ -193,6 +193,8 @@ class Protection:
     lots: int = 0
     #: The level wanted on the exchange; it only tightens.
     goal_ticks: int | None = None
+    #: When the venue first said, by a reading or a refusal, that it stands without a stop.
+    sighted_ms: int | None = None
     #: Time of the reading in which both views agreed for the first time since they had not.
     matched_ms: int | None = None
     #: Since when the watched price has been beyond the stop.
@@ -274,6 +276,7 @@ class VenueFacts:
     asked_ms: int = 0
     answered_ms: int = 0
     fills_asked_ms: int = 0
+    fills_answered_ms: int = 0
     fills_ms: int = 0
     #: Why a reading is wanted now; empty when none is. Fills are wanted from a time on.
     wanted: str = ""

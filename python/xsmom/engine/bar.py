@@ -25,6 +25,7 @@ from xsmom.engine.turn import Turn
 Row: TypeAlias = dict[str, Any]
 
 _TOUCH_LEGS = 100_000
+_RUNGS = 16
 
 _SYMBOL_LOSS = 3
 """Place of the day's loss among the kinds of bars in the records: cooldown, ban, streak, loss of the day."""
@@ -84,8 +85,8 @@ def exit_intent(turn: Turn, found: kernel.Exit) -> Intent:
         reference_price=found.price,
         atr=float("nan"),
         decided_ms=found.bar_close_ms,
-        # One bar asks for each rung, and for the stop, once; the plan counts its legs from 0.
-        leg=_TOUCH_LEGS + found.rung,
+        # A bar asks for each rung, and for the stop, once; the plan counts its legs from 0. Names come in their order.
+        leg=_TOUCH_LEGS + _RUNGS * found.symbol + found.rung,
         touch_price=found.price,
         exit_by=found.reason,
     )

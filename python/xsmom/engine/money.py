@@ -158,9 +158,7 @@ def _parts(book: Book, at: int, fill: VenueFill, approved: Approved | None, *, s
         by = "delisted"
     elif stopped:
         by = kernel.EXITS.get(int(book.positions["stop_by"][at]), "")
-    reference = intent.touch_price if intent and intent.touch_price is not None else None
-    if reference is None:
-        reference = intent.reference_price if intent else price
+    reference = _reference_price(fill, approved)
     atr = intent.atr if intent else float("nan")
 
     own = bool(by) and (intent is None or intent.touch_price is not None)
@@ -172,6 +170,16 @@ def _parts(book: Book, at: int, fill: VenueFill, approved: Approved | None, *, s
         closing_fee = fee * abs(held) / abs(lots)
         return [part(-held, closing_fee, by), part(held + lots, fee - closing_fee, "")]
     return [part(lots, fee, by)]
+
+
+def _reference_price(fill: VenueFill, approved: Approved | None) -> float:
+    """Price that slippage is measured against: the filler's own, the exit's, or the one when it was decided."""
+    if fill.reference_price is not None:
+        return float(fill.reference_price)
+    if approved is None:
+        return float(fill.price)
+    intent = approved.intent
+    return intent.reference_price if intent.touch_price is None else intent.touch_price
 
 
 def _book(turn: Turn, part: Part) -> None:

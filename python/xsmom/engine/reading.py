@@ -9,6 +9,8 @@ from xsmom.domain.effects import FetchAccount, FetchFills, SetTimer
 from xsmom.engine.turn import Turn
 
 SENTINEL, RECONCILE = "sentinel", "reconcile"
+_SPACING_MS = 1_000
+"""Least time between two readings of fills, and after a reading that failed."""
 _LOST_MS = 30_000
 """A reading that was asked for so long ago, and never came, is asked for again."""
 
@@ -58,7 +60,7 @@ def _due_ms(turn: Turn) -> int:
     book, rules = turn.book, turn.rules.protect
     last_ms = book.venue.asked_ms
     if book.venue.unread:
-        return last_ms + max(rules.poll_ms, 1_000)
+        return last_ms + max(rules.poll_ms, _SPACING_MS)
     held = [one for one in book.protection.values() if one.lots]
     if book.venue.doubts or any(_is_pressing(one, turn.now_ms) for one in held):
         return last_ms + rules.poll_ms
@@ -79,8 +81,8 @@ def _is_pressing(kept: Protection, now_ms: int) -> bool:
 def _read_fills(turn: Turn) -> None:
     venue, now_ms = turn.book.venue, turn.now_ms
     since = venue.fills_wanted_ms
-    open_ = venue.fills_asked_ms > venue.fills_ms and now_ms - venue.fills_asked_ms < _LOST_MS
-    if since is None or open_:
+    open_ = venue.fills_asked_ms > venue.fills_answered_ms and now_ms - venue.fills_asked_ms < _LOST_MS
+    if since is None or open_ or now_ms - venue.fills_asked_ms < _SPACING_MS:
         return
     turn.send(FetchFills(since))
     turn.put(venue=replace(venue, fills_wanted_ms=None, fills_asked_ms=now_ms))
@@ -91,7 +93,7 @@ def _set_timers(turn: Turn) -> None:
     rules, now_ms, venue = turn.rules, turn.now_ms, turn.book.venue
     poll_ms = now_ms + rules.protect.poll_ms
     due_ms = max(_due_ms(turn), poll_ms)
-    if venue.wanted:
+    if venue.wanted or venue.fills_wanted_ms is not None:
         due_ms = poll_ms
     if due_ms != venue.sentinel_due_ms and (venue.sentinel_due_ms <= now_ms or due_ms < venue.sentinel_due_ms):
         turn.send(SetTimer(SENTINEL, due_ms))

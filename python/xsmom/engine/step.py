@@ -8,7 +8,8 @@ settle, gather what is wanted, let every gate look at it, and turn what was appr
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from xsmom.domain.book import Book
 from xsmom.domain.effects import Effect, Note
@@ -131,24 +132,40 @@ def _fold_reply(turn: Turn, event: VenueReplied) -> None:
 
 
 def _fold_facts(turn: Turn, event: Event) -> None:
-    if isinstance(event, AccountSeen):
-        reconcile.on_account(turn, event)
-    elif isinstance(event, FundingPaid):
-        money.fold_funding(turn, event)
-    elif isinstance(event, TransferSeen):
-        reconcile.on_transfer(turn, event)
-    elif isinstance(event, FillsRead):
-        reconcile.on_fills_read(turn, event)
-    elif isinstance(event, LinkChanged):
-        health.on_link(turn, event)
-        if event.failures:
-            reconcile.want(turn, event.why or "a call failed")
-    elif isinstance(event, CommandGiven):
-        commands.on_command(turn, event)
-    elif isinstance(event, InstrumentsSeen):
-        boot.take_specs(turn, event)
-    elif isinstance(event, Started):
-        boot.begin(turn, event)
-        reconcile.on_started(turn, event)
+    """Facts of the venue, the line and the operator: each kind is one room's."""
+    fold = _FACTS.get(type(event))
+    if fold is not None:
+        fold(turn, event)
     elif isinstance(event, TimerFired) and event.name == "watch":
         watch.watch(turn)
+
+
+def _fold_funding(turn: Turn, event: FundingPaid) -> None:
+    if reconcile.is_contained(turn.book, event.fill):
+        money.remember_fill(turn, event.fill)
+    else:
+        money.fold_funding(turn, event)
+
+
+def _fold_link(turn: Turn, event: LinkChanged) -> None:
+    health.on_link(turn, event)
+    if event.failures:
+        reconcile.want(turn, event.why or "a call failed")
+
+
+def _fold_start(turn: Turn, event: Started) -> None:
+    boot.begin(turn, event)
+    reconcile.on_started(turn, event)
+    watch.watch(turn)
+
+
+_FACTS: dict[type, Callable[[Turn, Any], None]] = {
+    AccountSeen: reconcile.on_account,
+    CommandGiven: commands.on_command,
+    FillsRead: reconcile.on_fills_read,
+    FundingPaid: _fold_funding,
+    InstrumentsSeen: boot.take_specs,
+    LinkChanged: _fold_link,
+    Started: _fold_start,
+    TransferSeen: reconcile.on_transfer,
+}

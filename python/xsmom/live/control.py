@@ -72,7 +72,7 @@ def stop_file_command(path: Path, at_ms: int, *, flatten: bool) -> CommandGiven 
         return None
     except OSError as error:
         reason = f"{path} is there and cannot be read ({error.strerror})"
-    args = {"flatten": "yes"} if flatten else {}
+    args = {"flatten": "yes" if flatten else "no"}
     return CommandGiven(Command.KILL, f"file {path.name}", at_ms, reason or f"{path.name} is there", args)
 
 

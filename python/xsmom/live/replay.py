@@ -71,14 +71,12 @@ class Replayed:
     notes: list[Note] = field(default_factory=list)
 
 
-def replay_rules(config: Resolved) -> Rules:
-    """Rules of a configuration on a venue that fills at bars: orders are sent whole, and bars carry the stops."""
-    rules = Rules.of(config)
+def replay_rules(rules: Rules) -> Rules:
+    """The same rules on a venue that fills at bars: orders are sent whole, and bars carry the stops."""
     return replace(
         rules,
         work=replace(rules.work, style=Style.WHOLE),
         protect=replace(rules.protect, enabled=False),
-        agree=replace(rules.agree, enabled=False),
         # The venue lives in this process: it has no line that could fail, and knows nothing that the book does not.
         gates=replace(rules.gates, facts_needed=False, position_usdt_max=math.inf),
         pace=replace(rules.pace, ramp_ms=0),
@@ -91,41 +89,51 @@ class Replay:
     def __init__(
         self,
         panel: Panel,
-        config: Resolved,
+        rules: Rules,
+        costs: Costs,
+        timing: Timing,
         *,
-        costs: Costs | None = None,
-        timing: Timing | None = None,
         instruments: dict[str, Instrument] | None = None,
         margin: Margin | None = None,
         journal: Journal | None = None,
-        rules: Rules | None = None,
+        hashes: tuple[str, str] = ("", ""),
     ) -> None:
-        self.panel, self.config = panel, config
-        self.rules = rules or replay_rules(config)
-        self.timing = timing or Timing(*config.timing())
-        self.costs = costs or config.costs()
-        self.instruments = instruments or fine_instruments(panel, self.timing.cash_usdt)
+        self.panel, self.rules, self.costs, self.timing = panel, rules, costs, timing
+        self.instruments = instruments or fine_instruments(panel, timing.cash_usdt)
         self.venue = BarVenue(
             panel,
             self.instruments,
-            self.costs,
-            self.timing,
-            cash_usdt=self.timing.cash_usdt,
-            margin=margin or config.margin(),
-            depth=_depth(panel, self.rules) if self.costs.impact_y > 0 else None,
+            costs,
+            timing,
+            cash_usdt=timing.cash_usdt,
+            margin=margin,
+            depth=_depth(panel, rules) if costs.impact_y > 0 else None,
         )
         self.window = Window(
             panel.symbols,
             panel.listed_ms,
             panel.delisted_ms,
             bar_ms=panel.bar_ms,
-            bars_max=kernel.warmup_bars(self.rules.params),
+            bars_max=kernel.warmup_bars(rules.params),
         )
-        self.journal = journal
+        self.journal, self._hashes = journal, hashes
         self.book: Book | None = None
-        self.columns = Columns(panel, self.instruments, self.timing.fill_at)
+        self.columns = Columns(panel, self.instruments)
         self.done = Replayed({}, None, 0)  # type: ignore[arg-type]  the book comes with the first event
         self._bar = 0
+
+    @classmethod
+    def of(cls, panel: Panel, config: Resolved, journal: Journal | None = None) -> Replay:
+        """The replay of a configuration, with its own costs and timing."""
+        return cls(
+            panel,
+            replay_rules(Rules.of(config)),
+            config.costs(),
+            Timing(*config.timing()),
+            margin=config.margin(),
+            journal=journal,
+            hashes=(config.config_hash, config.params_hash),
+        )
 
     def run(self, progress: Progress | None = None) -> Replayed:
         """All bars, in their order."""
@@ -147,8 +155,8 @@ class Replay:
         started = Started(
             run_id="replay",
             at_ms=first_ms,
-            config_hash=self.config.config_hash,
-            params_hash=self.config.params_hash,
+            config_hash=self._hashes[0],
+            params_hash=self._hashes[1],
             version="",
             instruments=tuple(self.instruments[symbol] for symbol in self.panel.symbols),
             initial_usdt=self.timing.cash_usdt,

@@ -31,8 +31,7 @@ _TRIP_FLOATS = ("units_max", "entry_price", "exit_price", "net_usdt", "funding_u
 class Columns:
     """Grows with each bar; `close` gives the arrays."""
 
-    def __init__(self, panel: Panel, instruments: dict[str, Instrument], fill_at: str) -> None:
-        self._panel, self._fill_at = panel, fill_at
+    def __init__(self, panel: Panel, instruments: dict[str, Instrument]) -> None:
         self._at = {symbol: at for at, symbol in enumerate(panel.symbols)}
         self._steps = np.array([float(instruments[symbol].qty_step) for symbol in panel.symbols])
         self._series = {name: np.zeros(panel.bars) for name in _SERIES}
@@ -58,7 +57,7 @@ class Columns:
         sent = self._sent.get(fill.client_order_id)
         units = float(fill.lots) * float(self._steps[at])
         touched = sent is not None and sent.touch_price is not None
-        reference = self._reference(bar, at, fill, sent)
+        reference = float(fill.price if fill.reference_price is None else fill.reference_price)
         self._fills.append(
             {
                 "bar": bar,
@@ -72,18 +71,6 @@ class Columns:
             }
         )
         self._traded_usdt += abs(units) * reference
-
-    def _reference(self, bar: int, at: int, fill: VenueFill, sent: SendOrder | None) -> float:
-        """Price before costs; of what no order of ours asked for, the price that the venue made."""
-        if sent is None:
-            return float(fill.price)
-        if sent.touch_price is not None:
-            return sent.touch_price
-        panel = self._panel
-        if self._fill_at == "vwap":
-            ends = float(panel.open[bar, at]) + float(panel.close[bar, at])
-            return 0.25 * (ends + (float(panel.high[bar, at]) + float(panel.low[bar, at])))
-        return float((panel.open if self._fill_at == "open" else panel.close)[bar, at])
 
     def note_trip(self, note: Note) -> None:
         """Keep a round trip."""

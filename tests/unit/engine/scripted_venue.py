@@ -88,6 +88,8 @@ class ScriptedVenue:
     lag_ms: Callable[[int], int] = lambda _now: 0
     #: Whether a read fails.
     deaf: Callable[[int], bool] = lambda _now: False
+    #: Whether executions cannot be read.
+    no_fills: Callable[[int], bool] = lambda _now: False
     #: What a request for a stop gets; None: it is done.
     on_stop: Callable[[int, SetPositionStop], Answer | None] = lambda _now, _ask: None
     #: The same for an order: a conditional one, or one that exits.
@@ -95,6 +97,8 @@ class ScriptedVenue:
     history: list[tuple[int, dict[str, Truth]]] = field(default_factory=list)
     number: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     ticks: float = 0.1
+    #: The row of a position shows its stop; the order behind it is not there.
+    forgets_orders: bool = False
     liquidation: dict[str, float] = field(default_factory=dict)
 
     def note(self, now_ms: int) -> None:
@@ -135,7 +139,11 @@ class ScriptedVenue:
         if symbol in self.positions:
             old = self.positions[symbol]
             self.positions[symbol] = replace(
-                old, stop_ticks=ticks, target_ticks=target, stop_order=ticks is not None, stop_by=by
+                old,
+                stop_ticks=ticks,
+                target_ticks=target,
+                stop_order=ticks is not None and not self.forgets_orders,
+                stop_by=by,
             )
             self.note(now_ms)
 
@@ -279,9 +287,17 @@ class Scene:
             self.step(event)
         self.now_ms = until_ms
 
+    def turn(self) -> Turn:
+        """A step in the making, that nothing comes of."""
+        return Turn(self.book, self.rules, self.now_ms)
+
+    def poke(self) -> None:
+        """A step that no event moves."""
+        self.step(TimerFired("poke", self.now_ms))
+
     def step(self, event: Event) -> None:
         """What the engine does of a step that these rooms are part of."""
-        turn = Turn(self.book, self.rules, self.now_ms)
+        turn = self.turn()
         self._fold(turn, event)
         for intent in sentinel.guard_positions(turn):
             self._approve(turn, intent)
@@ -368,7 +384,7 @@ class Scene:
 
     def _tell_fills(self, effect: FetchFills) -> None:
         now_ms = self.now_ms
-        if self.venue.deaf(now_ms):
+        if self.venue.deaf(now_ms) or self.venue.no_fills(now_ms):
             self.at(now_ms + READ_MS, FillsRead(effect.since_ms, now_ms, "503"))
             return
         for made in self.venue.fills:

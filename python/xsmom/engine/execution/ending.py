@@ -76,7 +76,8 @@ def _tell(bench: Bench, task: Task) -> None:
         slippage_bps=slippage * 1e4,
         slippage_usdt=slippage * arrival * lots * step,
         fee_usdt=task.fee_usdt,
-        orders=len(bench.orders_of(task)),
+        orders=task.children,
         took_ms=bench.now_ms - task.started_ms,
         why=task.ending,
+        waited_for=task.waits_for,
     )

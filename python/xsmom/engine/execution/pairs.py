@@ -68,6 +68,25 @@ class Exposure:
             self.selling_usdt += usdt
 
 
+class Room:
+    """The exposure of one step, reckoned when an entry first asks for it."""
+
+    def __init__(self, bench: Bench, rules: Rules) -> None:
+        self._bench, self._rules = bench, rules
+        self._exposure: Exposure | None = None
+
+    def lots(self, side: int, unit_usdt: float, least: int) -> int:
+        """Lots that may go out on a side now, unsigned."""
+        if self._exposure is None:
+            self._exposure = Exposure.of(self._bench, self._rules)
+        return self._exposure.room_lots(side, unit_usdt, least)
+
+    def add(self, side: int, usdt: float) -> None:
+        """An order more is out."""
+        if self._exposure is not None:
+            self._exposure.add(side, usdt)
+
+
 def sizing_usdt(book: Book, rules: Rules) -> float:
     """Equity that weights are shares of."""
     worth = np.where(book.lots != 0, book.lots * book.roster.qty_step * book.names.mark, 0.0)

@@ -25,6 +25,8 @@ def start(turn: Turn, approved: Iterable[Approved]) -> None:
 
 def _begin(turn: Turn, given: list[Approved]) -> None:
     bench, fresh = Bench(turn), False
+    # Two rungs of one bar are two exits of one symbol: neither is in the other's way.
+    before = frozenset(bench.tasks)
     # What reduces goes first, else in the order given.
     for one in sorted(given, key=lambda one: not one.intent.reduce_only):
         name, style = one.client_order_id, one.intent.style
@@ -32,7 +34,7 @@ def _begin(turn: Turn, given: list[Approved]) -> None:
             continue
         fresh = True
         if one.intent.purpose is not Purpose.REBALANCE and style is not Style.WHOLE:
-            _make_way(bench, one)
+            _make_way(bench, one, before)
         task = bench.put_task(
             Task(
                 approved=one,
@@ -48,8 +50,12 @@ def _begin(turn: Turn, given: list[Approved]) -> None:
         bench.put_back()
 
 
-def _make_way(bench: Bench, exit_order: Approved) -> None:
+def _make_way(bench: Bench, exit_order: Approved, before: frozenset[str]) -> None:
     """Whatever else is worked in a symbol that has to be left gives way."""
     symbol = exit_order.intent.symbol
-    others = [name for name, task in bench.tasks.items() if task.approved.intent.symbol == symbol and not task.ending]
+    others = [
+        name
+        for name, task in bench.tasks.items()
+        if name in before and task.approved.intent.symbol == symbol and not task.ending
+    ]
     give_up(bench, others, f"{exit_order.intent.purpose.value} goes first")

@@ -11,7 +11,7 @@ from xsmom.engine.execution.bench import Bench
 from xsmom.engine.execution.cancel import entries, give_up
 from xsmom.engine.execution.doubt import look, lookup_due_ms
 from xsmom.engine.execution.ending import UNTOLD_MS
-from xsmom.engine.execution.pairs import Exposure
+from xsmom.engine.execution.pairs import Room
 from xsmom.engine.execution.sweep import sweep, sweep_due_ms
 from xsmom.engine.execution.worker import Worker
 from xsmom.engine.turn import Turn
@@ -35,11 +35,11 @@ def work(turn: Turn) -> None:
         give_up(bench, entries(bench), f"mode {book.mode.value}" if not book.kill.active else "kill switch")
     look(bench)
     swept_ms = sweep(bench)
-    exposure = Exposure.of(bench, turn.rules)
+    room = Room(bench, turn.rules)
     for task in sorted(bench.tasks.values(), key=_rank):
         name = task.approved.client_order_id
         if name in bench.tasks and task.approved.intent.style is not Style.WHOLE:
-            Worker(bench, bench.tasks[name], exposure).move()
+            Worker(bench, bench.tasks[name], room).move()
     _forget(bench)
     bench.put_back()
     turn.put(swept_ms=swept_ms)
@@ -61,9 +61,9 @@ def _rank(task: Task) -> tuple[int, bool, int, str, str]:
 
 
 def _forget(bench: Bench) -> None:
-    """Drop final orders whose task is over; executions that never came are asked for, and at last given up."""
+    """Drop final orders that nobody needs; executions that never came are asked for, and at last given up."""
     for order in list(bench.orders.values()):
-        if order.final_ms is None or order.parent_id in bench.tasks:
+        if order.final_ms is None or _needed(bench, order):
             continue
         age_ms = bench.now_ms - order.final_ms
         if order.untold_lots and age_ms >= UNTOLD_MS and order.looked_ms <= order.final_ms + UNTOLD_MS - 1:
@@ -82,8 +82,15 @@ def _forget(bench: Bench) -> None:
             bench.drop_order(order.client_order_id)
 
 
+def _needed(bench: Bench, order: LiveOrder) -> bool:
+    """The newest order of a living task tells when to try again; of the others only what is untold counts."""
+    if order.parent_id not in bench.tasks:
+        return False
+    return bool(order.untold_lots) or order.client_order_id == bench.children[order.parent_id][-1]
+
+
 def _forget_due_ms(bench: Bench, order: LiveOrder) -> int | None:
-    if order.final_ms is None or order.parent_id in bench.tasks:
+    if order.final_ms is None or _needed(bench, order):
         return None
     if not order.untold_lots:
         return order.final_ms + _KEEP_MS

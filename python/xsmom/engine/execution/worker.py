@@ -12,7 +12,7 @@ from xsmom.domain.trading import AmendRequest, TimeInForce
 from xsmom.engine.execution.bench import Bench
 from xsmom.engine.execution.cancel import ask_cancel, give_up
 from xsmom.engine.execution.ending import settle
-from xsmom.engine.execution.pairs import Exposure
+from xsmom.engine.execution.pairs import Room
 from xsmom.engine.execution.price import Touch, bound_ticks, rest_ticks, touch_of
 from xsmom.engine.execution.send import send
 from xsmom.engine.execution.size import LIVE_MAX, closable_lots, least_lots, most_lots, out_lots, pieces
@@ -30,8 +30,8 @@ _PART_OF_LEG = 10
 class Worker:
     """A task, and all that its next move depends on."""
 
-    def __init__(self, bench: Bench, task: Task, exposure: Exposure) -> None:
-        self.bench, self.task, self.exposure = bench, task, exposure
+    def __init__(self, bench: Bench, task: Task, room: Room) -> None:
+        self.bench, self.task, self.room = bench, task, room
         self.intent = task.approved.intent
         self.opens = not self.intent.reduce_only
         self.side = 1 if task.approved.lots > 0 else -1
@@ -143,6 +143,7 @@ class Worker:
         if reason:
             self._wait(reason)
             return
+        asked = lots
         lots = self._cut_to_room(lots, contract, least) if self.opens else self._cut_to_position(lots)
         if lots < least:
             return
@@ -152,7 +153,11 @@ class Worker:
         for piece in pieces(lots, most)[: max(LIVE_MAX - standing, 0)]:
             ticks, force = self._priced(wanted.pricing, tick)
             self.task = send(self.bench, self.task, self.side * piece, ticks, force)
-            self.exposure.add(self.side, piece * float(contract.qty_step) * price)
+            self.room.add(self.side, piece * float(contract.qty_step) * price)
+        if lots < asked and self.opens:
+            # The other side's next fill wakes it.
+            due_ms = min(self.task.due_ms, self.bench.now_ms + _LOOK_MS)
+            self.task = self.bench.put_task(replace(self.task, waits_for="pair", due_ms=due_ms))
         if wanted.pricing is not Pricing.REST and not self.task.crossing:
             self.task = self.bench.put_task(replace(self.task, crossing=True))
 
@@ -173,7 +178,7 @@ class Worker:
         if left < least and not live:
             give_up(self.bench, [self.task.approved.client_order_id], "what is left is less than the smallest order")
             return 0
-        room = self.exposure.room_lots(self.side, float(contract.qty_step) * self.intent.reference_price, least)
+        room = self.room.lots(self.side, float(contract.qty_step) * self.intent.reference_price, least)
         cut = min(lots, room)
         if 0 < left - cut < least:
             cut = left if left <= room and left <= lots else cut - (least - (left - cut))

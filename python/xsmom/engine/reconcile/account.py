@@ -30,7 +30,9 @@ def on_account(turn: Turn, event: AccountSeen) -> None:
     judged = {Part.ANY}
     if event.orders is not None:
         judged.add(Part.ORDERS)
-        findings += orders.judge(turn, event.orders, seen_ms)
+        findings += orders.judge(turn, event.orders, doubts)
+    else:
+        doubts.keep("R5", "R10")
     if event.positions is not None:
         judged.add(Part.POSITIONS)
         findings += positions.judge(turn, event.positions, doubts)
@@ -49,10 +51,12 @@ def on_fills_read(turn: Turn, event: FillsRead) -> None:
     venue = turn.book.venue
     if event.failed:
         turn.note_once("venue.unread", 60_000, Severity.WARNING, what="fills", why=event.failed)
-        turn.put(venue=replace(venue, fills_asked_ms=venue.fills_ms))
+        turn.put(venue=replace(turn.book.venue, fills_answered_ms=turn.now_ms))
         reading.want_fills(turn, "fills could not be read")
         return
-    turn.put(venue=replace(venue, fills_ms=max(venue.fills_ms, event.asked_ms, venue.fills_asked_ms)))
+    # What was asked for by others counts from their own moment of asking.
+    known_ms = max(venue.fills_ms, min(event.asked_ms, turn.now_ms))
+    turn.put(venue=replace(venue, fills_ms=known_ms, fills_answered_ms=turn.now_ms))
     if venue.doubts:
         reading.want(turn, "fills were read")
 
@@ -103,7 +107,8 @@ def _conclude(turn: Turn, event: AccountSeen, findings: list[Finding], judged: s
     foreign = _foreign(turn, findings, judged)
     worst = max((invariant_of(one).blocks for one in lines), default=Blocks.NOTHING)
     whole = len(judged) == len(Part) - 1 or not turn.rules.protect.enabled
-    agreed = whole and not event.failed and not doubts.now and worst < Blocks.HALT
+    pending = any(key.startswith(("R7 ", "R11")) for key in doubts.now)
+    agreed = whole and not event.failed and not pending and worst < Blocks.HALT
     turn.put(
         venue=replace(
             venue,
@@ -118,10 +123,9 @@ def _conclude(turn: Turn, event: AccountSeen, findings: list[Finding], judged: s
 
 def _foreign(turn: Turn, findings: list[Finding], judged: set[Part]) -> tuple[str, ...]:
     """Names with orders or positions of somebody else."""
-    parts = {"R4": Part.ORDERS, "R6": Part.ORDERS, "R8": Part.POSITIONS}
     if not {Part.ORDERS, Part.POSITIONS} <= judged:
         return turn.book.venue.foreign
-    return tuple(sorted({one.symbol for one in findings if one.number in parts}))
+    return tuple(sorted({one.symbol for one in findings if one.number in _FOREIGN}))
 
 
 def _tell(turn: Turn, before: VenueFacts, lines: tuple[str, ...], *, agreed: bool) -> None:
@@ -136,6 +140,7 @@ def _tell(turn: Turn, before: VenueFacts, lines: tuple[str, ...], *, agreed: boo
         turn.note_once("book.reconciled", _TOLD_MS, Severity.DEBUG, mismatches=len(lines))
 
 
+_FOREIGN = frozenset({"R4", "R6", "R8"})
 _LOUD = {
     Blocks.NOTHING: Severity.WARNING,
     Blocks.SYMBOL: Severity.ERROR,

@@ -42,7 +42,10 @@ def origin(book: Book, fill: VenueFill) -> Origin:
     if by_kind is not None:
         return by_kind
     name = fill.client_order_id
-    if name in book.orders or name in book.tasks:
+    live = book.orders.get(name)
+    if live is not None:
+        return Origin.STOP if live.protective else Origin.OURS
+    if name in book.tasks:
         return Origin.OURS
     if _is_stop(book, fill):
         return Origin.STOP

@@ -66,10 +66,9 @@ def _differs(turn: Turn, at: int, row: PositionView | None, as_of_ms: int, doubt
     symbol, held = book.roster.symbols[at], int(book.lots[at])
     lots = row.lots if row is not None else 0
     key, text = f"R7 {symbol}", f"the venue holds {lots} lots, the book {held}"
-    first = key not in doubts.before
     believed = doubts.is_believed(key, text, book.venue.fills_ms)
     if not believed or _is_behind(turn, symbol, row, doubts.seen_ms):
-        if first or book.venue.fills_asked_ms < doubts.now[key].first_ms:
+        if doubts.needs_fills(key, book.venue.fills_asked_ms):
             reading.want_fills(turn, f"positions of {symbol} differ")
         # What was found before stays found until it is corrected or agrees.
         return [Finding("R7", symbol, text)] if f"{key}: {text}" in book.venue.mismatches else []

@@ -52,7 +52,7 @@ def _doubt(turn: Turn, found: float, doubts: Doubts) -> None:
         doubts.settle("R11")
         turn.put(venue=replace(venue, unexplained_usdt=found))
         turn.note("wallet.unexplained", Severity.WARNING, unexplained_usdt=found)
-    elif venue.fills_asked_ms < doubts.now["R11"].first_ms:
+    elif doubts.needs_fills("R11", venue.fills_asked_ms):
         reading.want_fills(turn, "the wallet differs")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from xsmom.domain.book import Book, Protection
+from xsmom.domain.book import Protection
 from xsmom.domain.effects import AmendOrder, CancelOrder, SendOrder, SetPositionStop, Severity
 from xsmom.domain.events import VenueReplied
 from xsmom.domain.orders import Approved, Intent, LiveOrder, Phase, Purpose, Style
@@ -28,7 +28,10 @@ EXIT_LEG = 200_000
 PROTECT_LEG = 300_000
 """Numbers of legs beyond those of plans and of exits at bars."""
 _RETRY_MS = 1_000
-_REFUSED = "refused: "
+_QUICK_TRIES = 3
+"""After a refusal the next kind of stop is tried at once; when all kinds were, there is a pause between tries."""
+_STAND_INS_MAX = 3
+"""Conditional orders of one symbol on their way at once; exchanges take ten."""
 _PASSING = frozenset({Refusal.RATE, Refusal.CLOCK, Refusal.NO_POSITION})
 """Refusals of the moment: the same request may be taken a little later."""
 
@@ -36,11 +39,6 @@ _PASSING = frozenset({Refusal.RATE, Refusal.CLOCK, Refusal.NO_POSITION})
 def is_asked(kept: Protection, now_ms: int, rules: ProtectRules) -> bool:
     """A request is on its way. One that nobody answers for a while counts as lost: asking twice does no harm."""
     return kept.asked_ticks is not None and now_ms - kept.asked_ms < rules.confirm_ms
-
-
-def is_refused(kept: Protection) -> bool:
-    """The venue said no to the newest request."""
-    return kept.why.startswith(_REFUSED)
 
 
 def ask(turn: Turn, holding: Holding, kept: Protection, sight: Sight, ticks: int) -> None:
@@ -94,25 +92,28 @@ def _refused(turn: Turn, event: VenueReplied, kept: Protection, answer: Rejected
         code=answer.code,
         text=answer.text,
     )
-    kept = replace(kept, why=f"{_REFUSED}{answer.refusal.value} {answer.text}".strip(), next_ms=turn.now_ms)
+    kept = replace(kept, why=f"refused: {answer.refusal.value} {answer.text}".strip(), next_ms=turn.now_ms)
     if kept.verified_ms is not None:
         # One stands, only not this one: tried again as rarely as a repair.
         return replace(kept, next_ms=turn.now_ms + rules.repair_ms)
+    kept = replace(kept, sighted_ms=turn.now_ms if kept.sighted_ms is None else kept.sighted_ms)
     if answer.refusal in _PASSING:
         return replace(kept, tries=max(0, kept.tries - 1), next_ms=turn.now_ms + _RETRY_MS)
     return kept if kept.tries < _QUICK_TRIES else replace(kept, next_ms=turn.now_ms + _RETRY_MS)
 
 
-_QUICK_TRIES = 4
-"""After a refusal the next kind of stop is tried at once; when all kinds were, there is a pause between tries."""
-
-
 def stand_in(turn: Turn, holding: Holding, kept: Protection) -> list[Intent]:
-    """A conditional order that closes all of it, with an id of its own."""
-    rules = turn.rules.protect
-    after = replace(kept, tries=kept.tries + 1, next_ms=turn.now_ms + rules.confirm_ms)
+    """A conditional order that closes all of it, with an id of its own; not while enough of them are on their way."""
+    rules, book = turn.rules.protect, turn.book
+    tries = kept.tries if rules.position_stop else kept.tries + 1
+    after = replace(kept, tries=tries, next_ms=turn.now_ms + rules.confirm_ms)
     turn.set_item("protection", holding.symbol, after)
-    return [_against(turn, holding, Purpose.PROTECT, PROTECT_LEG, kept.tries)]
+    waiting = sum(
+        live.protective and live.symbol == holding.symbol and not live.phase.final for live in book.orders.values()
+    )
+    if waiting >= _STAND_INS_MAX:
+        return []
+    return [_against(turn, holding, Purpose.PROTECT, PROTECT_LEG, tries)]
 
 
 def exit_intent(turn: Turn, holding: Holding, revision: int) -> Intent:
@@ -158,17 +159,10 @@ def send_stop(turn: Turn, approved: Approved) -> None:
     reading.want(turn, f"stop of {symbol}")
 
 
-def is_stand_in(book: Book, client_order_id: str) -> bool:
-    """A conditional order of ours that reduces."""
-    live = book.orders.get(client_order_id)
-    return live is not None and live.request.trigger is not None and live.request.reduce_only
-
-
 def tidy(turn: Turn, symbol: str, standing_id: str) -> None:
     """Take back, once, each order that stood in and is not what stands now."""
-    for name in sorted(turn.book.orders):
-        live = turn.book.orders[name]
-        if live.symbol != symbol or name == standing_id or not is_stand_in(turn.book, name):
+    for name, live in list(turn.book.orders.items()):
+        if not live.protective or live.symbol != symbol or name == standing_id:
             continue
         if not live.phase.final and live.cancel_asked_ms is None:
             turn.send(CancelOrder(symbol, name))

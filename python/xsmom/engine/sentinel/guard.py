@@ -3,8 +3,8 @@
     |position| > 0  implies  a stop on the exchange: full size, right side, by the configured price,
                              seen in two views, twice, within a bounded time
 
-What is missing is asked for, in this order: the planned level, twice; the emergency level; a conditional order of its
-own. What is still not verified after the bounded time is closed. A stop that stands is only ever tightened.
+What is missing is asked for: the planned level, twice; then the emergency level, and beside it a conditional order of
+its own. What is still not verified after the bounded time is closed. A stop that stands is only ever tightened.
 """
 
 from __future__ import annotations
@@ -24,9 +24,7 @@ from xsmom.engine.sentinel.sight import Sight, look
 from xsmom.engine.turn import Turn
 
 _PLAN_TRIES = 2
-"""Requests for the planned level before the emergency level is asked for."""
-_POSITION_TRIES = 3
-"""Requests for a stop of the position before a conditional order has to stand in."""
+"""Requests for the planned level, before the emergency level is asked for and an order has to stand in."""
 _TOLD_MS = 60_000
 _ORDERS_KEPT = 8
 """Orders that stood as stops of a position, remembered so that their fills are known."""
@@ -65,7 +63,7 @@ def _guard(turn: Turn, holding: Holding) -> list[Intent]:
     kept = _kept(turn, holding)
     sight = look(turn.book, holding, kept, turn.rules.protect)
     kept = _judge(turn, holding, kept, sight)
-    kept = _follow_price(turn, holding, _want(turn, holding, kept))
+    kept = _follow_price(turn, holding, _want(turn, holding, kept, sight))
     _keep(turn, holding.symbol, kept)
     if kept.crossed_ms is not None:
         return _carry_out(turn, holding, kept)
@@ -113,7 +111,14 @@ def _judge(turn: Turn, holding: Holding, kept: Protection, sight: Sight) -> Prot
     naked_ms = 0 if kept.naked_since_ms is None else turn.now_ms - kept.naked_since_ms
     turn.note("stop.placed", symbol=holding.symbol, ticks=sight.standing_ticks, naked_ms=naked_ms)
     return replace(
-        kept, matched_ms=matched_ms, verified_ms=sight.seen_ms, naked_since_ms=None, tries=0, next_ms=0, why=""
+        kept,
+        matched_ms=matched_ms,
+        verified_ms=sight.seen_ms,
+        naked_since_ms=None,
+        sighted_ms=None,
+        tries=0,
+        next_ms=0,
+        why="",
     )
 
 
@@ -123,8 +128,12 @@ def _miss(turn: Turn, holding: Holding, kept: Protection, sight: Sight) -> Prote
         return kept  # no reading has come since: what is unknown contradicts nothing
     if kept.verified_ms is not None:
         turn.note("stop.missing", Severity.ERROR, symbol=holding.symbol, lots=holding.lots, ticks=kept.stop_ticks)
-        return replace(kept, verified_ms=None, matched_ms=None, naked_since_ms=now_ms, stop_ticks=None)
+        return replace(
+            kept, verified_ms=None, matched_ms=None, naked_since_ms=now_ms, sighted_ms=now_ms, stop_ticks=None
+        )
     since_ms = now_ms if kept.naked_since_ms is None else kept.naked_since_ms
+    if kept.sighted_ms is None and sight.seen_ms >= since_ms:
+        kept = replace(kept, sighted_ms=now_ms)
     if now_ms - since_ms >= turn.rules.protect.confirm_ms:
         turn.note_once(
             "stop.unverified",
@@ -138,23 +147,26 @@ def _miss(turn: Turn, holding: Holding, kept: Protection, sight: Sight) -> Prote
     return replace(kept, matched_ms=None, naked_since_ms=since_ms, stop_ticks=None)
 
 
-def _want(turn: Turn, holding: Holding, kept: Protection) -> Protection:
+def _want(turn: Turn, holding: Holding, kept: Protection, sight: Sight) -> Protection:
     """The level wanted on the exchange: the kernel's, else the emergency level. It only tightens while one stands."""
     planned = plan_ticks(holding)
     unverified = kept.verified_ms is None
     if kept.emergency:
         if unverified and kept.goal_ticks is not None:
             return kept
-    elif planned is None or (unverified and kept.tries >= _PLAN_TRIES):
-        return _want_emergency(turn, holding, kept)
+    elif planned is None or (unverified and kept.tries >= _PLAN_TRIES and sight.naked):
+        return _want_emergency(turn, holding, kept, sight)
     if planned is None or (kept.goal_ticks is not None and not is_tighter(planned, kept.goal_ticks, holding.side)):
         return kept
     return replace(kept, goal_ticks=planned)
 
 
-def _want_emergency(turn: Turn, holding: Holding, kept: Protection) -> Protection:
-    wanted, standing = emergency_ticks(holding, turn.rules.protect.emergency_frac), kept.stop_ticks
-    stands = standing is not None and wanted is not None and not is_tighter(wanted, standing, holding.side)
+def _want_emergency(turn: Turn, holding: Holding, kept: Protection, sight: Sight) -> Protection:
+    """The level for want of a better one; a tighter stop that any view shows is left as it is."""
+    wanted = emergency_ticks(holding, turn.rules.protect.emergency_frac)
+    for shown in (sight.row_ticks, sight.order_ticks):
+        if shown is not None and (wanted is None or is_tighter(shown, wanted, holding.side)):
+            wanted = shown
     turn.note(
         "stop.emergency",
         Severity.ERROR,
@@ -163,7 +175,7 @@ def _want_emergency(turn: Turn, holding: Holding, kept: Protection) -> Protectio
         ticks=wanted,
         why=kept.why or "no level is planned",
     )
-    return replace(kept, emergency=True, goal_ticks=standing if stands else wanted)
+    return replace(kept, emergency=True, goal_ticks=wanted)
 
 
 def _follow_price(turn: Turn, holding: Holding, kept: Protection) -> Protection:
@@ -197,26 +209,32 @@ def _move(turn: Turn, holding: Holding, kept: Protection, sight: Sight) -> None:
 def _repair(turn: Turn, holding: Holding, kept: Protection, sight: Sight) -> list[Intent]:
     """Ask for what is missing; close what cannot be protected in time."""
     rules, now_ms = turn.rules.protect, turn.now_ms
-    since_ms = now_ms if kept.naked_since_ms is None else kept.naked_since_ms
-    blind = sight.seen_ms < since_ms and not asking.is_refused(kept)
-    if now_ms - since_ms >= (rules.blind_max_ms if blind else rules.naked_max_ms):
+    if _is_overdue(kept, now_ms, rules):
         return _exit(turn, holding, kept, kept.why or "no stop could be verified")
     if kept.goal_ticks is None or asking.is_asked(kept, now_ms, rules) or now_ms < kept.next_ms:
         return []
     if sight.standing_ticks is not None:
         return []  # seen once; the second reading is on its way
-    is_new = now_ms - kept.fill_ms < rules.confirm_ms
-    if is_new and (not sight.confirmed or sight.seen_ms < kept.fill_ms):
+    since_ms = max(kept.fill_ms, kept.naked_since_ms or 0)
+    if now_ms - since_ms < rules.confirm_ms and (not sight.confirmed or sight.seen_ms < since_ms):
         return []  # a position that the venue does not show yet takes no stop, and may have brought one along
     return _try(turn, holding, kept, sight, kept.goal_ticks)
 
 
+def _is_overdue(kept: Protection, now_ms: int, rules: ProtectRules) -> bool:
+    """The bounded time is over: it runs from the venue's word that no stop stands; without any word it is longer."""
+    if kept.sighted_ms is not None:
+        return now_ms - kept.sighted_ms >= rules.naked_max_ms
+    return kept.naked_since_ms is not None and now_ms - kept.naked_since_ms >= rules.blind_max_ms
+
+
 def _try(turn: Turn, holding: Holding, kept: Protection, sight: Sight, goal: int) -> list[Intent]:
-    rules = turn.rules.protect
-    # Once a stop of the position was refused thrice, it takes turns with an order of its own.
-    if rules.position_stop and (kept.tries < _POSITION_TRIES or kept.tries % 2 == 0):
+    """A stop of the position; from the third try on an order of its own as well, whatever becomes of the stop."""
+    if turn.rules.protect.position_stop:
         asking.ask(turn, holding, kept, sight, goal)
-        return []
+        if kept.tries < _PLAN_TRIES:
+            return []
+        kept = turn.book.protection[holding.symbol]
     return asking.stand_in(turn, holding, kept)
 
 
@@ -242,6 +260,7 @@ def _is_leaving(book: Book, holding: Holding, now_ms: int, rules: ProtectRules) 
         task.left_lots
         for task in book.tasks.values()
         if task.approved.intent.symbol == holding.symbol
+        and not task.ending
         and task.approved.intent.purpose in (Purpose.EXIT, Purpose.FLATTEN)
         and now_ms - task.started_ms < rules.exit_ms
     )

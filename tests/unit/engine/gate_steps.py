@@ -20,7 +20,6 @@ from xsmom.domain.book import Book, Health, Protection, VenueFacts
 from xsmom.domain.effects import Effect, Note, SendOrder
 from xsmom.domain.events import BarClosed, CommandGiven, Event, Stage
 from xsmom.domain.market_data import Quote
-from xsmom.domain.orders import Style
 from xsmom.domain.window import Window
 from xsmom.engine.rules import Rules
 from xsmom.engine.step import step
@@ -100,7 +99,7 @@ def config(**more: Any) -> Resolved:
 def moment(*, held: bool) -> tuple[Book, Window]:
     """Just before a decision that opens: from an empty book, or from one that holds positions and reduces some too."""
     panel = SampleMarket(12, 160, BAR_MS, 5, momentum=1.0).build()
-    replay = Replay(panel, config(), rules=_at_bars())
+    replay = Replay.of(panel, config())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         replay._start()
@@ -119,16 +118,6 @@ def moment(*, held: bool) -> tuple[Book, Window]:
             replay._take_fills(replay.venue.survive(t), close_ms)
             replay.take(BarClosed(close_ms, Stage.DECIDE), close_ms)
     raise AssertionError("this market never opens anything")
-
-
-def _at_bars() -> Rules:
-    made = Rules.of(config())
-    return replace(
-        made,
-        work=replace(made.work, style=Style.WHOLE),
-        protect=replace(made.protect, enabled=False),
-        gates=replace(made.gates, facts_needed=False),
-    )
 
 
 def _opens(found: Book, replay: Replay) -> bool:

@@ -32,15 +32,24 @@ def test_the_soft_limit_fires_through_the_step() -> None:
 
 
 def test_the_hard_limit_fires_through_the_step() -> None:
-    outcome = decide(lambda made: with_account(made, initial_margin_usdt=9_000))
+    def bend(made: Book) -> Book:
+        return with_account(made, initial_margin_usdt=9_000)
+
+    outcome = decide(bend)
     assert outcome.book.mode is Mode.REDUCING
     assert outcome.opened == set()
+    higher = out_there({"risk.margin_hard_limit_pct": 95, "risk.margin_soft_limit_pct": 92})
+    assert decide(bend, higher).opened
 
 
 def test_the_maintenance_rate_fires_through_the_step() -> None:
-    outcome = decide(lambda made: with_account(made, maintenance_rate_frac="0.5"))
+    def bend(made: Book) -> Book:
+        return with_account(made, maintenance_rate_frac="0.5")
+
+    outcome = decide(bend)
     assert outcome.book.mode is Mode.REDUCING
     assert outcome.opened == set()
+    assert decide(bend, out_there({"risk.maintenance_margin_limit_pct": 60})).opened
 
 
 def soft(made: Book) -> Verdict:

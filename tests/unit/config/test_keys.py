@@ -77,9 +77,13 @@ OTHER: dict[str, Any] = {
 }
 
 
+# How an exchange is reached, and how the live engine goes about what was decided, shapes no run of the core.
+OUTSIDE = ("exchange.", "execution.", "live.")
+
+
 def available() -> list[Key]:
-    """Settings that may be written and shape a run. How an exchange is reached does not."""
-    return [key for key in tree().keys.values() if key.available and not key.name.startswith("exchange.")]
+    """Settings that may be written and shape a run."""
+    return [key for key in tree().keys.values() if key.available and not key.name.startswith(OUTSIDE)]
 
 
 def before(key: Key) -> dict[str, Any]:
@@ -124,10 +128,8 @@ SIMULATION_ONLY = {
 DATA_ONLY = {"data.max_spike_frac", "data.max_stale_bars", "universe.renames"}
 # Which lake is meant; what a run does is the same wherever its panel came from.
 PLACES = {"data.dir", "data.venue"}
-# What the live engine obeys beside the decision: `Rules` are told.
+# What the live engine obeys beside the decision: `Rules` are told. A report is good for all of their values.
 ENGINE_BLOCKS = (
-    "execution.",
-    "live.",
     "notifications.",
     "risk.api_circuit_breaker.",
     "risk.kill_switch.",
@@ -164,17 +166,15 @@ def test_a_setting_changes_what_the_core_is_given(key: Key) -> None:
     changed = load_config(None, {**before(key), key.name: other(key)}, env={})
     assert changed.value(key.name) != base.value(key.name)
     assert changed.origin(key.name) == "set"
-    assert (changed.config_hash == base.config_hash) == (key.name in PLACES)
-    if key.name in PLACES:
+    engine = key.name.startswith(ENGINE_BLOCKS) or key.name in ENGINE_KEYS
+    assert (changed.config_hash == base.config_hash) == (key.name in PLACES or engine)
+    if key.name in PLACES or engine:
         assert changed.params_hash == base.params_hash
+        assert (obeyed(changed) != obeyed(base)) == engine
         return
     if key.name in SIMULATION_ONLY:
         assert changed.params_hash == base.params_hash
         assert assumed(changed) != assumed(base)
-        return
-    if key.name.startswith(ENGINE_BLOCKS) or key.name in ENGINE_KEYS:
-        assert changed.params_hash == base.params_hash
-        assert obeyed(changed) != obeyed(base)
         return
     if key.name in DATA_ONLY:
         assert changed.params_hash == base.params_hash

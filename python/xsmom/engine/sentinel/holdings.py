@@ -38,13 +38,17 @@ class Holding:
 def holdings(book: Book, by: TriggerBy) -> Iterator[Holding]:
     """All of them, by symbol."""
     seen = book.venue.positions or {}
+    held: set[str] = set()
     for at in book.lots.nonzero()[0]:
         symbol = book.roster.symbols[at]
+        held.add(symbol)
         if symbol not in book.ignored:
             yield _of_book(book, int(at), seen.get(symbol), by)
     for symbol, view in seen.items():
+        if symbol in held or not view.lots or not _is_believed(book, symbol):
+            continue
         place = book.roster.index(symbol)
-        if place is not None and view.lots and not book.lots[place] and _is_believed(book, symbol):
+        if place is not None:
             yield _of_venue(book, place, view, by)
 
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from tests.unit.engine.books import T0, book, rules
-from tests.unit.engine.scripted_venue import Scene, ScriptedVenue, Truth
+from tests.unit.engine.scene import Scene
+from tests.unit.engine.scripted_venue import ScriptedVenue, Truth
 from xsmom.domain.trading import OrderState, OrderView, Trigger, TriggerBy
 from xsmom.engine import reconcile
 from xsmom.engine.rules import Rules

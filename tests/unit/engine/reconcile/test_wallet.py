@@ -133,7 +133,7 @@ def test_modes_that_could_not_be_set_block_entries_and_a_later_answer_clears_the
     assert acted.book.venue.mismatches, "a reading of the account says nothing of modes"
     turn = acted.turn()
     reconcile.on_modes(turn, VenueReplied(Ask.MODES, "", "", T0, modes=ModeReport(unchanged=("all",))))
-    assert turn.book.venue.mismatches == ()
+    assert not turn.book.venue.mismatches
     reconcile.on_modes(turn, VenueReplied(Ask.MODES, "", "", T0))
     assert turn.book.venue.mismatches == ("R12: the modes of the account could not be set: no answer",)
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from tests.unit.engine.books import T0, book, rules, with_stop
-from tests.unit.engine.scripted_venue import Scene, ScriptedVenue
+from tests.unit.engine.scene import Scene
+from tests.unit.engine.scripted_venue import ScriptedVenue
 from xsmom.engine.rules import Rules
 
 RULES = rules()

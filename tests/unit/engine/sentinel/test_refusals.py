@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.engine.books import with_stop
-from tests.unit.engine.scripted_venue import Scene, refused, storm
+from tests.unit.engine.scene import Scene
+from tests.unit.engine.scripted_venue import refused, storm
 from tests.unit.engine.sentinel.scenes import RULES, A, protected, scene
 from xsmom.domain.effects import SetPositionStop, Severity
 from xsmom.domain.events import FillSeen

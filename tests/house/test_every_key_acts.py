@@ -287,27 +287,13 @@ ELSEWHERE = {
     **{
         f"execution.{name}": "tests/unit/engine/execution/test_settings.py"
         for name in (
-            "style",
-            "deadline_seconds",
-            "reprice_seconds",
-            "max_cross_bps",
-            "min_notional_usdt",
-            "max_order_usdt",
-            "twap.slices",
-            "twap.minutes",
-            "vwap.participation_pct",
-            "vwap.max_minutes",
-            "dynamic_offset.enabled",
-            "dynamic_offset.base_bps",
-            "dynamic_offset.per_spread_coeff",
-            "dynamic_offset.max_offset_bps",
-            "spread_guard.enabled",
-            "spread_guard.max_spread_bps",
-            "stale_orders.enabled",
-            "stale_orders.interval_seconds",
-            "stale_orders.max_age_seconds",
-            "stale_orders.reprice_if_far_bps",
-        )
+            "style deadline_seconds reprice_seconds max_cross_bps min_notional_usdt max_order_usdt "
+            "twap.slices twap.minutes vwap.participation_pct vwap.max_minutes "
+            "dynamic_offset.enabled dynamic_offset.base_bps dynamic_offset.per_spread_coeff "
+            "dynamic_offset.max_offset_bps spread_guard.enabled spread_guard.max_spread_bps "
+            "stale_orders.enabled stale_orders.interval_seconds stale_orders.max_age_seconds "
+            "stale_orders.reprice_if_far_bps"
+        ).split()
     },
     "data.dir": "tests/unit/cli/test_data_import.py",
     "data.venue": "tests/unit/cli/test_data_import.py",

@@ -283,6 +283,7 @@ ROWS: dict[str, Row] = {
 TIMEFRAME = "strategy.timeframe"
 # Keys that shape the lake, or what the live engine does, and not a simulation: where their tests stand.
 GATES = "tests/unit/engine/gates"
+ALARMS = ("no_trade_hours", "position_drift_pct", "position_stuck_minutes", "cost_overrun_pct", "trade_loss_pct")
 ELSEWHERE = {
     **{
         f"execution.{name}": "tests/unit/engine/execution/test_settings.py"
@@ -300,19 +301,15 @@ ELSEWHERE = {
     "data.max_spike_frac": "tests/unit/cli/test_data_check.py",
     "data.max_stale_bars": "tests/unit/cli/test_data_check.py",
     "universe.renames": "tests/unit/cli/test_data_compile.py",
-    **{
-        name: "tests/unit/engine/test_safety_settings.py"
-        for name in (
-            "execution.sentinel.trigger",
-            "execution.sentinel.repair_seconds",
-            "execution.sentinel.emergency_stop_pct",
-            "execution.reconcile.every_seconds",
-            "execution.reconcile.action",
-            "execution.reconcile.cancel_orphans_on_start",
+    **dict.fromkeys(
+        (
+            *(f"execution.sentinel.{name}" for name in ("trigger", "repair_seconds", "emergency_stop_pct")),
+            *(f"execution.reconcile.{name}" for name in ("every_seconds", "action", "cancel_orphans_on_start")),
             "live.adopt_positions",
             "live.ignore_symbols",
-        )
-    },
+        ),
+        "tests/unit/engine/test_safety_settings.py",
+    ),
     **{
         f"exchange.{name}": "tests/unit/cli/test_exchange_account_command.py"
         for name in ("testnet", "api_key", "api_secret", "base_url", "requests_per_second", "recv_window_ms")
@@ -334,16 +331,7 @@ ELSEWHERE = {
         f"risk.api_circuit_breaker.{name}": "tests/unit/engine/test_health.py"
         for name in ("enabled", "max_errors", "window_seconds", "cooldown_seconds", "failure_rate_alert_pct")
     },
-    **{
-        f"notifications.monitoring.{name}": "tests/unit/engine/test_watch.py"
-        for name in (
-            "no_trade_hours",
-            "position_drift_pct",
-            "position_stuck_minutes",
-            "cost_overrun_pct",
-            "trade_loss_pct",
-        )
-    },
+    **{f"notifications.monitoring.{name}": "tests/unit/engine/test_watch.py" for name in ALARMS},
 }
 
 _done: dict[str, Result] = {}

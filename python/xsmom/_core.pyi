@@ -195,7 +195,6 @@ def simulate(
     keep_trips: bool = True,
     keep_units: bool = False,
 ) -> dict[str, Any]: ...
-
 def margin_due(
     values: NDArray[np.float64],
     tiers: Sequence[Sequence[tuple[float, float]]],
@@ -203,6 +202,7 @@ def margin_due(
     close_fee_frac: float,
     equity_usdt: float,
 ) -> bool: ...
+
 @final
 class Exchange:
     """A derivatives exchange as one state machine: whole ticks, whole lots, money in 1e-8 USDT.

@@ -59,9 +59,11 @@ class LiveFeed:
     def play(self, until_ms: int) -> None:
         """Pay the funding that is due."""
         for symbol, (due_ms, rate) in sorted(self._due.items()):
-            if due_ms > until_ms or symbol not in self._stage.held_lots:
+            if due_ms > until_ms:
                 continue
-            if until_ms - due_ms <= _PROMPT_MS:
+            if symbol not in self._stage.held_lots:
+                self._pay(symbol, Decimal(0), due_ms, until_ms)
+            elif until_ms - due_ms <= _PROMPT_MS:
                 self._pay(symbol, rate, due_ms, until_ms)
 
     def _pay(self, symbol: int, rate: Decimal, due_ms: int, at_ms: int) -> None:

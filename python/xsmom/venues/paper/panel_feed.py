@@ -29,7 +29,7 @@ from xsmom.venues.paper.panel_market import CANDLES_PAGE_MAX, PanelMarket
 from xsmom.venues.paper.stage import Stage
 
 Floats = NDArray[np.float64]
-STEPS_A_BAR = 12
+STEPS_A_BAR = 6
 _DELISTED_LOSS_FRAC = 0.05
 
 

@@ -265,8 +265,9 @@ class PaperVenue:
         if self.feed.polls and self._pump is None:
             self._pump = asyncio.create_task(self._keep_polling())
         try:
-            async for event in self.stage.outlet.listen(self._clock()):
-                yield event
+            async with contextlib.aclosing(self.stage.outlet.listen(self._clock())) as told:
+                async for event in told:
+                    yield event
         finally:
             if not self.stage.outlet.heard:
                 await self._stop_pump()

@@ -3,6 +3,7 @@
 import asyncio
 import functools
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,7 @@ def sample():
 
 def panel_of(*bars, funding=None, **more):
     """Bars (open, high, low, close) of one contract."""
-    cells = {
+    cells: dict[str, Any] = {
         name: np.array([[bar[at]] for bar in bars], dtype=float)
         for at, name in enumerate(("open", "high", "low", "close"))
     }

@@ -30,6 +30,7 @@ from xsmom.domain.trading import (
     VenueEvent,
     VenueFill,
 )
+from xsmom.domain.window import BarRow
 
 
 class MarketData(Protocol):
@@ -157,8 +158,21 @@ class Journal(Protocol):
         """Number of the newest entry; 0 before the first."""
         ...
 
-    def append(self, entry: Entry) -> None:
-        """Write an event, its effects and its notes in one transaction; `seq` follows on the last."""
+    @property
+    def told(self) -> tuple[Note, ...]:
+        """What opening and recovery found and mended: for the sinks, at the start."""
+        ...
+
+    @property
+    def snapshot_due(self) -> bool:
+        """Whether enough entries have come since the last snapshot; asked after each `append`."""
+        ...
+
+    def append(self, entry: Entry, book: Book) -> None:
+        """Write an event, its effects and its notes in one transaction; `seq` follows on the last.
+
+        `book` is the one after the step: what readers see is written with the entry.
+        """
         ...
 
     def entries(self, after_seq: int) -> Iterator[Entry]:
@@ -171,6 +185,18 @@ class Journal(Protocol):
 
     def newest_snapshot(self) -> tuple[Book, bytes] | None:
         """The newest one that can be read."""
+        ...
+
+    def newest_book(self) -> Book | None:
+        """The book after the newest entry, as it was then.
+
+        None before the first entry, and where it cannot be read as a whole: then the book is folded from the newest
+        snapshot and the entries after it.
+        """
+        ...
+
+    def window_rows(self, after_ms: int) -> Iterator[BarRow]:
+        """Bars that events brought, of the names that are traded now, above a close, rising."""
         ...
 
     def beat(self, at_ms: int) -> None:

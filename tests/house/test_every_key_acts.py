@@ -289,6 +289,19 @@ ELSEWHERE = {
     "data.max_stale_bars": "tests/unit/cli/test_data_check.py",
     "universe.renames": "tests/unit/cli/test_data_compile.py",
     **{
+        name: "tests/unit/engine/test_safety_settings.py"
+        for name in (
+            "execution.sentinel.trigger",
+            "execution.sentinel.repair_seconds",
+            "execution.sentinel.emergency_stop_pct",
+            "execution.reconcile.every_seconds",
+            "execution.reconcile.action",
+            "execution.reconcile.cancel_orphans_on_start",
+            "live.adopt_positions",
+            "live.ignore_symbols",
+        )
+    },
+    **{
         f"exchange.{name}": "tests/unit/cli/test_exchange_account_command.py"
         for name in ("testnet", "api_key", "api_secret", "base_url", "requests_per_second", "recv_window_ms")
     },
@@ -341,9 +354,9 @@ def test_every_key_has_a_row() -> None:
 
 @pytest.mark.parametrize("name", ELSEWHERE)
 def test_a_key_that_shapes_no_run_is_tested_where_it_acts(root: Path, name: str) -> None:
-    section, key = name.split(".")
+    section, key = name.split(".", 1)
     text = (root / ELSEWHERE[name]).read_text("utf-8")
-    written = f"{name}=" in text or (f"{section}:" in text and f"{key}: " in text)
+    written = f"{name}=" in text or f'"{name}"' in text or (f"{section}:" in text and f"{key}: " in text)
     assert written or f"XSMOM__{section}__{key}".upper() in text
 
 

@@ -6,6 +6,7 @@ the core (positions, decision, guards, records, labels) are its dictionaries of 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from xsmom.domain.market_data import Instrument, Quote
 from xsmom.domain.orders import LiveOrder, Task
-from xsmom.domain.trading import AccountView, PositionView
+from xsmom.domain.trading import AccountView, OrderView, PositionView
 
 Floats: TypeAlias = NDArray[np.float64]
 Lots: TypeAlias = NDArray[np.int64]
@@ -73,7 +74,7 @@ class Roster:
 
     def index(self, symbol: str) -> int | None:
         """Column of a symbol; None for one that is not ours to trade."""
-        at = int(np.searchsorted(np.array(self.symbols), symbol))
+        at = bisect_left(self.symbols, symbol)
         return at if at < len(self.symbols) and self.symbols[at] == symbol else None
 
     def __len__(self) -> int:
@@ -177,13 +178,32 @@ class Protection:
     #: Seen right in both views, and since when.
     verified_ms: int | None = None
     naked_since_ms: int | None = None
+    #: A stop that was asked for and is not answered yet, and when it was; and when the newest answer came.
     asked_ms: int = 0
     asked_ticks: int | None = None
+    answered_ms: int = 0
+    #: Earliest time of the next try.
+    next_ms: int = 0
     tries: int = 0
     emergency: bool = False
-    #: A conditional order of ours that stands in for the position's own stop.
+    #: Client id of a conditional order of ours that stands in for the position's own stop.
     order_id: str = ""
     why: str = ""
+    #: Signed lots that this is about; a change of them is a fill.
+    lots: int = 0
+    #: The level wanted on the exchange; it only tightens.
+    goal_ticks: int | None = None
+    #: When the venue first said, by a reading or a refusal, that it stands without a stop.
+    sighted_ms: int | None = None
+    #: Time of the reading in which both views agreed for the first time since they had not.
+    matched_ms: int | None = None
+    #: Since when the watched price has been beyond the stop.
+    crossed_ms: int | None = None
+    #: Orders of the exchange that stood as this position's stop: fills of theirs are stops.
+    stop_order_ids: tuple[str, ...] = ()
+    #: Emergency exits asked for, and when the newest was.
+    exits: int = 0
+    exit_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +222,8 @@ class Health:
     maintenance_until_ms: int = 0
     calls: int = 0
     failures: int = 0
-    #: (time, calls, failures) of the newest five minutes.
-    recent: tuple[tuple[int, int, int], ...] = ()
+    #: (time, calls, failures, mean time of a call) of the newest five minutes.
+    recent: tuple[tuple[int, int, int, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +237,15 @@ class Kill:
     at_ms: int = 0
     #: Flattening is done: nothing is held and nothing works.
     done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A difference between book and venue: believed once later readings show the very same."""
+
+    what: str
+    first_ms: int
+    last_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +264,40 @@ class VenueFacts:
     #: Wallet less what the book explains, USDT; what the operator has classified is taken out.
     unexplained_usdt: float = 0.0
     wallet_base_usdt: float | None = None
+    #: Broken invariants, each `R7 BTCUSDT: what is wrong`; `engine.reconcile.invariants` lists them.
     mismatches: tuple[str, ...] = ()
+    #: Live conditional orders that may stand as stops, by symbol.
+    stops: Mapping[str, tuple[OrderView, ...]] = field(default_factory=dict)
+    #: Differences that are not believed yet, by what they are about.
+    doubts: Mapping[str, Doubt] = field(default_factory=dict)
+    #: Positions taken over from the venue: sequence and time that they contain, by symbol.
+    taken: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    #: When account and fills were last asked for, and up to when all fills are known to be told.
+    asked_ms: int = 0
+    answered_ms: int = 0
+    fills_asked_ms: int = 0
+    fills_answered_ms: int = 0
+    fills_ms: int = 0
+    #: Why a reading is wanted now; empty when none is. Fills are wanted from a time on.
+    wanted: str = ""
+    fills_wanted_ms: int | None = None
+    #: What could not be read at the newest try, and why.
+    unread: tuple[tuple[str, str], ...] = ()
+    #: Due times of the timers that are set.
+    sentinel_due_ms: int = 0
+    reconcile_due_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Since when something is not as it should be, for alarms that wait a while; 0 is all well."""
+
+    #: A plan had orders, and none of any plan has filled since.
+    unfilled_ms: int = 0
+    #: There are targets, nothing is held, and no plan has an order.
+    orderless_ms: int = 0
+    #: Positions that are to be closed and still stand.
+    exits_ms: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -273,12 +335,21 @@ class Book:
     #: Symbols under the owner's hand, and why.
     held_by_hand: Mapping[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
+    #: Positions that stand at the first start are taken over.
+    adopt: bool = False
     paused: str = ""
+    #: keep or flatten: the process is to end, with positions or without.
     stopping: str = ""
+    #: The operator wants the book flat, and why; empty once it is.
+    flattening: str = ""
     last_fill_ms: int = 0
     #: When the newest plan with orders was made.
     last_plan_ms: int = 0
     loud_ms: Mapping[str, int] = field(default_factory=dict)
+    watch: Watch = field(default_factory=Watch)
+    #: When the timer of working orders is set to fire; 0 is not at all. And when stale ones were last swept.
+    work_due_ms: int = 0
+    swept_ms: int = 0
 
     @property
     def lots(self) -> Lots:

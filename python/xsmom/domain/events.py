@@ -153,6 +153,15 @@ class AccountSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class FillsRead:
+    """Every execution since `since_ms` that the venue knew at `asked_ms` has been handed on, or why not."""
+
+    since_ms: int
+    asked_ms: int
+    failed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TransferSeen:
     """Money that the owner moved in (above 0) or out."""
 
@@ -227,8 +236,18 @@ Event: TypeAlias = (
     | FillSeen
     | FundingPaid
     | AccountSeen
+    | FillsRead
     | TransferSeen
     | LinkChanged
     | TimerFired
     | CommandGiven
 )
+
+
+def bars_of(event: Event) -> tuple[BarRow, ...]:
+    """The bars that an event brings to the window."""
+    if isinstance(event, BarsBackfilled):
+        return event.rows
+    if isinstance(event, BarClosed) and event.row is not None:
+        return (event.row,)
+    return ()

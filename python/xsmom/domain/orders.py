@@ -65,6 +65,7 @@ class Veto(Enum):
     RAMP = "ramp"
     WALLET = "wallet"
     FOREIGN = "foreign"
+    MISMATCH = "mismatch"
     LIQUIDATION_NEAR = "liquidation_near"
     #: A gate lacked what it needs to judge.
     BLIND = "blind"
@@ -191,7 +192,10 @@ class LiveOrder:
     parent_id: str
     phase: Phase
     sent_ms: int
+    #: The most that any word of the venue has said, signed; it never falls.
     filled_lots: int = 0
+    #: Sum of the executions that were seen: what the book's position already contains.
+    traded_lots: int = 0
     order_id: str = ""
     #: The venue's time of the newest word about it.
     at_ms: int = 0
@@ -200,6 +204,16 @@ class LiveOrder:
     looked_ms: int = 0
     cancel_asked_ms: int | None = None
     amend_asked_ms: int | None = None
+    #: Since when something about it is in doubt that only a lookup can settle.
+    doubted_ms: int | None = None
+    #: When its price was last chosen.
+    priced_ms: int = 0
+    #: When it became final; executions may still follow.
+    final_ms: int | None = None
+    #: How often it was sent again after its absence was proved.
+    resends: int = 0
+    #: A trace of it was seen at the venue: it can no longer be proved absent.
+    seen: bool = False
     why: str = ""
 
     @property
@@ -217,6 +231,16 @@ class LiveOrder:
         """Signed lots that may still fill; 0 once it is final."""
         return 0 if self.phase.final else self.request.lots - self.filled_lots
 
+    @property
+    def untold_lots(self) -> int:
+        """Signed lots that the venue says are filled and whose executions have not been seen."""
+        return self.filled_lots - self.traded_lots
+
+    @property
+    def protective(self) -> bool:
+        """Whether it waits for a price; such orders belong to no task."""
+        return self.request.trigger is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -233,8 +257,21 @@ class Task:
     due_ms: int = 0
     #: Crossing has begun: the deadline has passed, or the style crosses at once.
     crossing: bool = False
-    #: Market volume seen since it began, USDT; for participation.
+    #: Market volume seen since it began, USDT, and when it was last added to; for participation.
     seen_turnover_usdt: float = field(default=0.0)
+    turnover_ms: int = 0
+    #: Sum of |lots| times price over its executions, and what they cost.
+    traded_lots: int = 0
+    traded_price_lots: float = 0.0
+    fee_usdt: float = 0.0
+    #: Refusals in a row; more of them wait longer.
+    refusals: int = 0
+    #: Called off: nothing more is sent, what works is taken back. Empty while it is wanted.
+    ending: str = ""
+    #: What keeps it from sending now; told once.
+    waits_for: str = ""
+    #: The venue cannot change an order in its place: take it back, then send anew.
+    replaces: bool = False
 
     @property
     def left_lots(self) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xsmom.config.resolved import Resolved
+from xsmom.domain.costs import Costs
 from xsmom.domain.orders import Style
 from xsmom.domain.trading import TriggerBy
 from xsmom.kernel import Params
@@ -42,6 +43,8 @@ class WorkRules:
     stale_every_ms: int = 60_000
     stale_age_ms: int = 180_000
     stale_far_frac: float = 0.0015
+    #: A request that comes later than this after it was signed is refused by the exchange.
+    recv_window_ms: int = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,10 @@ class GateRules:
     cross_margin: bool = True
     #: Oldest word of the venue on the account that entries may rest on.
     account_age_max_ms: int = 360_000
+    #: Least distance of the mark from liquidation, of any position, that entries may rest on.
+    liquidation_min_frac: float = 0.1
+    #: False only where bars are filled in this process: such a venue has no account, line or order book to tell of.
+    facts_needed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +92,21 @@ class ProtectRules:
     confirm_ms: int = 3_000
     #: Time without a verified stop after which the position is closed.
     naked_max_ms: int = 10_000
+    #: The same where the venue could not be read since: an order would go out blindly too.
+    blind_max_ms: int = 60_000
     every_ms: int = 15_000
+    #: The same while the private stream is down.
+    every_deaf_ms: int = 5_000
+    #: Time between readings while a stop is not verified, and between the two that verify it.
+    poll_ms: int = 500
+    #: Least time between two moves of one stop; and most moves of all within a second.
+    move_ms: int = 2_000
+    moves_max: int = 5
+    #: Time after which an emergency exit that did not end the position is asked for again.
+    exit_ms: int = 10_000
+    #: What the venue can do: a stop of the position itself, and one that goes with an entry.
+    position_stop: bool = True
+    attach_stop: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +118,13 @@ class AgreeRules:
     cancel_orphans: bool = True
     #: Age from which an order of ours that no list shows is looked up.
     visible_ms: int = 10_000
+    #: Time between two readings that must show the same difference before it is believed.
+    stable_ms: int = 2_000
+    #: Fills are read again from so long before the newest known one.
+    overlap_ms: int = 600_000
+    #: Take over what is open at the first start; leave these symbols of the account alone.
+    adopt: bool = False
+    ignore: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +139,8 @@ class PaceRules:
     stuck_ms: int = 1_800_000
     slippage_frac: float = 0.002
     cost_overrun_frac: float = 0.2
+    #: Cost of trading that a simulation assumes, share of what is traded: fees and spread, no impact. 0: none.
+    cost_frac: float = 0.0
     trade_loss_frac: float = 0.02
 
 
@@ -183,6 +213,7 @@ def _work(config: Resolved) -> WorkRules:
         stale_every_ms=read.ms("stale_orders.interval_seconds", _SECOND_MS),
         stale_age_ms=read.ms("stale_orders.max_age_seconds", _SECOND_MS),
         stale_far_frac=read.number("stale_orders.reprice_if_far_bps", bps),
+        recv_window_ms=_Reader(config, "exchange").ms("recv_window_ms", 1),
     )
 
 
@@ -222,8 +253,10 @@ def _protect(config: Resolved) -> ProtectRules:
 
 
 def _agree(config: Resolved) -> AgreeRules:
-    read = _Reader(config, "execution.reconcile")
+    read, live = _Reader(config, "execution.reconcile"), _Reader(config, "live")
     return AgreeRules(
+        adopt=bool(live.raw("adopt_positions")),
+        ignore=tuple(live.raw("ignore_symbols")),
         every_ms=read.ms("every_seconds", _SECOND_MS),
         correct=read.raw("action") == "correct",
         cancel_orphans=bool(read.raw("cancel_orphans_on_start")),
@@ -243,5 +276,13 @@ def _pace(config: Resolved, bar_ms: int) -> PaceRules:
         stuck_ms=watch.ms("position_stuck_minutes", _MINUTE_MS),
         slippage_frac=watch.number("slippage_bps", 1e-4),
         cost_overrun_frac=watch.number("cost_overrun_pct", _PCT),
+        cost_frac=_cost_frac(config.costs()),
         trade_loss_frac=watch.number("trade_loss_pct", _PCT),
     )
+
+
+def _cost_frac(costs: Costs) -> float:
+    """Fees by the expected share of maker fills, and half a spread on the rest."""
+    taken = 1.0 - costs.maker_share_frac
+    fees = costs.maker_share_frac * costs.maker_fee_frac + taken * costs.taker_fee_frac
+    return fees + taken * costs.half_spread_frac

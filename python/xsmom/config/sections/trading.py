@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import SecretStr
 
-from xsmom.config.setting import Section, block, planned
+from xsmom.config.setting import Section, block, planned, setting
 
 
 class Twap(Section):
@@ -59,17 +59,17 @@ class StaleOrders(Section):
 class Sentinel(Section):
     """The only writer of protective orders."""
 
-    trigger: Literal["mark", "last", "index"] = planned("mark", "Price that triggers a stop.")
-    repair_seconds: int = planned(60, "Least time between repairs of one symbol.", unit="s", ge=1)
-    emergency_stop_pct: float = planned(5, "Distance of the stop placed where none is found.", unit="%", gt=0, le=100)
+    trigger: Literal["mark", "last", "index"] = setting("mark", "Price that triggers a stop.")
+    repair_seconds: int = setting(60, "Least time between repairs of one symbol.", unit="s", ge=1)
+    emergency_stop_pct: float = setting(5, "Distance of the stop placed where none is found.", unit="%", gt=0, le=100)
 
 
 class Reconcile(Section):
     """Comparison of the book with the venue."""
 
-    every_seconds: int = planned(300, "Longest time between two.", unit="s", ge=10, le=300)
-    action: Literal["report", "correct"] = planned("correct", "What a difference does.")
-    cancel_orphans_on_start: bool = planned(True, "Cancel own orders that no plan knows.")
+    every_seconds: int = setting(300, "Longest time between two.", unit="s", ge=10, le=300)
+    action: Literal["report", "correct"] = setting("correct", "What a difference does.")
+    cancel_orphans_on_start: bool = setting(True, "Cancel own orders that no plan knows.")
 
 
 class Execution(Section):
@@ -103,8 +103,8 @@ class Live(Section):
     )
     bar_grace_seconds: float = planned(10, "Time that late bars are waited for.", unit="s", ge=0)
     ramp_days: float = planned(0, "Days over which a first start grows to full size.", unit="days", ge=0)
-    adopt_positions: bool = planned(False, "Take over positions that are open at the first start.")
-    ignore_symbols: list[str] = planned([], "Symbols of the account that are left alone.")
+    adopt_positions: bool = setting(False, "Take over positions that are open at the first start.")
+    ignore_symbols: list[str] = setting([], "Symbols of the account that are left alone.")
     report_max_age_days: int = planned(
         30, "Oldest backtest report of this very configuration that live accepts.", unit="days", ge=1
     )

@@ -29,6 +29,8 @@ class Booked(NamedTuple):
     lots: int
     price: float
     fee_usdt: float
+    #: Price before spread and impact.
+    reference_price: float
 
 
 class Paid(NamedTuple):
@@ -98,7 +100,7 @@ class BarAccount:
         self.units[symbol] = float(before + lots) * self._steps[symbol]
         if before == 0 and (not self._waits or math.isnan(self.mark[symbol])):
             self.mark[symbol] = price
-        return Booked(symbol, lots, done, fee_usdt)
+        return Booked(symbol, lots, done, fee_usdt, price)
 
     def _note_cost(self, symbol: int, lots: int, price: float) -> None:
         held = self.lots[symbol]
@@ -175,7 +177,13 @@ class BarAccount:
     def _leave_all(self, fee_frac: float) -> list[Booked]:
         values = self.values()
         return [
-            Booked(symbol, -self.lots[symbol], float(self.mark[symbol]), abs(float(values[symbol])) * fee_frac)
+            Booked(
+                symbol,
+                -self.lots[symbol],
+                float(self.mark[symbol]),
+                abs(float(values[symbol])) * fee_frac,
+                float(self.mark[symbol]),
+            )
             for symbol in self.held()
         ]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from xsmom.domain.trading import FillKind, OrderRequest, OrderState, OrderView, VenueFill
+from xsmom.venues.paper.bar_account import Booked
 
 ABSENT = "absent bar"
 LEFT = "the position has left"
@@ -92,9 +93,7 @@ class BarOrders:
         for order in [order for order in self.waiting if order.request.symbol == symbol]:
             self.cancel(order, reason, at_ms)
 
-    def execution(
-        self, order: BarOrder | None, symbol: str, kind: FillKind, lots: int, price: float, fee_usdt: float, at_ms: int
-    ) -> VenueFill:
+    def execution(self, order: BarOrder | None, symbol: str, kind: FillKind, done: Booked, at_ms: int) -> VenueFill:
         """Write one execution down. Numbers become decimals exactly, so that they can be turned back."""
         number = len(self.fills) + 1
         fill = VenueFill(
@@ -103,17 +102,18 @@ class BarOrders:
             client_order_id="" if order is None else order.request.client_order_id,
             symbol=symbol,
             kind=kind,
-            lots=lots,
-            price=Decimal(price),
-            fee_usdt=Decimal(fee_usdt),
+            lots=done.lots,
+            price=Decimal(done.price),
+            fee_usdt=Decimal(done.fee_usdt),
             is_maker=False,
             seq=number,
             at_ms=at_ms,
+            reference_price=Decimal(done.reference_price),
         )
         self.fills.append(fill)
         if order is not None:
-            order.filled_lots += lots
-            order.price_lots += lots * price
+            order.filled_lots += done.lots
+            order.price_lots += done.lots * done.price
             order.at_ms = at_ms
         return fill
 

@@ -234,16 +234,17 @@ class BarStages:
         return told
 
     def _written(self, order: BarOrder | None, done: Iterable[Booked], kind: FillKind, at_ms: int) -> list[VenueFill]:
-        return [
-            self.orders.execution(order, self.panel.symbols[one.symbol], kind, one.lots, one.price, one.fee_usdt, at_ms)
-            for one in done
-        ]
+        return [self.orders.execution(order, self.panel.symbols[one.symbol], kind, one, at_ms) for one in done]
 
     def _pay_funding(self, t: int, close_ms: int) -> list[VenueFill]:
         paid = self.book.settle(self.panel.close[t], self.panel.funding_frac[t])
         return [
             self.orders.execution(
-                None, self.panel.symbols[one.symbol], FillKind.FUNDING, 0, one.mark, one.usdt, close_ms
+                None,
+                self.panel.symbols[one.symbol],
+                FillKind.FUNDING,
+                Booked(one.symbol, 0, one.mark, one.usdt, one.mark),
+                close_ms,
             )
             for one in paid
         ]

@@ -95,15 +95,17 @@ def _order(row: dict[str, Any]) -> BarOrder:
     return BarOrder(**(row | {"request": OrderRequest(**(asked | named)), "state": OrderState(row["state"])}))
 
 
+_DECIMALS = ("price", "fee_usdt", "reference_price")
+
+
 def _fill_row(fill: VenueFill) -> dict[str, Any]:
-    named = {"kind": fill.kind.value, "price": str(fill.price), "fee_usdt": str(fill.fee_usdt)}
+    named = {"kind": fill.kind.value, **{name: str(getattr(fill, name)) for name in _DECIMALS}}
     return {one.name: getattr(fill, one.name) for one in fields(fill)} | named
 
 
 def _fill(row: dict[str, Any]) -> VenueFill:
     named = {
         "kind": FillKind(row["kind"]),
-        "price": Decimal(row["price"]),
-        "fee_usdt": Decimal(row["fee_usdt"]),
+        **{name: Decimal(row[name]) for name in _DECIMALS},
     }
     return VenueFill(**(row | named))

@@ -346,6 +346,7 @@ def test_without_partial_fills_the_book_has_no_end_and_latency_is_waited_for():
     async def walk():
         for partial, filled in ((True, False), (False, True)):
             market = Market()
+            market.quoted[BTC] = replace(market.quoted[BTC], turnover_usdt_day=Decimal(1_000))
             venue = await open_kept(market, None, partial_fills=partial, latency_ms=30, cash_usdt=Decimal(10**9))
             began = asyncio.get_running_loop().time()
             await buy(venue, lots=1_500_000)

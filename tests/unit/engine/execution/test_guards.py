@@ -175,6 +175,11 @@ class TestSizes:
         stage.start(stage.approve(100, style=Style.MARKET))
         assert [one.lots for one in stage.requests] == [25, 25, 25, 25]
 
+    def test_a_contract_without_a_limit_is_not_split(self) -> None:
+        stage = Stage(contracts=(contract(SYMBOLS[0], lots_max=0, lots_max_market=0),))
+        stage.start(stage.approve(100, style=Style.LIMIT), stage.approve(100, style=Style.MARKET))
+        assert [one.lots for one in stage.requests] == [100, 100]
+
     def test_split_above_our_own_limit(self) -> None:
         stage = Stage(rules=rules(order_usdt_max=60.0))  # a lot is worth 1 USDT
         stage.start(stage.approve(100, style=Style.LIMIT))

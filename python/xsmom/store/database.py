@@ -117,7 +117,11 @@ def _open_postgres(place: Place, *, write: bool) -> sa.Engine:
         options = f"{asked if isinstance(asked, str) else ' '.join(asked)} {options}"
     arguments = {name: value for name, value in arguments.items() if name not in written}
     return sa.create_engine(
-        place.url.set(query=written), poolclass=NullPool, connect_args={**arguments, "options": options}
+        place.url.set(query=written),
+        poolclass=NullPool,
+        connect_args={**arguments, "options": options},
+        # What a reader asks in one transaction is of one moment.
+        isolation_level="READ COMMITTED" if write else "REPEATABLE READ",
     )
 
 

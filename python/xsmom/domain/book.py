@@ -124,6 +124,8 @@ class Names:
     goal_lots: Lots
     #: A guard asked for this position to be closed.
     close_asked: NDArray[np.bool_]
+    #: The operator did.
+    close_ordered: NDArray[np.bool_]
 
     @classmethod
     def blank(cls, names: int) -> Names:
@@ -138,6 +140,7 @@ class Names:
             slippage_usdt=np.zeros(names),
             goal_lots=np.zeros(names, dtype=np.int64),
             close_asked=np.zeros(names, dtype=bool),
+            close_ordered=np.zeros(names, dtype=bool),
         )
 
 

@@ -181,7 +181,8 @@ def _judge(turn: Turn, row: Row, close_ms: int) -> None:
     turn.put(
         guards=guards,
         records=records,
-        names=replace(book.names, close_asked=(guards["close"] | book.names.close_asked) & held),
+        # The guard asks anew at each close; the operator has asked until the position is gone.
+        names=replace(book.names, close_asked=guards["close"] & held, close_ordered=book.names.close_ordered & held),
         cycle=replace(book.cycle, guard=verdict["action"], guard_by=verdict["by"] or ""),
     )
     if verdict["action"] != before:
@@ -283,4 +284,9 @@ def _restless(book: Book) -> bool:
     if book.flat and not (working or book.tasks):
         return False
     closing = bool(((book.positions["closing"] != 0) & (book.lots != 0)).any())
-    return book.cycle.guard != "none" or book.cycle.exited or bool(book.names.close_asked.any()) or closing
+    return (
+        book.cycle.guard != "none"
+        or book.cycle.exited
+        or bool((book.names.close_asked | book.names.close_ordered).any())
+        or closing
+    )

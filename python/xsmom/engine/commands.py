@@ -76,9 +76,9 @@ def _close(turn: Turn, event: CommandGiven, symbol: str) -> Refusal:
     at = turn.book.roster.index(symbol)
     if at is None or not turn.book.lots[at]:
         return f"no position in {symbol}"
-    asked = turn.book.names.close_asked.copy()
+    asked = turn.book.names.close_ordered.copy()
     asked[at] = True
-    turn.put(names=replace(turn.book.names, close_asked=asked))
+    turn.put(names=replace(turn.book.names, close_ordered=asked))
     reconcile.hold(turn, symbol, f"closed by {event.by}")
     return ""
 

@@ -70,7 +70,7 @@ def to_close(book: Book, rules: Rules, now_ms: int) -> dict[str, Closing]:
 def _single(book: Book, rules: Rules, held: list[tuple[int, str]], now_ms: int) -> Iterator[tuple[str, Closing]]:
     for at, symbol in held:
         gone_ms = int(book.roster.delisted_ms[at])
-        if book.names.close_asked[at]:
+        if book.names.close_asked[at] or book.names.close_ordered[at]:
             yield symbol, Closing("asked for", grace_ms=_RETRY_MS)
         elif book.positions["closing"][at]:
             # The order of the exit, or the stop on the exchange, is under way.

@@ -30,7 +30,7 @@ def plan_intents(turn: Turn, row: dict[str, Any], close_ms: int, *, rebalance: b
     """Plan the way from what is held (and what waits to be filled) to the targets."""
     book, rules = turn.book, turn.rules
     held = book.lots != 0
-    closing = ((book.positions["closing"] != 0) | book.names.close_asked) & held
+    closing = ((book.positions["closing"] != 0) | book.names.close_asked | book.names.close_ordered) & held
     turn.put(cycle=replace(book.cycle, exited=False))
     if not book.cycle.weight_frac.size or not modes.plans(book):
         return []

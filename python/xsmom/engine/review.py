@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 
 from xsmom.domain.book import Book
 from xsmom.domain.effects import Severity
-from xsmom.domain.orders import Approved, Intent, Purpose, Refuse, Shrink, Verdict, Veto, client_order_id
+from xsmom.domain.orders import Approved, Intent, Purpose, Refuse, Shrink, Style, Verdict, Veto, client_order_id
 from xsmom.engine import execution
 from xsmom.engine.gates import GATES, NET_CAP, Gate, Row, min_notional, net_cap
 from xsmom.engine.rules import Rules
 from xsmom.engine.turn import Turn
 
+_URGENT = frozenset({Purpose.EXIT, Purpose.FLATTEN, Purpose.TRIM})
 _TOLD_EVERY_MS = 900_000
 """A gate that keeps firing is told so often; each refusal has its own note all the same."""
 
@@ -57,7 +58,7 @@ def _cases(turn: Turn, intents: Sequence[Intent]) -> list[_Case]:
         symbol, lots = intent.symbol, abs(intent.lots)
         at = book.roster.index(symbol)
         held = 0 if at is None else int(book.lots[at])
-        coming = 0 if at is None or waiting is None else int(waiting[at])
+        coming = 0 if at is None or waiting is None or _makes_way(intent) else int(waiting[at])
         # What is left to close when everything before it is done: of a flip, the second leg opens.
         left = room.get(symbol, max(abs(held) + (coming if held > 0 else -coming), 0))
         against = held * intent.lots < 0 and lots <= left
@@ -69,6 +70,11 @@ def _cases(turn: Turn, intents: Sequence[Intent]) -> list[_Case]:
             known.add(order_id)
             cases.append(_Case(replace(intent, reduce_only=reduction), order_id, lots))
     return cases
+
+
+def _makes_way(intent: Intent) -> bool:
+    """What works in the symbol is called off for it, and so closes nothing of what it closes."""
+    return intent.purpose in _URGENT and intent.style is not Style.WHOLE
 
 
 def _judge(turn: Turn, case: _Case) -> None:

@@ -13,6 +13,16 @@ from typing import Protocol
 from xsmom.domain.book import Book
 from xsmom.domain.effects import Note
 from xsmom.domain.journal import Entry
+from xsmom.domain.ledger import (
+    DecisionRow,
+    EquityRow,
+    FillRow,
+    FundingRow,
+    NoteRow,
+    OrderRow,
+    TransferRow,
+    WriterRow,
+)
 from xsmom.domain.market_data import Candles, FundingPrints, Instrument, PriceKind, Quote
 from xsmom.domain.trading import (
     AccountView,
@@ -30,6 +40,7 @@ from xsmom.domain.trading import (
     VenueEvent,
     VenueFill,
 )
+from xsmom.domain.window import BarRow
 
 
 class MarketData(Protocol):
@@ -157,8 +168,21 @@ class Journal(Protocol):
         """Number of the newest entry; 0 before the first."""
         ...
 
-    def append(self, entry: Entry) -> None:
-        """Write an event, its effects and its notes in one transaction; `seq` follows on the last."""
+    @property
+    def told(self) -> tuple[Note, ...]:
+        """What opening and recovery found and mended: for the sinks, at the start."""
+        ...
+
+    @property
+    def snapshot_due(self) -> bool:
+        """Whether enough entries have come since the last snapshot; asked after each `append`."""
+        ...
+
+    def append(self, entry: Entry, book: Book) -> None:
+        """Write an event, its effects and its notes in one transaction; `seq` follows on the last.
+
+        `book` is the one after the step: what readers see is written with the entry.
+        """
         ...
 
     def entries(self, after_seq: int) -> Iterator[Entry]:
@@ -173,12 +197,95 @@ class Journal(Protocol):
         """The newest one that can be read."""
         ...
 
+    def newest_book(self) -> Book | None:
+        """The book after the newest entry, as it was then.
+
+        None before the first entry, and where it cannot be read as a whole: then the book is folded from the newest
+        snapshot and the entries after it.
+        """
+        ...
+
+    def window_rows(self, after_ms: int) -> Iterator[BarRow]:
+        """Bars that events brought, of the names that are traded now, above a close, rising."""
+        ...
+
     def beat(self, at_ms: int) -> None:
         """Say that the writer is alive; the lease of a writer that is silent too long may be taken."""
         ...
 
     def close(self) -> None:
         """Give the lease back."""
+        ...
+
+
+class JournalReader(Protocol):
+    """What is read of a journal while another process writes it. Times are half open: since, until."""
+
+    @property
+    def account(self) -> str:
+        """Venue and name of the account."""
+        ...
+
+    def last_seq(self) -> int:
+        """Number of the newest entry; 0 before the first."""
+        ...
+
+    def newest_book(self) -> Book | None:
+        """The book after the newest entry; None before the first."""
+        ...
+
+    def writer(self) -> WriterRow | None:
+        """Who writes; None when nobody does."""
+        ...
+
+    def fills(self, since_ms: int = ..., until_ms: int = ..., symbol: str | None = ...) -> Sequence[FillRow]:
+        """Executions, rising, with what their orders were for."""
+        ...
+
+    def funding(self, since_ms: int = ..., until_ms: int = ..., symbol: str | None = ...) -> Sequence[FundingRow]:
+        """Settlements, rising."""
+        ...
+
+    def funding_paid(self, since_ms: int = ..., until_ms: int = ...) -> Mapping[str, Decimal]:
+        """What each symbol has paid; below 0 it received more."""
+        ...
+
+    def transfers(self, since_ms: int = ..., until_ms: int = ...) -> Sequence[TransferRow]:
+        """Deposits and withdrawals, rising."""
+        ...
+
+    def orders(
+        self, *, open_only: bool = ..., since_ms: int = ..., until_ms: int = ..., symbol: str | None = ...
+    ) -> Sequence[OrderRow]:
+        """Orders by the time that they were sent, rising; or those that still stand."""
+        ...
+
+    def equity(self, since_ms: int = ..., until_ms: int = ...) -> Sequence[EquityRow]:
+        """The book at each close, rising."""
+        ...
+
+    def decisions(self, close_ms: int | None = ..., symbol: str | None = ...) -> Sequence[DecisionRow]:
+        """What was decided at the close of a bar, or at the newest."""
+        ...
+
+    def decided_ms(self, count: int) -> Sequence[int]:
+        """Closes of the newest decisions, falling."""
+        ...
+
+    def notes(
+        self,
+        since_ms: int = ...,
+        until_ms: int = ...,
+        *,
+        name: str | None = ...,
+        symbol: str | None = ...,
+        count: int | None = ...,
+    ) -> Sequence[NoteRow]:
+        """What was told, rising; of `count`, the newest. A name that ends in a point names all that begin so."""
+        ...
+
+    def close(self) -> None:
+        """Give the connection back."""
         ...
 
 

@@ -242,3 +242,12 @@ Event: TypeAlias = (
     | TimerFired
     | CommandGiven
 )
+
+
+def bars_of(event: Event) -> tuple[BarRow, ...]:
+    """The bars that an event brings to the window."""
+    if isinstance(event, BarsBackfilled):
+        return event.rows
+    if isinstance(event, BarClosed) and event.row is not None:
+        return (event.row,)
+    return ()

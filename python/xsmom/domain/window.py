@@ -71,6 +71,23 @@ class Window:
         last = self._last_ms or 0
         return np.arange(last - (self._bars - 1) * self.bar_ms, last + 1, self.bar_ms, dtype=np.int64)
 
+    @property
+    def cells(self) -> Floats:
+        """All fields of all bars, (field, bar, name): what `restored` takes."""
+        view = self._cells[:, self._stop - self._bars : self._stop]
+        view.flags.writeable = False
+        return view
+
+    def restored(self, cells: Floats, last_ms: int | None, known_hash: str) -> Self:
+        """Take in the bars of an earlier window of this roster, under the hash that it had."""
+        fields, bars, names = cells.shape
+        if fields != len(CELL_FIELDS) or names != len(self.symbols) or bars > self.bars_max:
+            raise DataError(f"bars of shape {cells.shape} do not fit {len(self.symbols)} names, {self.bars_max} bars")
+        self._cells[:, :bars] = cells
+        self._stop = self._bars = bars
+        self._last_ms, self.hash = last_ms, known_hash
+        return self
+
     def append(self, row: BarRow) -> Self:
         """Take in the next bar; bars that are missing in between become rows of NaN."""
         last = self._last_ms

@@ -75,9 +75,13 @@ OTHER: dict[str, Any] = {
 }
 
 
+# How an exchange is reached, and how the live engine goes about what was decided, shapes no run of the core.
+OUTSIDE = ("exchange.", "execution.", "live.")
+
+
 def available() -> list[Key]:
-    """Settings that may be written and shape a run. How an exchange is reached does not."""
-    return [key for key in tree().keys.values() if key.available and not key.name.startswith("exchange.")]
+    """Settings that may be written and shape a run."""
+    return [key for key in tree().keys.values() if key.available and not key.name.startswith(OUTSIDE)]
 
 
 def before(key: Key) -> dict[str, Any]:

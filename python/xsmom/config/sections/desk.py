@@ -1,7 +1,5 @@
 """`desk`, `notifications`: where people watch and command."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import SecretStr

@@ -1,7 +1,5 @@
 """`risk`: exits, guards, margin, and what stops the machine."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from xsmom.config.setting import Positive, Section, Whole, block, planned, setting

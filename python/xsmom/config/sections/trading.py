@@ -1,7 +1,5 @@
 """`execution`, `live`, `paper`, `storage`: how orders are worked and what is remembered."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import SecretStr

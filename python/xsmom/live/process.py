@@ -186,7 +186,7 @@ def heartbeat_of(book: Book, at_ms: int) -> Heartbeat:
     )
 
 
-async def _outcome(leading: asyncio.Future[str], work: list[asyncio.Future[None]]) -> str:
+async def _outcome(leading: asyncio.Future[str], work: Sequence[asyncio.Future[None]]) -> str:
     """Why it ended; a feed that ended has failed, since none ends by itself."""
     if leading.done():
         return leading.result()

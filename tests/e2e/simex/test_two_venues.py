@@ -28,8 +28,8 @@ from xsmom.domain.trading import (
 )
 from xsmom.simex.world import MAKER_FRAC, TAKER_FRAC
 from xsmom.venues.limiter import Limiter, Window
+from xsmom.venues.paper.paper_venue import PaperVenue
 from xsmom.venues.paper.recorded_feed import RecordedFeed
-from xsmom.venues.paper.venue import PaperVenue
 
 STEPS = 100
 MARKET = ("prices", "funding", "delist")

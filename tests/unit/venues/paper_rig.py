@@ -12,7 +12,7 @@ from xsmom.domain.panel import Panel
 from xsmom.domain.trading import OrderRequest, VenueFill
 from xsmom.lake.sample import SampleMarket
 from xsmom.venues.paper.panel_feed import PanelFeed
-from xsmom.venues.paper.venue import PaperVenue
+from xsmom.venues.paper.paper_venue import PaperVenue
 
 HOUR_MS = 3_600_000
 START_MS = 1_700_006_400_000 // HOUR_MS * HOUR_MS

@@ -9,6 +9,7 @@ import pytest
 
 from tests.unit.venues.paper_rig import HOUR_MS, START_MS, sample
 from xsmom.domain.contracts import make_instruments
+from xsmom.domain.costs import Costs
 from xsmom.domain.market_data import FundingPrints, PriceKind, Quote, Trading
 from xsmom.domain.trading import (
     Ack,
@@ -19,11 +20,12 @@ from xsmom.domain.trading import (
     Refusal,
     Rejected,
     TriggerBy,
+    Unknown,
     VenueFill,
 )
 from xsmom.errors import Unavailable
 from xsmom.venues.paper.live_feed import LiveFeed
-from xsmom.venues.paper.venue import PaperVenue
+from xsmom.venues.paper.paper_venue import PaperVenue
 
 BTC, ETH = "BTCUSDT", "ETHUSDT"
 EIGHT_HOURS_MS = 8 * HOUR_MS
@@ -261,3 +263,96 @@ async def test_public_data_are_the_exchanges_own(market, venue):
     assert (await venue.quotes())[BTC] == market.quoted[BTC]
     assert venue.candles_page_max == 1_000
     assert await venue.now_ms() == START_MS
+
+
+# ---- an account that is kept in a file -----------------------------------------------------------
+
+
+class Clock:
+    def __init__(self, market):
+        self.market = market
+
+    def now_ms(self):
+        return self.market.at_ms
+
+
+async def open_kept(market, path, **more):
+    make(market)  # gives the contracts their ticks
+    costs = Costs(taker_bps=6.0, maker_bps=1.0)
+    options = {"cash_usdt": Decimal(5_000), "costs": costs, "clock": Clock(market), "keep": path} | more
+    return await PaperVenue.over_market(market, **options)
+
+
+def test_an_account_survives_a_kill_at_any_moment(tmp_path):
+    async def walk():
+        market, path = Market(), tmp_path / "paper"
+        first = await open_kept(market, path)
+        assert isinstance(await buy(first, stop_loss_ticks=9_500), Ack)
+        assert isinstance(await buy(first, "b", ETH, price_ticks=4_900), Ack)
+        # No farewell: the process is gone, and another one begins where the file stands.
+        second = await open_kept(market, path)
+        assert (await second.fills(0)) == (await first.fills(0))
+        assert (await second.open_orders()).rows == (await first.open_orders()).rows
+        assert (await second.account()).wallet_usdt == (await first.account()).wallet_usdt
+        assert isinstance(await buy(second), Rejected), "its name is taken for ever"
+        market.quote(BTC, "90")
+        await second.refresh()
+        third = await open_kept(market, path)
+        assert [fill.lots for fill in await third.fills(0)] == [1_000, -1_000], "what a quote changed is kept too"
+        for venue in (first, second, third):
+            await venue.close()
+
+    asyncio.run(walk())
+
+
+def test_fees_and_spread_are_those_of_the_costs_and_prices_are_asked_for_until_it_is_closed(tmp_path):
+    async def walk():
+        market = Market()
+        venue = await open_kept(market, tmp_path / "paper")
+        assert (await venue.fees())[BTC] == (Decimal("0.0001"), Decimal("0.0006"))
+        asked = market.asked.count("quotes")
+        market.quote(BTC, "90")
+        venue._poll_s = 0.001
+        async with asyncio.timeout(20):
+            while market.asked.count("quotes") < asked + 2:  # noqa: ASYNC110  the market is no event
+                await asyncio.sleep(0.01)
+        await venue.close()
+        assert market.asked[-1] == "closed"
+
+    asyncio.run(walk())
+
+
+def test_an_account_that_cannot_be_kept_says_so(tmp_path):
+    async def walk():
+        market, path = Market(), tmp_path / "gone" / "paper"
+        path.parent.mkdir()
+        venue = await open_kept(market, path)
+        path.unlink()
+        path.parent.rmdir()
+        answer = await buy(venue)
+        assert isinstance(answer, Unknown)
+        assert "cannot be written" in answer.why
+        with pytest.raises(Unavailable, match="not kept"):
+            await venue.positions()
+        path.parent.mkdir()
+        await venue.refresh()
+        assert (await venue.positions()).rows
+        await venue.close()
+
+    asyncio.run(walk())
+
+
+def test_without_partial_fills_the_book_has_no_end_and_latency_is_waited_for():
+    async def walk():
+        for partial, filled in ((True, False), (False, True)):
+            market = Market()
+            market.quoted[BTC] = replace(market.quoted[BTC], turnover_usdt_day=Decimal(1_000))
+            venue = await open_kept(market, None, partial_fills=partial, latency_ms=30, cash_usdt=Decimal(10**9))
+            began = asyncio.get_running_loop().time()
+            await buy(venue, lots=1_500_000)
+            assert asyncio.get_running_loop().time() - began >= 0.03
+            found = await venue.order_by_client_id(BTC, "a")
+            assert (found.state is OrderState.FILLED) is filled
+            await venue.close()
+
+    asyncio.run(walk())

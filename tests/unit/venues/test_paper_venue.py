@@ -40,7 +40,7 @@ from xsmom.domain.trading import (
 from xsmom.errors import DataError, JournalCorrupt, Unavailable, VenueError
 from xsmom.venues.paper.depth import Depth
 from xsmom.venues.paper.panel_feed import PanelFeed
-from xsmom.venues.paper.venue import PaperVenue
+from xsmom.venues.paper.paper_venue import PaperVenue
 
 FLAT = (100.0, 100.5, 99.5, 100.0)
 PLUNGE = (100.0, 104.0, 90.0, 101.0)

@@ -14,6 +14,7 @@ from xsmom.domain.market_data import Instrument
 
 _LEVELS = 10
 _LEVEL_USDT_MIN = 2_000.0
+_LOTS_MAX = 10**12
 
 Levels = list[tuple[int, int]]
 
@@ -24,6 +25,8 @@ class Depth:
 
     half_spread_frac: float = 1e-4
     day_share_frac: float = 2e-4
+    #: Everything that is asked for is there at the best price: no order is filled in part.
+    endless: bool = False
 
     def around(self, ticks: int, contract: Instrument, turnover_usdt_day: float) -> tuple[Levels, Levels]:
         """Bids and asks around a price in ticks, best first."""
@@ -44,7 +47,7 @@ class Depth:
         if bid is not None and ask is not None:
             gap = max(1, (ask - bid) // 2)
         level_usdt = max(_LEVEL_USDT_MIN, turnover_usdt_day * self.day_share_frac)
-        lots = max(1, math.floor(level_usdt / (price * float(contract.qty_step))))
+        lots = _LOTS_MAX if self.endless else max(1, math.floor(level_usdt / (price * float(contract.qty_step))))
         rows = range(_LEVELS)
         bids = [] if bid is None else [(bid - gap * i, lots * (i + 1)) for i in rows if bid > gap * i]
         asks = [] if ask is None else [(ask + gap * i, lots * (i + 1)) for i in rows]

@@ -14,7 +14,7 @@ from xsmom.errors import JournalCorrupt, KernelError
 from xsmom.venues.paper.core_words import ACCOUNT
 
 if TYPE_CHECKING:
-    from xsmom.venues.paper.venue import PaperVenue
+    from xsmom.venues.paper.paper_venue import PaperVenue
 
 _VERSION = 1
 

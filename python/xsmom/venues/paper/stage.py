@@ -33,6 +33,7 @@ class Stage:
         self.held_lots: dict[int, int] = {}
         self.outlet = Outlet()
         self._told: list[VenueEvent] = []
+        self._changed = True
 
     def open_account(self, name: str, cash_usdt: Decimal, at_ms: int) -> None:
         """Open the one account; that is where its story begins."""
@@ -108,6 +109,11 @@ class Stage:
         told, self._told = self._told, []
         return told
 
+    def take_changed(self) -> bool:
+        """Whether anything has happened to the account since this was last asked."""
+        changed, self._changed = self._changed, False
+        return changed
+
     def read_mirror(self) -> None:
         """Look anew at what is open, as after a restart."""
         self.open = {row["id"]: row for row in self.ask("open_orders")}
@@ -130,6 +136,7 @@ class Stage:
         if money:
             told.append(core_rows.account(self.ask("wallet"), self.core.now_ms))
         self._told += told
+        self._changed = self._changed or bool(told)
         self.outlet.tell(told, self.core.now_ms)
 
     def _mirror_order(self, row: Row) -> None:

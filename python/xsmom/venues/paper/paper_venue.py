@@ -11,9 +11,10 @@ import contextlib
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from pathlib import Path
+from typing import Self
 
-from xsmom.domain.exchange_core import to_e8
+from xsmom.domain.costs import Costs
 from xsmom.domain.market_data import Candles, FundingPrints, Instrument, PriceKind, Quote
 from xsmom.domain.trading import (
     AccountView,
@@ -32,22 +33,29 @@ from xsmom.domain.trading import (
     Rejected,
     Snapshot,
     TriggerBy,
+    Unknown,
     VenueEvent,
     VenueFill,
 )
-from xsmom.errors import Unavailable, VenueError
-from xsmom.venues.paper import core_rows, core_words, paper_state
+from xsmom.errors import OutputError, Unavailable, VenueError
+from xsmom.ports import Clock, MarketData
+from xsmom.venues.paper import paper_state
 from xsmom.venues.paper.bar_views import fixed_modes
-from xsmom.venues.paper.core_words import ACCOUNT
-from xsmom.venues.paper.feed import Clock, Feed
+from xsmom.venues.paper.depth import Depth
+from xsmom.venues.paper.feed import Clock as ReadClock
+from xsmom.venues.paper.feed import Feed
+from xsmom.venues.paper.keep import Keep
+from xsmom.venues.paper.live_feed import LiveFeed
 from xsmom.venues.paper.panel_market import NAME
+from xsmom.venues.paper.paper_account import PaperAccount, refused
 from xsmom.venues.paper.stage import Stage
 
 MAKER_FRAC, TAKER_FRAC = Decimal("0.0002"), Decimal("0.00055")
 CLIENT_ID_MAX = 36
 POLL_S = 1.0
+MARKET_POLL_S = 2.0
+_POLL_S_MIN = 0.02
 _CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
-_HISTORY_MAX = 20_000
 
 
 class PaperVenue:
@@ -59,19 +67,61 @@ class PaperVenue:
         instruments: Mapping[str, Instrument],
         *,
         cash_usdt: Decimal,
-        now_ms: Clock | None = None,
+        now_ms: ReadClock | None = None,
         fees: tuple[Decimal, Decimal] = (MAKER_FRAC, TAKER_FRAC),
         name: str = NAME,
         poll_s: float = POLL_S,
+        latency_ms: int = 0,
+        keep: Path | None = None,
     ) -> None:
         self.feed = feed
         self.stage = Stage(instruments, fees)
+        self._account = PaperAccount(self.stage)
         self.at_ms = 0
         self._clock = now_ms or (lambda: self.at_ms)
-        self._poll_s = poll_s
+        self._poll_s, self._latency_s = poll_s, latency_ms / 1_000
         self._pump: asyncio.Task[None] | None = None
+        self._pumps_alone = False
+        self._keep = Keep(keep)
+        self._unkept = ""
         feed.begin(self.stage, self._clock)
         self.stage.open_account(name, cash_usdt, self._catch_up())
+
+    @classmethod
+    async def over_market(
+        cls,
+        market: MarketData,
+        *,
+        cash_usdt: Decimal,
+        costs: Costs,
+        clock: Clock,
+        keep: Path | None = None,
+        latency_ms: int = 0,
+        partial_fills: bool = True,
+    ) -> Self:
+        """Open an account on the public data of an exchange, which asks for prices until it is closed.
+
+        With `keep`, the account is written to that file whenever it has changed, and read from it if it is there.
+        """
+        depth = Depth(half_spread_frac=costs.half_spread_frac, endless=not partial_fills)
+        fees = Decimal(str(costs.maker_bps)) / 10_000, Decimal(str(costs.taker_bps)) / 10_000
+        venue = cls(
+            LiveFeed(market, depth=depth),
+            await market.instruments(),
+            cash_usdt=cash_usdt,
+            now_ms=clock.now_ms,
+            fees=fees,
+            poll_s=MARKET_POLL_S,
+            latency_ms=latency_ms,
+            keep=keep,
+        )
+        kept = venue._keep.read()
+        if kept is not None:
+            venue.restore(kept)
+        await venue.refresh()
+        venue._pumps_alone = True
+        venue._start_pump()
+        return venue
 
     # --- time -----------------------------------------------------------------------------------
 
@@ -91,6 +141,7 @@ class PaperVenue:
         """Ask a live market for its newest prices; give what happened since this was last asked."""
         self._catch_up()
         await self.feed.refresh()
+        self._save()
         return self.stage.take_told()
 
     @property
@@ -148,40 +199,34 @@ class PaperVenue:
     async def close(self) -> None:
         """Stop asking for prices, and give connections back."""
         await self._stop_pump()
+        self._save()
         await self.feed.close()
 
     # --- the account ----------------------------------------------------------------------------
 
     async def account(self) -> AccountView:
         """Money and margin."""
-        at_ms = self._catch_up()
-        return core_rows.account(self.stage.ask("wallet"), at_ms)
+        return self._account.money(self._read())
 
     async def positions(self) -> Snapshot[PositionView]:
         """Every position that is not flat."""
-        at_ms = self._catch_up()
-        rows = self.stage.ask("positions")
-        return Snapshot(tuple(core_rows.position(row, self.stage.contracts) for row in rows), at_ms)
+        at_ms = self._read()
+        return Snapshot(self._account.positions(), at_ms)
 
     async def open_orders(self) -> Snapshot[OrderView]:
         """Every order that is not final, stops of positions among them."""
-        at_ms = self._catch_up()
-        rows = self.stage.ask("open_orders")
-        return Snapshot(tuple(core_rows.order(row, self.stage.contracts) for row in rows), at_ms)
+        at_ms = self._read()
+        return Snapshot(self._account.open_orders(), at_ms)
 
     async def order_by_client_id(self, symbol: str, client_order_id: str) -> OrderView | None:
         """Look one order up."""
-        self._catch_up()
-        row = self._find(symbol, client_order_id)
-        return None if row is None else core_rows.order(row, self.stage.contracts)
+        self._read()
+        return self._account.order(symbol, client_order_id)
 
     async def fills(self, since_ms: int) -> Sequence[VenueFill]:
         """Every execution from `since_ms` on, rising, of every kind."""
-        self._catch_up()
-        rows = self.stage.ask("executions", since_ms=since_ms)
-        if len(rows) >= _HISTORY_MAX:
-            raise Unavailable(f"paper: only the last {_HISTORY_MAX:,} executions are remembered: ask for later ones")
-        return [core_rows.fill(row, self.stage.contracts) for row in reversed(rows)]
+        self._read()
+        return self._account.fills(since_ms)
 
     async def fees(self) -> Mapping[str, tuple[Decimal, Decimal]]:
         """Maker and taker fee of each symbol, as shares."""
@@ -197,55 +242,41 @@ class PaperVenue:
         """Take an order to the book."""
         symbol = self.stage.number.get(request.symbol)
         if symbol is None:
-            return self._unknown(request.symbol)
+            return self._account.unknown(request.symbol)
         if not _CLIENT_ID.fullmatch(request.client_order_id):
-            return _refused(
-                Refusal.OTHER, f"client id {request.client_order_id!r}: 1 to {CLIENT_ID_MAX} letters, digits, - and _"
-            )
+            text = f"client id {request.client_order_id!r}: 1 to {CLIENT_ID_MAX} letters, digits, - and _"
+            return refused(Refusal.OTHER, text)
         if request.lots == 0:
-            return _refused(Refusal.SIZE, "an order of 0 lots")
+            return refused(Refusal.SIZE, "an order of 0 lots")
+        await self._travel()
         try:
-            await self._freshen()
+            if self.feed.stale():
+                await self.feed.refresh()
         except VenueError as error:
-            return _refused(Refusal.NOT_TRADING, f"not placed, there is no fresh price: {error}")
-        self._catch_up()
+            return refused(Refusal.NOT_TRADING, f"not placed, there is no fresh price: {error}")
+        at_ms = self._catch_up()
         missing = self.feed.freshen(symbol)
         if missing:
-            return _refused(Refusal.NOT_TRADING, f"{request.symbol}: {missing}")
-        return self._answered(core_words.place(request, symbol), request.client_order_id)
+            return refused(Refusal.NOT_TRADING, f"{request.symbol}: {missing}")
+        return self._kept(self._account.submit(request, symbol, at_ms))
 
     async def amend(self, request: AmendRequest) -> Answer:
         """Change a working order in its place."""
-        self._catch_up()
-        found = self._open(request.symbol, request.client_order_id)
-        if isinstance(found, Rejected):
-            return found
-        changes = {"lots": request.lots, "ticks": request.price_ticks, "trigger_ticks": request.trigger_ticks}
-        given = {name: value for name, value in changes.items() if value is not None}
-        command = {"do": "amend", "account": ACCOUNT, "order": found["id"], **given}
-        return self._answered(command, request.client_order_id)
+        await self._travel()
+        return self._kept(self._account.amend(request, self._catch_up()))
 
     async def cancel(self, symbol: str, client_order_id: str) -> Answer:
         """Take an order back."""
-        self._catch_up()
-        found = self._open(symbol, client_order_id)
-        if isinstance(found, Rejected):
-            return found
-        return self._answered({"do": "cancel", "account": ACCOUNT, "order": found["id"]}, client_order_id)
+        await self._travel()
+        return self._kept(self._account.cancel(symbol, client_order_id, self._catch_up()))
 
     async def set_position_stop(
         self, symbol: str, stop_loss_ticks: int | None, take_profit_ticks: int | None, by: TriggerBy
     ) -> Answer:
         """Set both legs that protect the whole position; `None` removes a leg."""
-        number = self.stage.number.get(symbol)
-        if number is None:
-            return self._unknown(symbol)
+        await self._travel()
         at_ms = self._catch_up()
-        asked = core_words.set_stops(number, stop_loss_ticks, take_profit_ticks, by)
-        for event in self.stage.apply(asked, at_ms):
-            if event["event"] == "refused":
-                return core_words.refused(event["refusal"])
-        return Ack("", "", at_ms)
+        return self._kept(self._account.set_stops(symbol, stop_loss_ticks, take_profit_ticks, by, at_ms))
 
     async def ensure_modes(self, modes: Modes) -> ModeReport:
         """Cross margin and one-way mode are all there is; leverage is set where it differs."""
@@ -253,23 +284,24 @@ class PaperVenue:
         changed: list[str] = []
         unchanged, failed = list(fixed.unchanged), list(fixed.failed)
         for symbol in modes.symbols:
-            what, answer = f"leverage {symbol}", self._set_leverage(symbol, modes.leverage_x, at_ms)
+            what, answer = f"leverage {symbol}", self._account.set_leverage(symbol, modes.leverage_x, at_ms)
             if isinstance(answer, Rejected):
                 failed.append((what, answer.text))
             else:
                 (unchanged if isinstance(answer, NoChange) else changed).append(what)
+        self._save()
         return ModeReport(tuple(changed), tuple(unchanged), tuple(failed))
 
     async def events(self) -> AsyncIterator[VenueEvent]:
         """What happens to the account, as it comes. Whoever listens to a live market keeps it moving."""
-        if self.feed.polls and self._pump is None:
-            self._pump = asyncio.create_task(self._keep_polling())
+        if self.feed.polls:
+            self._start_pump()
         try:
             async with contextlib.aclosing(self.stage.outlet.listen(self._clock())) as told:
                 async for event in told:
                     yield event
         finally:
-            if not self.stage.outlet.heard:
+            if not self.stage.outlet.heard and not self._pumps_alone:
                 await self._stop_pump()
 
     # --- restart --------------------------------------------------------------------------------
@@ -284,63 +316,51 @@ class PaperVenue:
 
     # --- inside ---------------------------------------------------------------------------------
 
-    async def _freshen(self) -> None:
-        if self.feed.stale():
-            await self.feed.refresh()
+    async def _travel(self) -> None:
+        """Take the time that a request takes to the exchange."""
+        if self._latency_s:
+            await asyncio.sleep(self._latency_s)
+
+    def _read(self) -> int:
+        """Bring the market up to the clock before a read; raises while the account cannot be kept."""
+        at_ms = self._catch_up()
+        if self._unkept:
+            raise Unavailable(f"paper: {self._unkept}")
+        return at_ms
+
+    def _kept(self, answer: Answer) -> Answer:
+        """Write down what a mutation has changed; what could not be written may be forgotten, so nobody knows."""
+        self._save()
+        return Unknown(self._unkept) if self._unkept and isinstance(answer, Ack) else answer
+
+    def _save(self) -> None:
+        """Write the account down if it has changed since it last was."""
+        if not self._keep.wanted or not (self.stage.take_changed() or self._unkept):
+            return
+        try:
+            self._keep.write(self.snapshot())
+        except OutputError as error:
+            self._unkept = str(error)
+        else:
+            self._unkept = ""
+
+    def _start_pump(self) -> None:
+        if self._pump is None or self._pump.done():
+            self._pump = asyncio.create_task(self._keep_polling())
 
     async def _keep_polling(self) -> None:
         """Ask for prices again and again. While that fails nothing moves, and orders are refused."""
+        loop = asyncio.get_running_loop()
         while True:
+            began_s, began_ms = loop.time(), self._clock()
             with contextlib.suppress(VenueError):
                 await self.refresh()
-            await asyncio.sleep(self._poll_s)
+            # A clock that runs faster than ours wants to be asked more often.
+            rate = (self._clock() - began_ms) / 1_000 / max(loop.time() - began_s, 1e-3)
+            await asyncio.sleep(max(_POLL_S_MIN, self._poll_s / max(1.0, rate)) if self._pumps_alone else self._poll_s)
 
     async def _stop_pump(self) -> None:
         pump, self._pump = self._pump, None
         if pump is not None:
             pump.cancel()
             await asyncio.wait([pump])
-
-    def _answered(self, command: Mapping[str, Any], client_order_id: str) -> Answer:
-        """Carry out a command; an order that it concerns is the first that is told."""
-        at_ms = max(self._clock(), self.stage.core.now_ms)
-        for event in self.stage.apply(command, at_ms):
-            if event["event"] == "refused":
-                return core_words.refused(event["refusal"])
-            if event["event"] == "order":
-                return Ack(str(event["order"]["id"]), client_order_id, at_ms)
-        raise AssertionError(f"{command['do']} told nothing")
-
-    def _set_leverage(self, symbol: str, leverage_x: Decimal, at_ms: int) -> Answer:
-        number = self.stage.number.get(symbol)
-        if number is None:
-            return self._unknown(symbol)
-        wanted = to_e8(leverage_x)
-        if self.stage.ask("position", symbol=number)["leverage_e8"] == wanted:
-            return NoChange()
-        command = {"do": "set_leverage", "account": ACCOUNT, "symbol": number, "leverage_e8": wanted}
-        for event in self.stage.apply(command, at_ms):
-            if event["event"] == "refused":
-                return core_words.refused(event["refusal"])
-        return Ack("", "", at_ms)
-
-    def _find(self, symbol: str, client_order_id: str) -> dict[str, Any] | None:
-        row: dict[str, Any] | None = self.stage.ask("order", client_id=client_order_id) if client_order_id else None
-        return row if row is not None and row["symbol"] == self.stage.number.get(symbol) else None
-
-    def _open(self, symbol: str, client_order_id: str) -> dict[str, Any] | Rejected:
-        row = self._find(symbol, client_order_id)
-        if row is None:
-            return _refused(Refusal.NOT_FOUND, f"no order {client_order_id!r} in {symbol}")
-        if row["state"] in ("filled", "cancelled"):
-            return _refused(Refusal.ALREADY_DONE, "the order is filled or taken back already")
-        return row
-
-    def _unknown(self, symbol: str) -> Rejected:
-        if symbol in self.stage.too_fine:
-            return _refused(Refusal.NOT_TRADING, f"{symbol}: its tick and step are too fine to be matched exactly here")
-        return _refused(Refusal.NOT_TRADING, f"{symbol} is none of the contracts that we know")
-
-
-def _refused(refusal: Refusal, text: str) -> Rejected:
-    return Rejected(refusal, "local", text)

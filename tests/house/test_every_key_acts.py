@@ -288,6 +288,10 @@ ELSEWHERE = {
     "data.max_spike_frac": "tests/unit/cli/test_data_check.py",
     "data.max_stale_bars": "tests/unit/cli/test_data_check.py",
     "universe.renames": "tests/unit/cli/test_data_compile.py",
+    "live.state_dir": "tests/unit/store/test_settings.py",
+    "storage.url": "tests/unit/store/test_settings.py",
+    "storage.snapshot_every_events": "tests/unit/store/test_settings.py",
+    "storage.keep_days": "tests/unit/store/test_settings.py",
     **{
         name: "tests/unit/engine/test_safety_settings.py"
         for name in (

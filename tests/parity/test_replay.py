@@ -25,7 +25,16 @@ from xsmom.engine.rules import PaceRules, Rules
 from xsmom.lake.sample import SampleMarket
 from xsmom.live.replay import Replay, Timing, replay_rules
 
-SAME = ("equity_usdt", "gross_usdt", "net_usdt", "fee_usdt", "spread_usdt", "impact_usdt", "funding_usdt", "traded_usdt")
+SAME = (
+    "equity_usdt",
+    "gross_usdt",
+    "net_usdt",
+    "fee_usdt",
+    "spread_usdt",
+    "impact_usdt",
+    "funding_usdt",
+    "traded_usdt",
+)
 
 
 def rules_of(params: dict[str, Any]) -> Rules:
@@ -158,9 +167,7 @@ def test_real_prices(shared, proof) -> None:
     """A year in the long proof, two months in the short one."""
     data = shared / "data"
     bars = 8_760 + 1_000 if proof else 1_500
-    panel = real_panel(
-        data / "binance_perp_1h_29sym_to2024.parquet", data / "funding_binance_b_to2024.parquet", bars
-    )
+    panel = real_panel(data / "binance_perp_1h_29sym_to2024.parquet", data / "funding_binance_b_to2024.parquet", bars)
     _, parity = xs.replay(panel, xs.load_config("classic", {"strategy.timeframe": "1h"}))
     assert parity.same, (parity.first_ms, parity.first_symbols, parity.refused)
     assert parity.equity_same

@@ -25,10 +25,10 @@ def want(turn: Turn, why: str, fills_since_ms: int | None = None) -> None:
 
 
 def want_fills(turn: Turn, why: str) -> None:
-    """The same with fills from a little before the newest known one, or from the start."""
+    """The same with fills from a little before the time up to which all of them are known."""
     book = turn.book
-    newest_ms = book.last_fill_ms or book.first_ms
-    want(turn, why, max(0, newest_ms - turn.rules.agree.overlap_ms))
+    known_ms = book.venue.fills_ms or book.last_fill_ms or book.first_ms
+    want(turn, why, max(0, known_ms - turn.rules.agree.overlap_ms))
 
 
 def keep_reading(turn: Turn) -> None:

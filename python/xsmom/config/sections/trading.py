@@ -1,7 +1,5 @@
 """`execution`, `live`, `paper`, `storage`: how orders are worked and what is remembered."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import SecretStr
@@ -94,7 +92,7 @@ class Execution(Section):
 class Live(Section):
     """The live engine."""
 
-    max_decision_lag_minutes: float = planned(
+    max_decision_lag_minutes: float = setting(
         30,
         "Oldest bar that is still decided; never more than a quarter of a bar.",
         unit="minutes",
@@ -102,7 +100,7 @@ class Live(Section):
         le=30,
     )
     bar_grace_seconds: float = planned(10, "Time that late bars are waited for.", unit="s", ge=0)
-    ramp_days: float = planned(0, "Days over which a first start grows to full size.", unit="days", ge=0)
+    ramp_days: float = setting(0, "Days over which a first start grows to full size.", unit="days", ge=0)
     adopt_positions: bool = setting(False, "Take over positions that are open at the first start.")
     ignore_symbols: list[str] = setting([], "Symbols of the account that are left alone.")
     report_max_age_days: int = planned(

@@ -42,7 +42,6 @@ def on_started(turn: Turn, event: Started) -> None:
         answered_ms=0,
         fills_asked_ms=0,
         fills_answered_ms=0,
-        fills_ms=0,
         unread=(),
         mismatches=(),
         foreign=(),
@@ -52,6 +51,12 @@ def on_started(turn: Turn, event: Started) -> None:
     turn.put(ignored=ignored, adopt=event.adopt or rules.adopt, protection=protection, venue=venue)
     if turn.rules.protect.enabled:
         reading.want_fills(turn, "start")
+
+
+def want(turn: Turn, why: str) -> None:
+    """Read everything again now: after an error, after a gap, on a word of the operator."""
+    if turn.rules.protect.enabled:
+        reading.want_fills(turn, why)
 
 
 def on_fill(turn: Turn, fill: VenueFill, whose: Origin) -> None:

@@ -289,7 +289,23 @@ ELSEWHERE = {
     "data.max_spike_frac": "tests/unit/cli/test_data_check.py",
     "data.max_stale_bars": "tests/unit/cli/test_data_check.py",
     "universe.renames": "tests/unit/cli/test_data_compile.py",
-    **dict.fromkeys(("execution.sentinel.trigger", "execution.sentinel.repair_seconds", "execution.sentinel.emergency_stop_pct", "execution.reconcile.every_seconds", "execution.reconcile.action", "execution.reconcile.cancel_orphans_on_start", "live.adopt_positions", "live.ignore_symbols"), "tests/unit/engine/test_safety_settings.py"),
+    "live.state_dir": "tests/unit/store/test_settings.py",
+    "storage.url": "tests/unit/store/test_settings.py",
+    "storage.snapshot_every_events": "tests/unit/store/test_settings.py",
+    "storage.keep_days": "tests/unit/store/test_settings.py",
+    **{
+        name: "tests/unit/engine/test_safety_settings.py"
+        for name in (
+            "execution.sentinel.trigger",
+            "execution.sentinel.repair_seconds",
+            "execution.sentinel.emergency_stop_pct",
+            "execution.reconcile.every_seconds",
+            "execution.reconcile.action",
+            "execution.reconcile.cancel_orphans_on_start",
+            "live.adopt_positions",
+            "live.ignore_symbols",
+        )
+    },
     **{
         f"exchange.{name}": "tests/unit/cli/test_exchange_account_command.py"
         for name in ("testnet", "api_key", "api_secret", "base_url", "requests_per_second", "recv_window_ms")

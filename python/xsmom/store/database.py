@@ -191,11 +191,18 @@ def _meaning(error: DBAPIError) -> tuple[type[XsmomError], str]:
         family = "_".join(name.split("_")[:2])
         return _SQLITE.get(family, (StateError, f"the database says {error.orig}"))
     if hasattr(error.orig, "sqlstate"):
-        state = getattr(error.orig, "sqlstate", None) or ""
+        state = getattr(error.orig, "sqlstate", None) or _state_of_refusal(str(error.orig))
         found = _POSTGRES.get(state) or _POSTGRES.get(state[:2])
         if found is not None:
             return found
     return StateError, f"the database says {str(error.orig).strip()}"
+
+
+def _state_of_refusal(text: str) -> str:
+    """Code of a connection that was refused: libpq hands the words of the server on, and not its code."""
+    if "does not exist" in text and "database" in text:
+        return "3D000"
+    return "28P01" if "password" in text or "authentication" in text else ""
 
 
 def close_quietly(connection: sa.Connection) -> None:

@@ -29,8 +29,8 @@ def closable_lots(bench: Bench, symbol: str, side: int, *, urgent: bool = False)
     at = bench.book.roster.index(symbol)
     held = int(bench.book.lots[at]) if at is not None else 0
     asked = 0
-    for order in bench.orders.values():
-        if order.symbol != symbol or order.protective:
+    for order in bench.orders_in(symbol):
+        if order.protective:
             continue
         held += order.untold_lots
         giving_way = urgent and order.cancel_asked_ms is not None

@@ -34,7 +34,6 @@ from xsmom.live.recovery import recover
 from xsmom.ports import Clock, Journal, Sink, Venue
 from xsmom.store.window_bytes import pack
 
-
 _STREAM_WAIT_S = 30.0
 
 
@@ -84,7 +83,12 @@ class Process:
         last_ms = kept.window.last_ms
         work = [
             asyncio.ensure_future(one)
-            for one in (feeds.run(symbols), self._bars(bars, feeds, loop, last_ms), self._listen(loop), self._beat(loop))
+            for one in (
+                feeds.run(symbols),
+                self._bars(bars, feeds, loop, last_ms),
+                self._listen(loop),
+                self._beat(loop),
+            )
         ]
         try:
             await asyncio.wait({leading, *work}, return_when=asyncio.FIRST_COMPLETED)

@@ -4,6 +4,23 @@
 GATES = "tests/unit/engine/gates"
 ALARMS = ("no_trade_hours", "position_drift_pct", "position_stuck_minutes", "cost_overrun_pct", "trade_loss_pct")
 ELSEWHERE = {
+    **dict.fromkeys(
+        ("live.state_dir", "storage.url", "storage.snapshot_every_events", "storage.keep_days"),
+        "tests/unit/store/test_settings.py",
+    ),
+    **dict.fromkeys(
+        (
+            "execution.sentinel.trigger",
+            "execution.sentinel.repair_seconds",
+            "execution.sentinel.emergency_stop_pct",
+            "execution.reconcile.every_seconds",
+            "execution.reconcile.action",
+            "execution.reconcile.cancel_orphans_on_start",
+            "live.adopt_positions",
+            "live.ignore_symbols",
+        ),
+        "tests/unit/engine/test_safety_settings.py",
+    ),
     **{
         f"execution.{name}": "tests/unit/engine/execution/test_settings.py"
         for name in [

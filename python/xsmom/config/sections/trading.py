@@ -106,7 +106,7 @@ class Live(Section):
     report_max_age_days: int = planned(
         30, "Oldest backtest report of this very configuration that live accepts.", unit="days", ge=1
     )
-    state_dir: str = planned("state", "Folder of latch, heartbeat and locks.")
+    state_dir: str = setting("state", "Folder of latch, heartbeat and locks.")
     heartbeat_seconds: int = planned(60, "Time between heartbeats.", unit="s", ge=1)
 
 
@@ -123,8 +123,10 @@ class Paper(Section):
 class Storage(Section):
     """Journal, studies, reports."""
 
-    url: SecretStr | None = planned(None, "Database of the journal; left out: SQLite in live.state_dir.", secret=True)
+    url: SecretStr | None = setting(None, "Database of the journal; left out: SQLite in live.state_dir.", secret=True)
     study_url: SecretStr | None = planned(None, "Database of the studies.", secret=True)
     runs_dir: str = planned("runs", "Folder of reports.")
-    snapshot_every_events: int = planned(10_000, "Events between snapshots.", unit="events", ge=100)
-    keep_days: int = planned(0, "Days that old journals are kept; 0 keeps all.", unit="days", ge=0)
+    snapshot_every_events: int = setting(10_000, "Events between snapshots.", unit="events", ge=100)
+    keep_days: int = setting(
+        0, "Days that entries, decisions and notes are kept; 0 keeps all. The ledger stays.", unit="days", ge=0
+    )

@@ -56,7 +56,7 @@ def test_a_start_that_hears_nothing_does_not_trade() -> None:
     assert acted.book.venue.positions is None, "unknown, not flat"
     acted.venue.deaf = lambda _now: False
     acted.run(30_000)
-    assert acted.book.mode is Mode.TRADING
+    assert acted.book.mode is Mode.TRADING  # type: ignore[comparison-overlap]
 
 
 def test_an_account_that_is_not_flat_halts_a_first_start() -> None:

@@ -124,7 +124,7 @@ class Storage(Section):
     """Journal, studies, reports."""
 
     url: SecretStr | None = setting(None, "Database of the journal; left out: SQLite in live.state_dir.", secret=True)
-    study_url: SecretStr | None = setting(None, "Database of the studies.", secret=True)
+    study_url: SecretStr | None = planned(None, "Database of the studies.", secret=True)
     runs_dir: str = planned("runs", "Folder of reports.")
     snapshot_every_events: int = setting(10_000, "Events between snapshots.", unit="events", ge=100)
     keep_days: int = setting(

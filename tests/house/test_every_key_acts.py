@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import xsmom as xs
+from tests.house.elsewhere import ELSEWHERE
 from tests.oracle.lesson import lesson_market
 from xsmom.config.tree import tree
 from xsmom.domain.panel import CELL_FIELDS
@@ -281,35 +282,6 @@ ROWS: dict[str, Row] = {
 
 # The panel has to have the bars of the timeframe, so a changed one is refused instead.
 TIMEFRAME = "strategy.timeframe"
-# Keys that shape the lake or what is made of it, and not a run: where their tests stand.
-ELSEWHERE = {
-    "data.dir": "tests/unit/cli/test_data_import.py",
-    "data.venue": "tests/unit/cli/test_data_import.py",
-    "data.since": "tests/e2e/test_download.py",
-    "data.kinds": "tests/e2e/test_download.py",
-    "data.panel": "tests/unit/cli/test_backtest.py",
-    "data.max_spike_frac": "tests/unit/cli/test_data_check.py",
-    "data.max_stale_bars": "tests/unit/cli/test_data_check.py",
-    "universe.renames": "tests/unit/cli/test_data_compile.py",
-    **dict.fromkeys(
-        (
-            "execution.sentinel.trigger",
-            "execution.sentinel.repair_seconds",
-            "execution.sentinel.emergency_stop_pct",
-            "execution.reconcile.every_seconds",
-            "execution.reconcile.action",
-            "execution.reconcile.cancel_orphans_on_start",
-            "live.adopt_positions",
-            "live.ignore_symbols",
-        ),
-        "tests/unit/engine/test_safety_settings.py",
-    ),
-    **{
-        f"exchange.{name}": "tests/unit/cli/test_exchange_account_command.py"
-        for name in ("testnet", "api_key", "api_secret", "base_url", "requests_per_second", "recv_window_ms")
-    },
-}
-
 _done: dict[str, Result] = {}
 
 

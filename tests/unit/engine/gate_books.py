@@ -109,7 +109,7 @@ def book(lots: Sequence[int] = (0, 0, 0), *, equity_usdt: float = 10_000.0, **ch
         config_hash="",
         roster=roster,
         money=Money(cash_usdt=equity_usdt - value, units=equity_usdt),
-        names=replace(names, mark=mark, goal_lots=held),
+        names=replace(names, mark=mark, goal_lots=held, trip_flow_usdt=-held * roster.qty_step * mark),
         cycle=Cycle(touched_ms=NOW_MS, marked_ms=NOW_MS, closed_ms=NOW_MS, decided_ms=NOW_MS, weight_frac=np.zeros(3)),
         positions={**flat_positions(3), "lots": held},
         records=new_records(3),

@@ -6,9 +6,10 @@ import heapq
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from tests.unit.engine.books import quote
-from tests.unit.engine.scripted_venue import ANSWER_MS, READ_MS, ScriptedVenue, would_trigger
+from tests.unit.engine.scripted_venue import Mutation, ScriptedVenue
 from xsmom.domain.book import Book
 from xsmom.domain.effects import (
     AmendOrder,
@@ -34,11 +35,14 @@ from xsmom.domain.events import (
     VenueReplied,
 )
 from xsmom.domain.orders import Intent, LiveOrder, Phase, Purpose
-from xsmom.domain.trading import Ack, OrderRequest, Refusal, Rejected, VenueFill
+from xsmom.domain.trading import OrderRequest, VenueFill
 from xsmom.domain.window import Window
 from xsmom.engine.rules import Rules
 from xsmom.engine.step import step
 from xsmom.engine.turn import Turn
+
+READ_MS, ANSWER_MS = 20, 10
+ASKS = {SetPositionStop: Ask.STOP, SendOrder: Ask.SUBMIT, CancelOrder: Ask.CANCEL, AmendOrder: Ask.AMEND}
 
 
 @dataclass
@@ -132,67 +136,34 @@ class Scene:
             self.timers[effect.name] = effect.due_ms
             self.at(effect.due_ms, TimerFired(effect.name, effect.due_ms))
         elif isinstance(effect, FetchAccount):
-            self.at(now_ms + READ_MS, self.venue.read(now_ms))
+            self.at(now_ms + READ_MS, replace(self.venue.read(now_ms), asked_ms=now_ms))
         elif isinstance(effect, FetchFills):
             self._tell_fills(effect)
-        elif isinstance(effect, SetPositionStop):
-            self._stop(effect)
-        elif isinstance(effect, SendOrder):
-            answer, fills = self.venue.take(now_ms, effect)
-            request = effect.request
-            self.at(
-                now_ms + ANSWER_MS, VenueReplied(Ask.SUBMIT, request.symbol, request.client_order_id, now_ms, answer)
-            )
-            for made in fills:
-                self.at(now_ms + ANSWER_MS + 1, FillSeen(made))
-        elif isinstance(effect, CancelOrder):
-            self.venue.orders.pop(effect.client_order_id, None)
-            ack = Ack("", effect.client_order_id, now_ms)
-            self.at(now_ms + ANSWER_MS, VenueReplied(Ask.CANCEL, effect.symbol, effect.client_order_id, now_ms, ack))
-        elif isinstance(effect, AmendOrder):
-            self._amend(effect)
         elif isinstance(effect, LookupOrder):
             name = effect.client_order_id
-            found = None if self.venue.deaf(now_ms) else self.venue.orders.get(name)
+            found = self.venue.look(now_ms, name)
             self.at(now_ms + READ_MS, OrderLookedUp(effect.symbol, name, now_ms, found))
+        elif isinstance(effect, SetPositionStop | SendOrder | CancelOrder | AmendOrder):
+            self._answer(effect)
         else:
             assert isinstance(effect, EnsureModes)
 
+    def _answer(self, effect: Mutation) -> None:
+        answer, fills = self.venue.answer(self.now_ms, effect)
+        request: Any = getattr(effect, "request", effect)
+        name = getattr(request, "client_order_id", "")
+        ask = ASKS[type(effect)]
+        self.at(self.now_ms + ANSWER_MS, VenueReplied(ask, request.symbol, name, self.now_ms, answer))
+        for made in fills:
+            self.at(self.now_ms + ANSWER_MS + 1, FillSeen(made))
+
     def _tell_fills(self, effect: FetchFills) -> None:
         now_ms = self.now_ms
-        if self.venue.deaf(now_ms) or self.venue.no_fills(now_ms):
-            self.at(now_ms + READ_MS, FillsRead(effect.since_ms, now_ms, "503"))
-            return
-        for made in self.venue.fills:
-            if made.at_ms >= effect.since_ms:
-                self.at(now_ms + READ_MS, FillSeen(made))
-        self.at(now_ms + READ_MS, FillsRead(effect.since_ms, now_ms))
-
-    def _stop(self, effect: SetPositionStop) -> None:
-        now_ms = self.now_ms
-        answer = self.venue.on_stop(now_ms, effect)
-        if answer is None:
-            held = self.venue.positions.get(effect.symbol)
-            if held is None:
-                answer = Rejected(Refusal.NO_POSITION, "10001", "zero position")
-            elif would_trigger(held, effect.stop_loss_ticks, self.venue.marks[effect.symbol], self.venue.ticks):
-                answer = Rejected(Refusal.TRIGGER_SIDE, "110092", "the stop is beyond the mark")
-            else:
-                self.venue.set_stop(now_ms, effect.symbol, effect.stop_loss_ticks, effect.take_profit_ticks, effect.by)
-                answer = Ack("", "", now_ms)
-        self.at(now_ms + ANSWER_MS, VenueReplied(Ask.STOP, effect.symbol, "", now_ms, answer))
-
-    def _amend(self, effect: AmendOrder) -> None:
-        request = effect.request
-        old = self.venue.orders[request.client_order_id]
-        assert old.trigger is not None
-        assert request.trigger_ticks is not None
-        trigger = replace(old.trigger, price_ticks=request.trigger_ticks)
-        self.venue.orders[request.client_order_id] = replace(old, trigger=trigger)
-        ack = Ack(old.order_id, request.client_order_id, self.now_ms)
-        self.at(
-            self.now_ms + ANSWER_MS, VenueReplied(Ask.AMEND, request.symbol, request.client_order_id, self.now_ms, ack)
-        )
+        fills = self.venue.fills_since(now_ms, effect.since_ms)
+        for made in fills or ():
+            self.at(now_ms + READ_MS, FillSeen(made))
+        failed = "503" if fills is None else ""
+        self.at(now_ms + READ_MS, FillsRead(effect.since_ms, now_ms, failed))
 
     def told(self, name: str) -> list[Note]:
         """Notes of that name so far."""

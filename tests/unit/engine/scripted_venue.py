@@ -10,15 +10,11 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from typing import TypeAlias
 
 from tests.unit.engine.books import fill
-from xsmom.domain.effects import (
-    SendOrder,
-    SetPositionStop,
-)
-from xsmom.domain.events import (
-    AccountSeen,
-)
+from xsmom.domain.effects import AmendOrder, CancelOrder, SendOrder, SetPositionStop
+from xsmom.domain.events import AccountSeen
 from xsmom.domain.trading import (
     AccountView,
     Ack,
@@ -35,7 +31,7 @@ from xsmom.domain.trading import (
     VenueFill,
 )
 
-READ_MS, ANSWER_MS = 20, 10
+Mutation: TypeAlias = SetPositionStop | SendOrder | CancelOrder | AmendOrder
 
 
 @dataclass
@@ -177,11 +173,49 @@ class ScriptedVenue:
             at_ms=now_ms,
         )
 
-    def take(self, now_ms: int, effect: SendOrder) -> tuple[Answer, list[VenueFill]]:
+    def look(self, now_ms: int, name: str) -> OrderView | None:
+        """An order by its name, if it is seen."""
+        return None if self.deaf(now_ms) else self.orders.get(name)
+
+    def fills_since(self, now_ms: int, since_ms: int) -> list[VenueFill] | None:
+        """Executions; None when they cannot be read."""
+        if self.deaf(now_ms) or self.no_fills(now_ms):
+            return None
+        return [one for one in self.fills if one.at_ms >= since_ms]
+
+    def answer(self, now_ms: int, effect: Mutation) -> tuple[Answer, list[VenueFill]]:
+        """Do what is asked for, or say why not; with the executions that it made."""
+        if isinstance(effect, SetPositionStop):
+            return self.on_stop(now_ms, effect) or self._set_stop(now_ms, effect), []
+        if isinstance(effect, SendOrder):
+            said = self.on_order(now_ms, effect)
+            return (said, []) if said is not None else self._take(now_ms, effect)
+        if isinstance(effect, CancelOrder):
+            self.orders.pop(effect.client_order_id, None)
+            return Ack("", effect.client_order_id, now_ms), []
+        return self._amend(now_ms, effect), []
+
+    def _set_stop(self, now_ms: int, effect: SetPositionStop) -> Answer:
+        held, ticks = self.positions.get(effect.symbol), effect.stop_loss_ticks
+        if held is None:
+            return Rejected(Refusal.NO_POSITION, "10001", "zero position")
+        side = 1 if held.lots > 0 else -1
+        if ticks is not None and side * self.marks[effect.symbol] <= side * ticks * self.ticks:
+            return Rejected(Refusal.TRIGGER_SIDE, "110092", "the stop is beyond the mark")
+        self.set_stop(now_ms, effect.symbol, ticks, effect.take_profit_ticks, effect.by)
+        return Ack("", "", now_ms)
+
+    def _amend(self, now_ms: int, effect: AmendOrder) -> Answer:
+        request = effect.request
+        old = self.orders[request.client_order_id]
+        assert old.trigger is not None
+        assert request.trigger_ticks is not None
+        trigger = replace(old.trigger, price_ticks=request.trigger_ticks)
+        self.orders[request.client_order_id] = replace(old, trigger=trigger)
+        return Ack(old.order_id, request.client_order_id, now_ms)
+
+    def _take(self, now_ms: int, effect: SendOrder) -> tuple[Answer, list[VenueFill]]:
         """An order: conditional ones wait, the others fill at the mark, as far as there is something to reduce."""
-        said = self.on_order(now_ms, effect)
-        if said is not None:
-            return said, []
         request = effect.request
         ack = Ack(f"v-{request.client_order_id}", request.client_order_id, now_ms)
         held = self.positions.get(request.symbol)
@@ -208,11 +242,6 @@ class ScriptedVenue:
         lots = max(-abs(held.lots), min(abs(held.lots), request.lots))
         price = self.marks[request.symbol]
         return ack, [self.trade(now_ms, request.symbol, lots, price, request.client_order_id, ack.order_id)]
-
-
-def would_trigger(held: Truth, ticks: int | None, mark: float, tick: float) -> bool:
-    side = 1 if held.lots > 0 else -1
-    return ticks is not None and side * mark <= side * ticks * tick
 
 
 def refused(refusal: Refusal, text: str = "no") -> Rejected:

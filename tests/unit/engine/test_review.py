@@ -47,9 +47,9 @@ def test_a_crossing_is_no_reduction() -> None:
 def test_the_same_intent_is_never_approved_twice() -> None:
     intent = entry()
     assert len(review(turn(), [intent, intent])) == 1
-    first = review(turn(), [intent])[0]
-    known = replace(book(), tasks={first.client_order_id: object()})  # type: ignore[dict-item]
-    assert review(turn(known), [intent]) == []
+    task, order = worked(intent)
+    assert review(turn(book(tasks={task.approved.client_order_id: task})), [intent]) == []
+    assert review(turn(book(orders={order.client_order_id: order})), [intent]) == []
 
 
 def test_two_rooms_that_close_the_same_position_close_it_once() -> None:

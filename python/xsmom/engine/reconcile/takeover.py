@@ -9,7 +9,7 @@ import numpy as np
 
 from xsmom.domain.effects import Severity
 from xsmom.domain.trading import FillKind, PositionView, VenueFill
-from xsmom.engine import money
+from xsmom.engine import execution, money
 from xsmom.engine.turn import Turn
 
 
@@ -81,6 +81,7 @@ def hold(turn: Turn, symbol: str, why: str) -> None:
         return
     if symbol not in turn.book.held_by_hand:
         turn.note("position.held", Severity.WARNING, symbol=symbol, why=why)
+        execution.cancel_symbol(turn, symbol, why)
     turn.set_item("held_by_hand", symbol, why)
     _set_hold(turn, at, on=True)
 

@@ -97,6 +97,9 @@ def _refused(turn: Turn, event: VenueReplied, kept: Protection, answer: Rejected
         # One stands, only not this one: tried again as rarely as a repair.
         return replace(kept, next_ms=turn.now_ms + rules.repair_ms)
     kept = replace(kept, sighted_ms=turn.now_ms if kept.sighted_ms is None else kept.sighted_ms)
+    if answer.refusal is Refusal.AUTH:
+        # Nothing that is sent will be taken, and sending on prolongs a ban.
+        return replace(kept, next_ms=turn.now_ms + rules.repair_ms)
     if answer.refusal in _PASSING:
         return replace(kept, tries=max(0, kept.tries - 1), next_ms=turn.now_ms + _RETRY_MS)
     return kept if kept.tries < _QUICK_TRIES else replace(kept, next_ms=turn.now_ms + _RETRY_MS)

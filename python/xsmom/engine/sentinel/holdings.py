@@ -10,6 +10,9 @@ from xsmom.domain.book import Book
 from xsmom.domain.market_data import Quote
 from xsmom.domain.trading import PositionView, TriggerBy
 
+_FRESH_MS = 60_000
+"""An older price says nothing about where the market is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Holding:
@@ -21,7 +24,7 @@ class Holding:
     entry_price: float
     #: Level of the kernel; NaN where it has none, as for a position that no plan of ours opened.
     stop_price: float
-    #: Newest price of the kind that triggers stops; NaN when none was seen.
+    #: Newest price of the kind that triggers stops; NaN when none is fresh.
     price: float
     #: NaN when the venue names none.
     liquidation_price: float
@@ -54,9 +57,7 @@ def holdings(book: Book, by: TriggerBy) -> Iterator[Holding]:
 
 def _is_believed(book: Book, symbol: str) -> bool:
     """A position of the venue that the book lacks is news on its way, until reconciling says otherwise."""
-    return symbol not in book.ignored and any(
-        text.split(":", 1)[0].endswith(f" {symbol}") for text in book.venue.mismatches
-    )
+    return symbol not in book.ignored and any(one.startswith(f"R7 {symbol}:") for one in book.venue.mismatches)
 
 
 def _of_book(book: Book, at: int, view: PositionView | None, by: TriggerBy) -> Holding:
@@ -90,13 +91,14 @@ def _of_venue(book: Book, at: int, view: PositionView, by: TriggerBy) -> Holding
 
 
 def watched_price(book: Book, at: int, view: PositionView | None, by: TriggerBy) -> float:
-    """The newest price of the kind that triggers; the mark of the last bar where nothing fresher is known."""
+    """The newest price of the kind that triggers; NaN when none is fresh. The mark of a bar may be hours old."""
+    found, seen_ms = float("nan"), book.as_of_ms - _FRESH_MS
+    if view is not None and by is TriggerBy.MARK and book.venue.positions_ms > seen_ms:
+        found, seen_ms = float(view.mark_price), book.venue.positions_ms
     quote = book.quotes.get(book.roster.symbols[at])
-    if view is not None and by is TriggerBy.MARK and (quote is None or view.at_ms > quote.at_ms):
-        return float(view.mark_price)
-    if quote is not None:
+    if quote is not None and quote.at_ms > seen_ms:
         return float(_of_quote(quote, by))
-    return float(view.mark_price) if view is not None else float(book.names.mark[at])
+    return found
 
 
 def _of_quote(quote: Quote, by: TriggerBy) -> Decimal:

@@ -84,13 +84,12 @@ def entry_stop_ticks(book: Book, rules: Rules, intent: Intent) -> int | None:
         level = float(book.positions["stop_price"][at])
         if level > 0.0:
             return ticks_away(level, tick, side)
-    price = intent.reference_price
+    # The best price that may come of it, and the kernel's level there.
+    price = intent.reference_price * (1.0 - side * max(rules.work.max_cross_frac, rules.work.offset_max_frac))
     if not price > 0.0:
         return None
     fields = rules.fields
-    multiple = float(fields["stop_atr_x"]) or float(fields["catastrophic_atr_x"])
-    risk = multiple * intent.atr
+    risk = (float(fields["stop_atr_x"]) or float(fields["catastrophic_atr_x"])) * intent.atr
     if not 0.0 < risk < price:
         risk = rules.protect.emergency_frac * price
-    room = max(rules.work.max_cross_frac, rules.work.offset_max_frac) * price
-    return ticks_away(max(price - side * (risk + room), float(tick)), tick, side)
+    return ticks_away(max(price - side * risk, float(tick)), tick, side)

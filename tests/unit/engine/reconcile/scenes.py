@@ -32,7 +32,7 @@ def scene(obeyed: Rules = RULES, **script: Any) -> Scene:
 def begin(acted: Scene) -> Scene:
     """The first reading, asked for by the start."""
     turn = Turn(acted.book, acted.rules, acted.now_ms)
-    reconcile.want(turn, "start", acted.book.first_ms - 600_000)
+    reconcile.want(turn, "start")
     acted.book = turn.book
     acted.poke()
     acted.run(3_500)

@@ -169,6 +169,7 @@ def test_a_first_start_on_positions_is_refused() -> None:
     assert acted.book.venue.reconciled_ms == 0
     assert acted.book.lots[0] == 0
     assert acted.told("book.mismatched")[0].severity is Severity.CRITICAL
+    assert acted.asked() == [], "what is refused is not touched"
     # The owner closes it by hand: that is none of the book's trades, and the start may go on.
     acted.fill(A, -40, 100.0, by_hand=True)
     acted.run(EVERY_MS)
@@ -307,3 +308,18 @@ def test_entry_prices_that_differ_are_told() -> None:
     acted.venue.note(acted.now_ms)
     acted.run(EVERY_MS)
     assert [one.split(":")[0] for one in acted.book.venue.mismatches] == [f"R9 {A}"]
+
+
+def test_after_a_long_silence_all_executions_since_are_read() -> None:
+    acted = agreed()
+    known_ms = acted.book.venue.fills_ms
+    assert known_ms
+    acted.fill(A, 50, 101.0, tell=False)
+    acted.now_ms += 24 * 3_600_000
+    acted.fill(A, -20, 103.0)
+    acted.run(20_000)
+    (first, *_) = [one for at, one in acted.sent if isinstance(one, FetchFills) and at > T0 + 3_600_000]
+    assert first.since_ms == known_ms - RULES.agree.overlap_ms
+    assert acted.book.lots[0] == 30
+    assert acted.book.positions["entry_price"][0] == 101.0
+    assert not acted.told("position.taken_over")

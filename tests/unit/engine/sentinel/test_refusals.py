@@ -191,3 +191,13 @@ def test_take_profit_of_an_ignored_name_is_nobodys_business() -> None:
 
 def _told(acted: Scene) -> FillSeen:
     return FillSeen(acted.venue.fills[-1])
+
+
+def test_the_mark_of_an_old_bar_closes_nothing() -> None:
+    acted = scene()
+    # The newest bar closed hours ago, beyond where the stop of this entry lies; no quote has come yet.
+    acted.book = replace(acted.book, names=replace(acted.book.names, mark=acted.book.names.mark * 0.9))
+    acted.fill(A, 50, 100.0)
+    acted.run(4_000)
+    assert acted.exits == []
+    assert acted.book.protection[A].verified_ms is not None

@@ -21,16 +21,26 @@ if TYPE_CHECKING:
 _KINDS: dict[str, Kind] = {"ohlcv": "bars", "funding": "funding", "mark": "mark"}
 _HOLES_SHOWN = 10
 
+Since = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DAY",
+        help="First day, or time with its zone: 2023-01-01.  [default: data.since of ./config.yaml]",
+        show_default=False,
+    ),
+]
+Kinds = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,B",
+        help="What: ohlcv, funding, mark.  [default: data.kinds of ./config.yaml, else all]",
+        show_default=False,
+    ),
+]
+
 
 def download(
-    since: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DAY",
-            help="First day, or time with its zone: 2023-01-01.  [default: data.since of ./config.yaml]",
-            show_default=False,
-        ),
-    ] = None,
+    since: Since = None,
     name: ExchangeName = "bybit",
     timeframe: Annotated[str, typer.Option(help="Length of a bar: 1m, 15m, 1h, 4h, 1d.")] = "1h",
     until: Annotated[str | None, typer.Option(metavar="DAY", help="Up to here; left out: up to now.")] = None,
@@ -40,14 +50,7 @@ def download(
     top: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="The N most traded today. Who left is not among them.")
     ] = None,
-    kinds: Annotated[
-        str | None,
-        typer.Option(
-            metavar="A,B",
-            help="What: ohlcv, funding, mark.  [default: data.kinds of ./config.yaml, else all]",
-            show_default=False,
-        ),
-    ] = None,
+    kinds: Kinds = None,
     lake: LakeDir = None,
     calls_per_second: Annotated[
         float | None, typer.Option(metavar="X", min=0.2, help="A lower request budget than the exchange's.")

@@ -11,6 +11,7 @@ ELSEWHERE = {
             "risk.kill_switch.file",
             "paper.initial_equity_usdt",
             "exchange.ca_file",
+            "exchange.leverage_x",
         ),
         "tests/unit/live/test_settings.py",
     ),

@@ -48,3 +48,26 @@ def test_exchange_ca_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"exchange\.ca_file: .*gone\.pem is no certificate"):
         access_of(xs.load_config("weekly", {"exchange.ca_file": str(missing)}))
     assert trust(None) is None
+
+
+def test_exchange_leverage_x() -> None:
+    """The first thing that a start asks of the account."""
+    from decimal import Decimal
+
+    from xsmom.domain.contracts import make_instruments
+    from xsmom.domain.effects import EnsureModes
+    from xsmom.domain.events import Started
+    from xsmom.domain.window import Window
+    from xsmom.engine.rules import Rules
+    from xsmom.engine.step import step
+    from xsmom.lake.sample import SampleMarket
+
+    panel = SampleMarket(symbols=3, bars=5, seed=1).build()
+    contracts = tuple(make_instruments(panel).values())
+    config = xs.load_config("classic", {"exchange.leverage_x": 7})
+    window = Window(panel.symbols, panel.listed_ms, panel.delisted_ms, bar_ms=panel.bar_ms, bars_max=10)
+    started = Started("r", 1, config.config_hash, config.params_hash, "0", contracts, 1_000.0)
+    _, effects, _ = step(None, window, started, 1, Rules.of(config))
+    (modes,) = [one.modes for one in effects if isinstance(one, EnsureModes)]
+    assert modes.leverage_x == Decimal("7.0")
+    assert modes.cross_margin

@@ -134,7 +134,7 @@ def main() -> None:
         time_sync(folder)
         time_journal("SQLite", StoreRules(), folder / "state", book)
         if options.postgres:
-            server = start_server(durable=True)
+            server = start_server()
             time_journal("PostgreSQL", StoreRules(SecretStr(server.new_url())), folder, book)
             server.stop()
             server.remove()

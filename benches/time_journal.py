@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,8 +67,8 @@ def time_texts(book: Book) -> None:
     for seq in range(1, 6):
         entry = nouns.day(seq, NAMES)
         text, name = codec.encode(entry), type(entry.event).__name__
-        tell(f"{name} to text ({len(text)} B)", timed(300, lambda entry=entry: codec.encode(entry)))
-        tell(f"text to {name}", timed(300, lambda text=text: codec.decode(text)))
+        tell(f"{name} to text ({len(text)} B)", timed(300, partial(codec.encode, entry)))
+        tell(f"text to {name}", timed(300, partial(codec.decode, text)))
     window = Window(
         book.roster.symbols, book.roster.listed_ms, book.roster.delisted_ms, bar_ms=3_600_000, bars_max=BARS
     )
@@ -106,7 +107,7 @@ def time_journal(name: str, rules: StoreRules, folder: Path, book: Book) -> None
         elif kind == "TimerFired":
             orders = {**book.orders, f"xmorder{seq % 100:08d}": nouns.order(seq % NAMES, seq)}
             book = replace(book, orders=orders)
-        found.setdefault(kind, []).extend(timed(1, lambda entry=entry, book=book: journal.append(entry, book)))
+        found.setdefault(kind, []).extend(timed(1, partial(journal.append, entry, book)))
     for kind, seconds in found.items():
         tell(f"{name}: append {kind}", seconds[1:])
     tell(f"{name}: snapshot with 10 MB of window", timed(3, lambda: journal.save_snapshot(book, b"x" * 10_000_000)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,6 +17,7 @@ from xsmom.engine.rules import Rules
 from xsmom.errors import ConfigError
 from xsmom.live.bars import Pace, Progress
 from xsmom.live.clock import LapseClock, SystemClock
+from xsmom.live.lapse import stretch
 from xsmom.live.process import Process, Setting, stop_on_signals
 from xsmom.ports import Clock, Sink, Venue
 from xsmom.store.opening import open_journal
@@ -78,7 +80,7 @@ def _setting(start: Start, state_dir: Path) -> Setting:
     written = Path(str(config.value("risk.kill_switch.file")))
     return Setting(
         config=config,
-        rules=Rules.of(config),
+        rules=stretch(Rules.of(config), start.lapse),
         state_dir=state_dir,
         stop_file=written,
         sinks=start.sinks,
@@ -138,7 +140,20 @@ def access_of(config: Resolved, lapse: float = 1.0) -> Access:
         recv_window_ms=written.recv_window_ms,
         proxy_url=written.proxy_url,
         lapse=lapse,
+        tls=trust(written.ca_file),
     )
+
+
+def trust(ca_file: str | None) -> ssl.SSLContext | None:
+    """Who vouches for the server: one certificate of its own, or None for the usual authorities."""
+    if ca_file is None:
+        return None
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"exchange.ca_file: {ca_file} is no certificate ({error}): give the PEM file of the server"
+        ) from error
 
 
 async def _clock(venue_now: Callable[[], Any], lapse: float) -> Clock:

@@ -75,13 +75,16 @@ class Sender:
         give_up_s = loop.time() + self.patience_s
         async with asyncio.timeout(60):
             while True:
-                last = loop.time() >= give_up_s
-                with contextlib.suppress(VenueError):
-                    if await self.venue.order_by_client_id(request.symbol, request.client_order_id) is not None:
-                        return True
-                    if last:
-                        return False
+                last, found = loop.time() >= give_up_s, await self.look_up(request)
+                if found or (last and found is False):
+                    return found
                 await asyncio.sleep(0.05)
+
+    async def look_up(self, request):
+        """Whether the order is seen; none where the question was not answered."""
+        with contextlib.suppress(VenueError):
+            return await self.venue.order_by_client_id(request.symbol, request.client_order_id) is not None
+        return None
 
 
 async def soak(rig, patience_s, intents, seed):

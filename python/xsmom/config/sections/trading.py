@@ -99,15 +99,15 @@ class Live(Section):
         gt=0,
         le=30,
     )
-    bar_grace_seconds: float = planned(10, "Time that late bars are waited for.", unit="s", ge=0)
+    bar_grace_seconds: float = setting(10, "Time that late bars are waited for.", unit="s", ge=0)
     ramp_days: float = setting(0, "Days over which a first start grows to full size.", unit="days", ge=0)
     adopt_positions: bool = setting(False, "Take over positions that are open at the first start.")
     ignore_symbols: list[str] = setting([], "Symbols of the account that are left alone.")
-    report_max_age_days: int = planned(
+    report_max_age_days: int = setting(
         30, "Oldest backtest report of this very configuration that live accepts.", unit="days", ge=1
     )
     state_dir: str = setting("state", "Folder of latch, heartbeat and locks.")
-    heartbeat_seconds: int = planned(60, "Time between heartbeats.", unit="s", ge=1)
+    heartbeat_seconds: int = setting(60, "Time between heartbeats.", unit="s", ge=1)
 
 
 class Paper(Section):

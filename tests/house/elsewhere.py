@@ -4,6 +4,7 @@
 GATES = "tests/unit/engine/gates"
 ALARMS = ("no_trade_hours", "position_drift_pct", "position_stuck_minutes", "cost_overrun_pct", "trade_loss_pct")
 ELSEWHERE = {
+    "live.report_max_age_days": "tests/unit/cli/test_permit.py",
     **dict.fromkeys(
         (
             "live.heartbeat_seconds",

@@ -103,7 +103,7 @@ class Live(Section):
     ramp_days: float = setting(0, "Days over which a first start grows to full size.", unit="days", ge=0)
     adopt_positions: bool = setting(False, "Take over positions that are open at the first start.")
     ignore_symbols: list[str] = setting([], "Symbols of the account that are left alone.")
-    report_max_age_days: int = planned(
+    report_max_age_days: int = setting(
         30, "Oldest backtest report of this very configuration that live accepts.", unit="days", ge=1
     )
     state_dir: str = setting("state", "Folder of latch, heartbeat and locks.")

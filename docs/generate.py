@@ -18,6 +18,7 @@ import xsmom.errors
 from xsmom.cli.front import EXIT_BROKEN_PIPE, app, load_command
 from xsmom.cli.main import EXIT_BUG, EXIT_FOUND, EXIT_INTERRUPTED, EXIT_USAGE
 from xsmom.cli.table import COMMANDS
+from xsmom.engine.execution import table as order_table
 from xsmom.lake.rules import RULES
 from xsmom.simex.bybit.gateway import PRIVATE
 from xsmom.simex.bybit.public import ROUTES
@@ -27,6 +28,7 @@ from xsmom.simex.faults import EVENT_DEEDS, REQUEST_DEEDS
 from xsmom.simex.views import LAGS_MS
 
 REFERENCE = Path(__file__).parent / "reference"
+EXPLANATION = Path(__file__).parent / "explanation"
 NOTICE = "<!-- Made by docs/generate.py; do not edit. -->\n"
 
 CLI_HEAD = """\
@@ -226,6 +228,21 @@ def told(handler: Any) -> str:
     return re.sub(r"^`/v5[^`]*`( and its sisters)?[:.]? ?", "", sentence).rstrip(".") or "as documented"
 
 
+def orders_page() -> str:
+    """The page on orders with the machine of today: its text is written, its diagram and table are made."""
+    machine = f"```mermaid\n{order_table.diagram()}\n```\n\n{order_table.grid()}"
+    return woven((EXPLANATION / "orders.md").read_text("utf-8"), "order machine", machine)
+
+
+def woven(page: str, name: str, made: str) -> str:
+    """A page with what stands between the marks of a name replaced."""
+    before, begin, rest = page.partition(f"<!-- {name}: begin -->\n")
+    _, end, after = rest.partition(f"<!-- {name}: end -->")
+    assert begin
+    assert end
+    return f"{before}{begin}{made}\n{end}{after}"
+
+
 def pages() -> dict[Path, str]:
     """Every generated page and what it should hold now."""
     return {
@@ -233,6 +250,7 @@ def pages() -> dict[Path, str]:
         REFERENCE / "exit-codes.md": exit_page(),
         REFERENCE / "data-rules.md": rules_page(),
         REFERENCE / "simex.md": simex_page(),
+        EXPLANATION / "orders.md": orders_page(),
     }
 
 

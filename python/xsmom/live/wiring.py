@@ -90,7 +90,7 @@ def _setting(start: Start, state_dir: Path) -> Setting:
 
 async def open_account(start: Start) -> tuple[Venue, Clock]:
     """The venue of a mode, and the clock that goes with it."""
-    access = access_of(start.config)
+    access = access_of(start.config, start.lapse)
     if start.lapse != 1.0 and access.base_url is None:
         raise ConfigError("--lapse is for an exchange of your own: give its address as exchange.base_url")
     exchange = str(start.config.value("exchange.id"))
@@ -110,7 +110,7 @@ async def open_account(start: Start) -> tuple[Venue, Clock]:
     return (ShadowVenue(venue) if start.mode == "shadow" else venue), clock
 
 
-def access_of(config: Resolved) -> Access:
+def access_of(config: Resolved, lapse: float = 1.0) -> Access:
     """How the account is reached, and its keys."""
     written = config.written.exchange
     keys = None
@@ -122,6 +122,7 @@ def access_of(config: Resolved) -> Access:
         requests_per_second=written.requests_per_second,
         keys=keys,
         recv_window_ms=written.recv_window_ms,
+        lapse=lapse,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -60,6 +61,8 @@ class Access:
     #: A mutation that has no answer by then is unknown.
     send_timeout_ms: int = SEND_TIMEOUT_MS
     recv_window_ms: int = 5_000
+    #: How much faster than ours the clock of `base_url` runs: an exchange of our own, in time-lapse.
+    lapse: float = 1.0
     #: Waits between tries of a read.
     pauses_s: tuple[float, ...] = field(default_factory=lambda: _PAUSES_S)
     #: Makes the resolver of host names; left out, the system's.
@@ -74,7 +77,7 @@ class Wire:
     def __init__(self, table: ExchangeTable, access: Access) -> None:
         self.table, self.access = table, access
         self.limiter = Limiter(_shared(table, access), table.budgets)
-        self.clock = ExchangeClock(self._ask_clock)
+        self.clock = ExchangeClock(self._ask_clock, monotonic_s=lambda: time.monotonic() * access.lapse)
         self._budget_of = {endpoint.path: endpoint.budget for endpoint in table.endpoints.values()}
         self._data_calls = asyncio.Semaphore(_DATA_CALLS_MAX)
         self._client: Any = None

@@ -49,7 +49,7 @@ class Exposure:
             held += order.untold_lots * unit
             left = order.left_lots * unit
             buying, selling = buying + max(left, 0.0), selling + max(-left, 0.0)
-        return cls(rules.fields["net_cap_frac"] * sizing_usdt(book, rules), held, buying, selling)
+        return cls(net_cap_frac(rules) * sizing_usdt(book, rules), held, buying, selling)
 
     def room_lots(self, side: int, unit_usdt: float, least: int) -> int:
         """Lots that may go out on a side, unsigned."""
@@ -85,6 +85,12 @@ class Room:
         """An order more is out."""
         if self._exposure is not None:
             self._exposure.add(side, usdt)
+
+
+def net_cap_frac(rules: Rules) -> float:
+    """The cap that the plan obeys: where the router may lean, its own if that is wider."""
+    cap = float(rules.fields["net_cap_frac"])
+    return max(cap, float(rules.fields["router_net_cap_frac"])) if rules.fields["router_enabled"] else cap
 
 
 def sizing_usdt(book: Book, rules: Rules) -> float:

@@ -38,8 +38,9 @@ def work(turn: Turn) -> None:
     room = Room(bench, turn.rules)
     for task in sorted(bench.tasks.values(), key=_rank):
         name = task.approved.client_order_id
-        if name in bench.tasks and task.approved.intent.style is not Style.WHOLE:
-            Worker(bench, bench.tasks[name], room).move()
+        newest = bench.tasks.get(name)
+        if newest is not None and newest.due_ms <= bench.now_ms and newest.approved.intent.style is not Style.WHOLE:
+            Worker(bench, newest, room).move()
     _forget(bench)
     bench.put_back()
     turn.put(swept_ms=swept_ms)

@@ -48,7 +48,7 @@ class Worker:
             for order in bench.live_of(self.task):
                 ask_cancel(bench, order)
             settle(bench, name)
-        elif now_ms >= self.task.due_ms:
+        else:
             self._move_on()
             settle(bench, name)
         if name in bench.tasks and bench.tasks[name].due_ms <= now_ms:
@@ -84,7 +84,7 @@ class Worker:
 
     def _waits_for(self, pricing: Pricing, contract: Instrument) -> str:
         """What keeps it from sending now; empty when nothing does."""
-        busy = [task for task in self.bench.tasks.values() if self._is_rival(task)]
+        busy = [task for task in self.bench.tasks_in(self.intent.symbol) if self._is_rival(task)]
         if self.opens and any(task.approved.intent.reduce_only for task in busy):
             return "closes"
         if not urgent(self.task) and any(self._is_older_opposite(task) for task in busy):
@@ -105,8 +105,7 @@ class Worker:
         return ""
 
     def _is_rival(self, task: Task) -> bool:
-        same = task.approved.intent.symbol == self.intent.symbol
-        if not same or task.approved.client_order_id == self.task.approved.client_order_id:
+        if task.approved.client_order_id == self.task.approved.client_order_id:
             return False
         return bool(self.bench.live_of(task)) or (not task.ending and task.left_lots != 0)
 
@@ -114,8 +113,7 @@ class Worker:
         return task.started_ms < self.task.started_ms and task.approved.lots * self.side < 0
 
     def _symbol_in_doubt(self) -> bool:
-        orders = self.bench.orders.values()
-        return any(order.phase is Phase.UNKNOWN and order.symbol == self.intent.symbol for order in orders)
+        return any(order.phase is Phase.UNKNOWN for order in self.bench.orders_in(self.intent.symbol))
 
     def _held_by_spread(self, touch: Touch) -> bool:
         return self.opens and self.work.spread_guard and touch.spread_frac > self.work.spread_max_frac
@@ -194,8 +192,8 @@ class Worker:
         if cut:
             return cut
         others = any(
-            order.symbol == self.intent.symbol and order.left_lots and order.request.reduce_only
-            for order in self.bench.orders.values()
+            order.left_lots and order.request.reduce_only
+            for order in self.bench.orders_in(self.intent.symbol)
             if not order.protective
         )
         if others:
@@ -254,7 +252,8 @@ class Worker:
         self.task = self.bench.put_task(replace(self.task, seen_turnover_usdt=seen, turnover_ms=self.bench.now_ms))
 
     def _set_due(self, due_ms: int) -> None:
-        self.task = self.bench.put_task(replace(self.task, due_ms=due_ms))
+        if self.task.due_ms != due_ms:
+            self.task = self.bench.put_task(replace(self.task, due_ms=due_ms))
 
 
 def _rests(order: LiveOrder) -> bool:

@@ -33,7 +33,7 @@ WANTED: dict[Cause, tuple[Mode, ...]] = {
     Cause.KILL_FLATTEN: (F, F, F, F, F, F),
     Cause.KILL: (H, H, H, H, H, H),
     Cause.STOP_FLATTEN: (F, F, F, F, F, F),
-    Cause.STOP_WORKING: (D, D, D, D, D, D),
+    Cause.STOP_WORKING: (D, D, D, D, D, H),
     Cause.STOP: (H, H, H, H, H, H),
     Cause.FLATTEN: (F, F, F, F, F, F),
     Cause.REFUSED: (H, H, H, H, H, H),
@@ -188,7 +188,18 @@ def test_stopping_waits_for_its_orders_and_then_leaves() -> None:
     again = turn(late.book, now_ms=NOW_MS + 31_000)
     settle_mode(again)
     assert again.book.mode is Mode.HALTED
-    assert not any(isinstance(effect, Exit) for effect in again.effects)
+
+
+def test_a_process_that_is_halted_or_busy_closing_can_be_stopped_too() -> None:
+    frozen = turn(book((5, 0, 0), kill=killed(flatten=False), mode=Mode.HALTED, stopping="keep"))
+    settle_mode(frozen)
+    assert Exit("stopped: keep") in frozen.effects
+    closing = book((5, 0, 0), kill=killed(flatten=True), mode=Mode.FLATTENING, mode_ms=NOW_MS, stopping="keep")
+    for wait_ms, leaves in ((29_999, False), (30_000, True)):
+        now = turn(closing, now_ms=NOW_MS + wait_ms)
+        settle_mode(now)
+        assert now.book.mode is Mode.FLATTENING
+        assert (Exit("stopped: keep") in now.effects) == leaves
 
 
 def test_stopping_flat_closes_first() -> None:

@@ -43,8 +43,9 @@ class Exposure:
                 continue
             task = bench.task_of(order)
             price = float(mark[at])
-            if not math.isfinite(price):
-                price = task.approved.intent.reference_price if task is not None else 0.0
+            if not math.isfinite(price) and task is not None:
+                price = task.approved.intent.reference_price
+            price = price if math.isfinite(price) else 0.0
             unit = float(step[at]) * price
             held += order.untold_lots * unit
             left = order.left_lots * unit
@@ -61,7 +62,8 @@ class Exposure:
         return lots
 
     def add(self, side: int, usdt: float) -> None:
-        """An order more is out."""
+        """An order more is out; one that nobody can value counts as nothing."""
+        usdt = usdt if math.isfinite(usdt) else 0.0
         if side > 0:
             self.buying_usdt += usdt
         else:

@@ -32,6 +32,7 @@ from xsmom.simex.views import LAGS_MS
 
 REFERENCE = Path(__file__).parent / "reference"
 EXPLANATION = Path(__file__).parent / "explanation"
+RUNBOOK = Path(__file__).parent / "runbook.md"
 NOTICE = "<!-- Made by docs/generate.py; do not edit. -->\n"
 
 CLI_HEAD = """\
@@ -300,7 +301,7 @@ def mode_grid() -> str:
 
 def runbook_page() -> str:
     """The runbook with the rows of gates and alarms of today."""
-    page = (REFERENCE.parent / "runbook.md").read_text("utf-8")
+    page = RUNBOOK.read_text("utf-8")
     head = ["| alert | severity | fires when | what to do |", "|---|---|---|---|"]
     gates = [f"| `{row.alert}` | {row.severity.value} | {row.fires} | {row.mend} |" for row in (*GATES, NET_CAP)]
     alarms = [f"| `{name}` | {row.severity.value} | {row.fires} | {row.mend} |" for name, row in ALARMS.items()]
@@ -316,7 +317,7 @@ def pages() -> dict[Path, str]:
         REFERENCE / "simex.md": simex_page(),
         EXPLANATION / "gates.md": gates_page(),
         EXPLANATION / "modes.md": modes_page(),
-        REFERENCE.parent / "runbook.md": runbook_page(),
+        RUNBOOK: runbook_page(),
         EXPLANATION / "orders.md": orders_page(),
     }
 

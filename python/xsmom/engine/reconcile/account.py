@@ -26,7 +26,8 @@ def on_account(turn: Turn, event: AccountSeen) -> None:
     seen_ms = _seen_ms(turn, event)
     _fold_views(turn, event, seen_ms)
     doubts = Doubts.of(turn.book, seen_ms, turn.rules.agree.stable_ms)
-    findings = [Finding("R1", "", f"{what} could not be read: {why}") for what, why in event.failed]
+    # Why stands in `venue.unread`: the words of an error differ each time, the finding is one.
+    findings = [Finding("R1", "", f"{what} could not be read") for what, _ in event.failed]
     judged = {Part.ANY}
     if event.orders is not None:
         judged.add(Part.ORDERS)

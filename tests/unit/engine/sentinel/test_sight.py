@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from tests.unit.engine.books import quote
 from tests.unit.engine.sentinel.scenes import RULES, A, protected
 from xsmom.domain.book import Book
 from xsmom.domain.trading import OrderState, OrderView, Trigger, TriggerBy
@@ -97,3 +99,16 @@ def test_of_several_orders_the_one_that_the_row_tells_is_the_stop(made: Book) ->
     partial: OrderView = replace(order, order_id="p", lots=-10, trigger=replace(RIGHT, price_ticks=980))
     both = replace(made, venue=replace(made.venue, stops={A: (partial, order)}))
     assert seen(both).standing_ticks == 950
+
+
+def test_a_price_that_is_a_minute_old_is_none(made: Book) -> None:
+    assert made.quotes == {}
+    (fresh,) = holdings(made, TriggerBy.MARK)
+    assert fresh.price == 100.0
+    (other,) = holdings(made, TriggerBy.LAST)
+    assert math.isnan(other.price), "a row tells the mark alone"
+    (stale,) = holdings(replace(made, as_of_ms=made.as_of_ms + 90_000), TriggerBy.MARK)
+    assert math.isnan(stale.price)
+    later = made.as_of_ms + 90_000
+    (quoted,) = holdings(replace(made, as_of_ms=later, quotes={A: quote(A, 97.0, later)}), TriggerBy.LAST)
+    assert quoted.price == 97.0

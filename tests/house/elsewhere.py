@@ -58,6 +58,11 @@ ELSEWHERE = {
             "stale_orders.reprice_if_far_bps",
         ]
     },
+    "paper.initial_equity_usdt": "tests/unit/venues/test_paper_live.py",
+    "paper.latency_ms": "tests/unit/venues/test_paper_live.py",
+    "paper.partial_fills": "tests/unit/venues/test_paper_live.py",
+    "exchange.id": "tests/unit/venues/test_proxy.py",
+    "exchange.proxy_url": "tests/unit/venues/test_proxy.py",
     "data.dir": "tests/unit/cli/test_data_import.py",
     "data.venue": "tests/unit/cli/test_data_import.py",
     "data.since": "tests/e2e/test_download.py",

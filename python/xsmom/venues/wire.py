@@ -63,12 +63,24 @@ class Access:
     recv_window_ms: int = 5_000
     #: How much faster than ours the clock of `base_url` runs: an exchange of our own, in time-lapse.
     lapse: float = 1.0
+    #: What all connections go through; may hold a name and a password.
+    proxy_url: SecretStr | None = None
     #: Waits between tries of a read.
     pauses_s: tuple[float, ...] = field(default_factory=lambda: _PAUSES_S)
     #: Makes the resolver of host names; left out, the system's.
     resolver: Callable[[], Any] | None = None
     #: Checks the server's certificate; left out, against the usual authorities.
     tls: ssl.SSLContext | None = None
+
+    @property
+    def proxy(self) -> str | None:
+        """The proxy's address, in the clear."""
+        return None if self.proxy_url is None else self.proxy_url.get_secret_value()
+
+    def __post_init__(self) -> None:
+        """Refuse a proxy of another kind, without showing its password."""
+        if self.proxy is not None and not self.proxy.startswith(("http://", "https://")):
+            raise ConfigError("exchange.proxy_url is no proxy that can be used: write http://host:port")
 
 
 class Wire:
@@ -254,6 +266,8 @@ def _make_client(
     if access.keys is not None:
         options["apiKey"] = access.keys.api_key.get_secret_value()
         options["secret"] = access.keys.api_secret.get_secret_value()
+    if access.proxy is not None:
+        options["aiohttp_proxy"] = access.proxy
     if access.base_url is not None:
         address = access.base_url.rstrip("/")
         options["urls"] = {"api": dict.fromkeys(("public", "private"), address)}

@@ -11,7 +11,7 @@ from xsmom.config.setting import MarginRow, Name, Section, Whole, planned, setti
 class Exchange(Section):
     """The account that is traded."""
 
-    id: Literal["bybit", "binance", "krakenfutures", "paper"] = planned("bybit", "Exchange to trade on.")
+    id: Literal["bybit", "binance", "krakenfutures", "paper"] = setting("bybit", "Exchange to trade on.")
     testnet: bool = setting(False, "Use the exchange's test network.")
     account_type: Literal["unified", "standard"] = planned("unified", "Kind of account.")
     quote: Name = planned("USDT", "Currency that contracts settle in.")
@@ -32,7 +32,7 @@ class Exchange(Section):
     ca_file: str | None = setting(
         None, "Certificate of that server, as PEM, where no authority vouches for it.", example="simex.pem"
     )
-    proxy_url: SecretStr | None = planned(None, "Proxy, credentials included.", secret=True)
+    proxy_url: SecretStr | None = setting(None, "Proxy (http://), credentials included.", secret=True)
     requests_per_second: float | None = setting(
         None, "Request budget; left out: the exchange's own.", unit="1/s", ge=0.2, le=1_000
     )

@@ -207,7 +207,9 @@ def test_a_failed_read_changes_no_position(lots: int, failed: list[str], later_m
         acted.fill(A, lots, 100.0)
     acted.run(3_000)
     whole = acted.venue.read(acted.now_ms)
-    parts = {name: None if name in failed else getattr(whole, name) for name in ("account", "positions", "orders")}
+    parts: dict[str, Any] = {
+        name: None if name in failed else getattr(whole, name) for name in ("account", "positions", "orders")
+    }
     turn = Turn(acted.book, RULES, acted.now_ms + later_ms)
     reconcile.on_account(turn, AccountSeen(turn.now_ms, **parts, failed=tuple((one, "503") for one in failed)))
     assert turn.book.lots[0] == lots

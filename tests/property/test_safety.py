@@ -160,6 +160,7 @@ def come_through(script: list[tuple[Any, ...]]) -> None:
     acted = Scene(book(RULES), RULES, ScriptedVenue(marks={A: 100.0, B: 50.0}), T0, check=Watch().check)
     acted.venue.note(T0)
     never_looser(acted, lambda _now, _ask: None)
+    acted.poke()  # from the first step on there is a timer
     acted.run(1)
     play(acted, script)
     calm(acted)
@@ -180,6 +181,7 @@ def test_a_second_look_at_the_same_changes_nothing(script: list[tuple[Any, ...]]
     acted = Scene(book(RULES), RULES, ScriptedVenue(marks={A: 100.0, B: 50.0}), T0)
     acted.venue.note(T0)
     never_looser(acted, lambda _now, _ask: None)
+    acted.poke()  # from the first step on there is a timer
     acted.run(1)
     play(acted, script)
     seen = replace(acted.venue.read(acted.now_ms), asked_ms=acted.now_ms)

@@ -4,6 +4,18 @@
 GATES = "tests/unit/engine/gates"
 ALARMS = ("no_trade_hours", "position_drift_pct", "position_stuck_minutes", "cost_overrun_pct", "trade_loss_pct")
 ELSEWHERE = {
+    "live.report_max_age_days": "tests/unit/cli/test_permit.py",
+    **dict.fromkeys(
+        (
+            "live.heartbeat_seconds",
+            "live.bar_grace_seconds",
+            "risk.kill_switch.file",
+            "paper.initial_equity_usdt",
+            "exchange.ca_file",
+            "exchange.leverage_x",
+        ),
+        "tests/unit/live/test_settings.py",
+    ),
     **dict.fromkeys(
         ("live.state_dir", "storage.url", "storage.snapshot_every_events", "storage.keep_days"),
         "tests/unit/store/test_settings.py",

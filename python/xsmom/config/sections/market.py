@@ -15,7 +15,7 @@ class Exchange(Section):
     testnet: bool = setting(False, "Use the exchange's test network.")
     account_type: Literal["unified", "standard"] = planned("unified", "Kind of account.")
     quote: Name = planned("USDT", "Currency that contracts settle in.")
-    leverage_x: float = planned(
+    leverage_x: float = setting(
         5, "Leverage set on each contract and verified; gross stays below half of it.", unit="x", gt=0, le=125
     )
     margin_mode: Literal["cross", "isolated"] = planned("cross", "Margin mode, verified at start.")

@@ -26,6 +26,10 @@ test *arguments:
 proof *arguments:
     XSMOM_PROOF=1 {{python}} -m pytest {{arguments}}
 
+# Engine, exchange, faults, clock and journal together, under that many seeds.
+sim seeds="60":
+    XSMOM_SIM_SEEDS={{seeds}} {{python}} -m pytest tests/simulation -k seed
+
 # Ratios against what they must reach, their gates and the baseline, on a release build.
 bench *arguments:
     VIRTUAL_ENV=$PWD/.venv .venv/bin/maturin develop --release && {{python}} -m pytest benches {{arguments}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.simulation.market import STEP, SYMBOLS
 from tests.simulation.venue import CASH, Exchange
 from xsmom.domain.book import Book, Mode
-from xsmom.domain.effects import Effect, SendOrder
+from xsmom.domain.effects import Effect, Note, SendOrder
 from xsmom.domain.events import Command, CommandGiven, Event
 from xsmom.domain.orders import Purpose
 from xsmom.domain.trading import PositionView
@@ -16,7 +16,7 @@ _SLACK_X = 1.1
 _SENT_EXITS = frozenset({Purpose.EXIT, Purpose.FLATTEN, Purpose.TRIM})
 
 
-class Broken(AssertionError):
+class BrokenRuleError(AssertionError):
     """A rule that did not hold, by its name."""
 
     def __init__(self, rule: str, text: str) -> None:
@@ -43,24 +43,27 @@ class Checks:
     def after_step(
         self,
         now_ms: int,
-        before: Book | None,
         book: Book,
         event: Event,
         effects: tuple[Effect, ...],
+        notes: tuple[Note, ...],
         exchange: Exchange,
     ) -> None:
         """All of them, after one step."""
         if isinstance(event, CommandGiven) and event.command is Command.KILL:
             self._killed = True
+        for note in notes:
+            if note.name == "order.approved" and not note.fields["reduce_only"] and self._shut(book):
+                raise BrokenRuleError("approved_while_halted", f"{note.fields['client_order_id']}, {self._shut(book)}")
         sent = [one for one in effects if isinstance(one, SendOrder)]
         for one in sent:
-            self._opening(before or book, book, one)
+            self._opening(book, one)
             self._sent_again(now_ms, one, exchange)
             if one.request.reduce_only and one.approved.intent.purpose in _SENT_EXITS:
                 self._exit_ms[one.request.symbol] = now_ms
         for name, times in exchange.accepted.items():
             if times > 1:
-                raise Broken("accepted_twice", f"{name} was taken {times} times")
+                raise BrokenRuleError("accepted_twice", f"{name} was taken {times} times")
         held = exchange.account.positions()
         self._naked(now_ms, held)
         self._gross(held, exchange)
@@ -70,42 +73,56 @@ class Checks:
         held = {one.symbol: one.lots for one in exchange.account.positions()}
         ours = {symbol: int(book.lots[at]) for at, symbol in enumerate(SYMBOLS) if book.lots[at]}
         if ours != held:
-            raise Broken("ledger_lots", f"we hold {ours}, the exchange says {held}")
+            raise BrokenRuleError("ledger_lots", f"we hold {ours}, the exchange says {held}")
         self._cash(book, exchange)
+        self._resolved(book, exchange)
+        self._safe(book, exchange.account.positions())
+
+    def _resolved(self, book: Book, exchange: Exchange) -> None:
         for order in book.orders.values():
             if not order.phase.final and not order.protective:
-                raise Broken("unresolved", f"{order.client_order_id} is {order.phase.value}")
+                raise BrokenRuleError("unresolved", f"{order.client_order_id} is {order.phase.value}")
             if order.untold_lots:
-                raise Broken("unresolved", f"{order.client_order_id} lacks executions of {order.untold_lots} lots")
+                raise BrokenRuleError(
+                    "unresolved", f"{order.client_order_id} lacks executions of {order.untold_lots} lots"
+                )
         if book.tasks:
-            raise Broken("unresolved", f"tasks are left: {sorted(book.tasks)}")
+            raise BrokenRuleError("unresolved", f"tasks are left: {sorted(book.tasks)}")
         left = [one.client_order_id for one in exchange.account.open_orders() if not one.of_position]
         if left:
-            raise Broken("unresolved", f"the exchange still works {left}")
-        for one in exchange.account.positions():
-            if one.stop_loss_ticks is None:
-                raise Broken("naked", f"{one.symbol} stands without a stop at rest")
-        if self._killed and book.kill.flatten and held:
-            raise Broken("flatten", f"killed, and {held} is held")
-        if self._killed and not book.kill.active:
-            raise Broken("kill", "the kill switch was forgotten")
-        if not self._killed and book.mode is Mode.HALTED:
-            raise Broken("halted", book.mode_why)
+            raise BrokenRuleError("unresolved", f"the exchange still works {left}")
 
-    def _opening(self, before: Book, book: Book, sent: SendOrder) -> None:
+    def _safe(self, book: Book, held: tuple[PositionView, ...]) -> None:
+        for one in held:
+            if one.stop_loss_ticks is None:
+                raise BrokenRuleError("naked", f"{one.symbol} stands without a stop at rest")
+        if self._killed and book.kill.flatten and held:
+            raise BrokenRuleError("flatten", f"killed, and {[one.symbol for one in held]} is held")
+        if self._killed and not book.kill.active:
+            raise BrokenRuleError("kill", "the kill switch was forgotten")
+        if not self._killed and book.mode is Mode.HALTED:
+            raise BrokenRuleError("halted", book.mode_why)
+
+    def _opening(self, book: Book, sent: SendOrder) -> None:
         request = sent.request
-        held = int(before.lots[SYMBOLS.index(request.symbol)])
+        held = int(book.lots[SYMBOLS.index(request.symbol)])
         reduces = request.reduce_only or request.trigger is not None
         if reduces or (held * request.lots < 0 and abs(request.lots) <= abs(held)):
             return
-        if self._killed or book.mode not in {Mode.TRADING}:
-            killed = "killed" if self._killed else book.mode.value
-            raise Broken("opened_while_halted", f"{request.client_order_id} {request.symbol} {request.lots}, {killed}")
+        if self._shut(book):
+            text = f"{request.client_order_id} {request.symbol} {request.lots}, {self._shut(book)}"
+            raise BrokenRuleError("opened_while_halted", text)
+
+    def _shut(self, book: Book) -> str:
+        """Why nothing may be opened; empty where it may."""
+        if self._killed:
+            return "killed"
+        return "" if book.mode is Mode.TRADING else book.mode.value
 
     def _sent_again(self, now_ms: int, sent: SendOrder, exchange: Exchange) -> None:
         name = sent.request.client_order_id
         if name in exchange.accepted or exchange.under_way.get(name, -1) >= now_ms:
-            raise Broken("sent_again", f"{name} was sent again, and may be there twice")
+            raise BrokenRuleError("sent_again", f"{name} was sent again, and may be there twice")
 
     def _naked(self, now_ms: int, held: tuple[PositionView, ...]) -> None:
         bare = {one.symbol for one in held if one.stop_loss_ticks is None}
@@ -114,7 +131,9 @@ class Checks:
             bare_ms = now_ms - since_ms
             self.bare_ms_max = max(self.bare_ms_max, bare_ms)
             if bare_ms > self._grace_ms and self._exit_ms.get(symbol, 0) < since_ms:
-                raise Broken("naked", f"{symbol} stands without a stop for {bare_ms} ms, and no exit is on its way")
+                raise BrokenRuleError(
+                    "naked", f"{symbol} stands without a stop for {bare_ms} ms, and no exit is on its way"
+                )
 
     def _gross(self, held: tuple[PositionView, ...], exchange: Exchange) -> None:
         if not held:
@@ -123,12 +142,12 @@ class Checks:
         equity = exchange.account.money(0).equity_usdt
         cap = float(equity) * self._rules.fields["gross_hard_cap_x"] * _SLACK_X
         if float(gross) > cap:
-            raise Broken("gross", f"{gross:.2f} USDT are held on {equity:.2f}")
+            raise BrokenRuleError("gross", f"{gross:.2f} USDT are held on {equity:.2f}")
 
     def _cash(self, book: Book, exchange: Exchange) -> None:
         fills = exchange.account.fills(0)
         cash = CASH - sum(one.lots * STEP * one.price + one.fee_usdt for one in fills)
         if abs(float(cash) - book.money.cash_usdt) > 1e-6:
-            raise Broken("ledger_cash", f"cash is {book.money.cash_usdt!r}, the executions make it {cash}")
+            raise BrokenRuleError("ledger_cash", f"cash is {book.money.cash_usdt!r}, the executions make it {cash}")
         if book.money.corrections_usdt:
-            raise Broken("ledger_cash", f"corrections of {book.money.corrections_usdt} USDT")
+            raise BrokenRuleError("ledger_cash", f"corrections of {book.money.corrections_usdt} USDT")

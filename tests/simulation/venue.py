@@ -21,7 +21,16 @@ from xsmom.domain.effects import (
     SendOrder,
     SetPositionStop,
 )
-from xsmom.domain.events import AccountSeen, Ask, Event, FillsRead, LinkChanged, OrderLookedUp, OrderUpdated, VenueReplied
+from xsmom.domain.events import (
+    AccountSeen,
+    Ask,
+    Event,
+    FillsRead,
+    LinkChanged,
+    OrderLookedUp,
+    OrderUpdated,
+    VenueReplied,
+)
 from xsmom.domain.trading import (
     Ack,
     Answer,

@@ -18,6 +18,7 @@ from xsmom.domain.window import Window
 from xsmom.engine.rules import Rules
 from xsmom.engine.step import grow, step
 from xsmom.ports import Journal
+from xsmom.store import codec
 from xsmom.store.window_bytes import unpack
 
 
@@ -89,7 +90,7 @@ def fold_again(journal: Journal, rules: Rules, roster: Roster) -> Iterator[Diffe
     for entry in journal.entries(0):
         grow(window, entry.event)
         book, effects, _ = step(book, window, entry.event, entry.at_ms, rules)
-        if effects != entry.effects:
+        if _text(effects) != _text(entry.effects):
             yield Difference(entry.seq, _first_difference(entry, effects))
 
 
@@ -97,7 +98,12 @@ def _first_difference(entry: Entry, effects: tuple[object, ...]) -> str:
     if len(effects) != len(entry.effects):
         return f"{len(entry.effects)} effects then, {len(effects)} now"
     pairs = zip(entry.effects, effects, strict=True)
-    return next(f"{then} then, {now} now" for then, now in pairs if then != now)
+    return next(f"{then} then, {now} now" for then, now in pairs if _text(then) != _text(now))
+
+
+def _text(value: object) -> str:
+    """As the journal writes it: an ATR that is not known, NaN, is the same both times."""
+    return codec.encode(value)
 
 
 def _fits(window: Window, rules: Rules) -> bool:

@@ -11,14 +11,19 @@ import xsmom as xs
 from tests.databases.fixtures import Database, sqlite
 from tests.oracle import nouns
 from xsmom.domain.book import Book, Roster
+from xsmom.domain.effects import SendOrder
 from xsmom.domain.events import BarClosed, BarsBackfilled, Command, CommandGiven, Event, Stage, Started, TimerFired
 from xsmom.domain.journal import Entry
+from xsmom.domain.orders import Approved, Intent, Purpose, Style
+from xsmom.domain.trading import OrderRequest
 from xsmom.domain.window import BarRow
 from xsmom.engine.rules import Rules
 from xsmom.engine.step import grow, step
+from xsmom.live import recovery
 from xsmom.live.recovery import fold_again, new_window, recover
 from xsmom.store import codec
 from xsmom.store.journal import SqlJournal
+from xsmom.store.memory import MemoryJournal
 from xsmom.store.tables import BOOK, ENTRIES
 from xsmom.store.window_bytes import pack
 
@@ -109,6 +114,20 @@ def test_a_lost_book_is_folded_again_and_is_no_first_start(sqlite: Database, rul
 def test_every_entry_would_be_the_same_again(sqlite: Database, rules: Rules) -> None:
     journal = sqlite.open()
     live(journal, rules, history(5))
+    assert list(fold_again(journal, rules, ROSTER)) == []
+
+
+def test_a_figure_that_was_not_known_then_is_not_another_one_now(rules: Rules, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = history(0)[0]
+    book, _, _ = step(None, new_window(rules, ROSTER), started, nouns.BEGIN_MS, rules)
+
+    def exit_unknown_atr(*_: object) -> tuple[Book, tuple[SendOrder, ...], tuple[()]]:
+        intent = Intent("A", -1, True, Purpose.EXIT, Style.MARKET, 1.0, float("nan"), 0)
+        return book, (SendOrder(OrderRequest("xm", "A", -1), Approved(intent, -1, "xm")),), ()
+
+    journal = MemoryJournal()
+    journal.append(Entry(1, nouns.BEGIN_MS, started, exit_unknown_atr()[1]), book)
+    monkeypatch.setattr(recovery, "step", exit_unknown_atr)
     assert list(fold_again(journal, rules, ROSTER)) == []
 
 

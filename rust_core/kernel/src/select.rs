@@ -47,6 +47,7 @@ pub(crate) struct Field<'a> {
     /// Is there a weight in any tranche that is not renewed?
     pub(crate) in_other_tranche: &'a dyn Fn(usize) -> bool,
     pub(crate) awaiting: &'a [[bool; 2]],
+    pub(crate) any_awaiting: bool,
 }
 
 impl Field<'_> {
@@ -62,6 +63,18 @@ impl Field<'_> {
     #[inline(always)]
     fn sign_right(&self, i: usize, side: Side) -> bool {
         !self.signed() || side.sign() * self.cross.key()[i] > SIGN_MIN
+    }
+
+    /// Are sign and z of the first names of a side good enough? If the last one's are, all are: it has
+    /// the least key, and the least z where names rank by it.
+    #[inline(always)]
+    fn all_enter(&self, first: &[u32], side: Side) -> bool {
+        let entry = self.scene.params.entry_zscore_min;
+        let Some(last) = first.last() else { return true };
+        let z_falls = self.cross.ranks_by_z();
+        let enters = |name: &u32| self.z(*name as usize, side) >= entry;
+        self.sign_right(*last as usize, side)
+            && if z_falls { enters(last) } else { first.iter().all(enters) }
     }
 
     #[inline(always)]
@@ -137,17 +150,21 @@ impl Picks {
         if !gate.open_by_rank() {
             return false;
         }
-        let entry = field.scene.params.entry_zscore_min;
         let mut pass = true;
+        let asked = field.any_awaiting || gate.any_barred();
+        let (names, reason_row) = (field.scene.facts.names(), &mut *reason);
+        let (held, reason_row) = (&field.held_weight[..names], &mut reason_row[..names]);
         for side in Side::BOTH {
             let first = &ladders[side as usize].known()[..field.k];
-            // The last of them has the least score: if its sign is right, all are.
-            pass &= field.sign_right(first[field.k - 1] as usize, side);
+            pass &= field.all_enter(first, side);
+            if asked {
+                let free = |i| gate.unbarred(i, side) & !field.awaiting[i][side as usize];
+                pass &= first.iter().all(|name| free(*name as usize));
+            }
             for name in first {
                 let i = *name as usize;
-                pass &= (field.z(i, side) >= entry) & gate.unbarred(i, side);
-                pass &= !field.awaiting[i][side as usize];
-                reason[i] = if field.held(i, side) { Reason::Kept } else { Reason::Selected };
+                let keeps = side.sign() * held[i] > 0.0;
+                reason_row[i] = if keeps { Reason::Kept } else { Reason::Selected };
             }
             let chosen = &mut self.chosen[side as usize];
             chosen.clear();

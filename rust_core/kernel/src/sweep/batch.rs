@@ -152,7 +152,7 @@ impl Group {
                 self.reader.as_mut().map(|reader| reader.read(&pool.row(&leader.0, bar), leader.1));
             for rider in &mut *riders {
                 let row = pool.row(&rider.seat, bar);
-                rider.book.bar(panel, t, &row, signal.as_deref_mut())?;
+                rider.book.bar(panel, t, &row, signal.as_deref_mut());
                 let close = rider.book.close();
                 rider.tally.note(t, days, close.equity_usdt, close.gross_usdt, close.net_usdt);
                 rider.tally.costs = close.costs;

@@ -165,6 +165,14 @@ pub fn bits_where(values: &[f64], is: impl Fn(f64) -> bool) -> u64 {
     bits.iter().fold(0, |all, lane| all | lane)
 }
 
+/// One bit for each of up to 64 pairs of values of which `is` says so.
+#[inline(always)]
+pub fn bits_where_two(x: &[f64], y: &[f64], is: impl Fn(f64, f64) -> bool) -> u64 {
+    debug_assert!(x.len() <= 64, "a word has so many bits");
+    let pairs = x.iter().zip(y).enumerate();
+    pairs.fold(0, |bits, (at, (x, y))| bits | u64::from(is(*x, *y)) << at)
+}
+
 /// `ln` in place, over a whole row at once: so long a body is vectorised as a loop only.
 #[inline(always)]
 pub fn ln_in_place(x: &mut [f64]) {

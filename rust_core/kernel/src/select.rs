@@ -109,6 +109,8 @@ pub(crate) struct Picks {
     slots: [Vec<Slot>; 2],
     /// Selected names of each side, best rank first.
     pub(crate) chosen: [Vec<u32>; 2],
+    /// Places that the last walk came past.
+    depth: usize,
     /// Tests switch the short cut off to compare it with the long way.
     pub(crate) shortcut: bool,
 }
@@ -118,6 +120,7 @@ impl Picks {
         Self {
             slots: Side::BOTH.map(|_| vec![Slot::Free; names / 2]),
             chosen: Side::BOTH.map(|_| Vec::with_capacity(names)),
+            depth: 0,
             shortcut: true,
         }
     }
@@ -130,7 +133,10 @@ impl Picks {
         ladders: &mut Ladders,
         reason: &mut [Reason],
     ) {
-        Ladder::climb_both(ladders, field.cross.key(), field.k);
+        // As deep as the last walk went: that decides the speed alone.
+        let want = self.depth.min(field.half()).max(field.k);
+        Ladder::climb_both(ladders, field.cross.key(), want);
+        self.depth = 0;
         let gate = Gate::new(field);
         if !(self.shortcut && self.take_first(field, &gate, ladders, reason)) {
             self.walk_down(field, &gate, ladders, reason);
@@ -212,6 +218,7 @@ impl Picks {
                 }
             }
         }
+        self.depth = place[0].max(place[1]);
         for side in Side::BOTH {
             let s = side as usize;
             self.chosen[s].clear();
@@ -266,7 +273,7 @@ impl Picks {
         let (half, s) = (field.half(), side as usize);
         while *place < half {
             if *place >= ladder.known().len() {
-                ladder.climb(field.cross.key(), half);
+                ladder.climb(field.cross.key(), (*place + 1 + field.k).min(half));
             }
             let here = *place;
             *place += 1;
@@ -326,15 +333,17 @@ impl Picks {
 /// Lower the flag of every stopped name that is now seen outside the first `k` of its side.
 #[inline(never)]
 pub(crate) fn clear_reentry(awaiting: &mut [[bool; 2]], ladders: &Ladders, roll: &Roll, k: usize) {
-    for (i, flags) in awaiting.iter_mut().enumerate() {
+    for (eight, part) in awaiting.chunks_mut(8).enumerate() {
         // Nearly nobody waits.
-        if *flags == [false, false] {
+        if part.as_flattened().iter().fold(0, |any, flag| any | u8::from(*flag)) == 0 {
             continue;
         }
-        for side in Side::BOTH {
-            let first = &ladders[side as usize].known()[..k];
-            if roll.has(i) && !first.contains(&(i as u32)) {
-                flags[side as usize] = false;
+        for (place, flags) in part.iter_mut().enumerate() {
+            let i = eight * 8 + place;
+            for side in Side::BOTH {
+                let outside = || !ladders[side as usize].known()[..k].contains(&(i as u32));
+                let flag = &mut flags[side as usize];
+                *flag = *flag && !(roll.has(i) && outside());
             }
         }
     }

@@ -16,9 +16,11 @@ use super::names::NameSet;
 
 mod booking;
 mod marks;
+mod quiet;
 mod trade;
 
 use booking::Wants;
+use quiet::Quiet;
 pub(super) use trade::Moment;
 
 /// Lots to trade at a reference price.
@@ -47,6 +49,11 @@ pub(super) struct Account<'a> {
     pub(super) closing: Vec<bool>,
     pub(super) any_closing: bool,
     pub(super) exits: Vec<SymbolExit>,
+    pub(super) quiet: Quiet,
+    /// Names that the bar may touch.
+    pub(super) touched: NameSet,
+    /// Names whose record has changed since it was last read.
+    pub(super) news: NameSet,
     pub(super) fills: Vec<FillRow>,
     pub(super) trips: Vec<TripRow>,
     pub(super) peak_usdt: f64,
@@ -91,6 +98,9 @@ impl<'a> Account<'a> {
             closing: vec![false; cols],
             any_closing: false,
             exits: Vec::with_capacity(cols),
+            quiet: Quiet::new(cols),
+            touched: NameSet::new(cols),
+            news: NameSet::new(cols),
             fills: Vec::new(),
             trips: Vec::new(),
             peak_usdt: cash_usdt,
@@ -192,7 +202,7 @@ impl<'a> Account<'a> {
         self.exited = true;
         let stopped = exit.reason.is_stop();
         if let (true, Some(side)) = (stopped, side) {
-            self.barred.put(found.symbol, true);
+            self.note_bar(found.symbol);
             self.records.note_stop(found.symbol, side, exit.bar_close_ms, params, awaiting_reentry);
         }
         stopped
@@ -232,11 +242,18 @@ impl<'a> Account<'a> {
             self.any_asked |= self.close_asked[i];
             if day.paused_until_ms > close_ms {
                 self.barred.put(i, true);
+                self.news.put(i, true);
                 for side in Side::BOTH {
                     self.records.bar_side(i, side, Bar::SymbolLoss, day.paused_until_ms);
                 }
             }
         }
+    }
+
+    /// A side of the name is barred from now on, or may be.
+    fn note_bar(&mut self, name: usize) {
+        self.barred.put(name, true);
+        self.news.put(name, true);
     }
 
     /// Nothing is left.

@@ -18,6 +18,15 @@ impl NameSet {
         *word = if inside { *word | bit } else { *word & !bit };
     }
 
+    #[inline(always)]
+    pub(super) fn has(&self, name: usize) -> bool {
+        self.words[name / 64] >> (name % 64) & 1 != 0
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.words.fill(0);
+    }
+
     /// Keep those of which `keep` says so.
     #[inline(always)]
     pub(super) fn retain(&mut self, mut keep: impl FnMut(usize) -> bool) {
@@ -108,6 +117,7 @@ mod tests {
             set.put(name, true);
         }
         set.put(64, false);
+        assert!(set.has(63) && set.has(199) && !set.has(64));
         assert_eq!(set.iter().collect::<Vec<_>>(), [3, 63, 128, 199]);
         let mut list = vec![7; 9];
         set.list(&mut list);

@@ -125,10 +125,16 @@ impl Rows {
             return;
         }
         let (until_ms, by) = (&mut self.barred_until_ms, &mut self.barred_by);
+        let news = &account.news;
         account.barred.retain(|i| {
-            (until_ms[i], by[i]) = records.barred(i, close_ms);
+            // The last of several bars is the one that was written: until it ends, nothing else does.
+            let stands = until_ms[i].iter().all(|until_ms| *until_ms == 0 || *until_ms > close_ms);
+            if !stands || news.has(i) {
+                (until_ms[i], by[i]) = records.barred(i, close_ms);
+            }
             until_ms[i] != [0; 2]
         });
+        account.news.clear();
     }
 }
 

@@ -82,7 +82,9 @@ impl Account<'_> {
         self.trip_flow_usdt[i] = if before == 0 { flow } else { self.trip_flow_usdt[i] + flow };
         let ended = if self.wants.positions {
             let position = &mut self.positions[i];
-            fold_into(position, order.lots, done.price, order.atr, order.at_ms, params).closed
+            let ended = fold_into(position, order.lots, done.price, order.atr, order.at_ms, params);
+            self.quiet.note(i, position, params);
+            ended.closed
         } else {
             None
         };
@@ -110,7 +112,7 @@ impl Account<'_> {
         if self.wants.records {
             let closes_ms = bar_close_ms(order.at_ms, params.bar_ms);
             self.records.note_round_trip(i, net_usdt, closes_ms, params);
-            self.barred.put(i, true);
+            self.note_bar(i);
         }
         if let Some(trip) = trip.filter(|_| self.keep_trips) {
             self.trips.push(TripRow {

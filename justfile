@@ -26,9 +26,13 @@ test *arguments:
 proof *arguments:
     XSMOM_PROOF=1 {{python}} -m pytest {{arguments}}
 
-# Ratios against their budgets, on a release build.
+# Ratios against what they must reach, their gates and the baseline, on a release build.
 bench *arguments:
     VIRTUAL_ENV=$PWD/.venv .venv/bin/maturin develop --release && {{python}} -m pytest benches {{arguments}}
+
+# Take what the benches measure now as the baseline that later runs are compared with.
+baseline *arguments:
+    {{python}} -m pytest benches --renew-baseline {{arguments}}
 
 # The ledger against vectorbt and bt, which are installed beside the checkout and thrown away again.
 compare *arguments:

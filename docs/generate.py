@@ -15,9 +15,8 @@ from typing import Any
 from typer.main import get_command
 
 import xsmom.errors
-from xsmom.cli.doctor import EXIT_FOUND
 from xsmom.cli.front import EXIT_BROKEN_PIPE, app, load_command
-from xsmom.cli.main import EXIT_BUG, EXIT_INTERRUPTED, EXIT_USAGE
+from xsmom.cli.main import EXIT_BUG, EXIT_FOUND, EXIT_INTERRUPTED, EXIT_USAGE
 from xsmom.cli.table import COMMANDS
 from xsmom.lake.rules import RULES
 from xsmom.simex.bybit.gateway import PRIVATE

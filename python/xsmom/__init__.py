@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from xsmom.api import backtest as backtest
     from xsmom.api import check as check
     from xsmom.api import load_config as load_config
+    from xsmom.api import replay as replay
     from xsmom.api import sweep as sweep
     from xsmom.domain.costs import Costs as Costs
     from xsmom.domain.margin import Margin as Margin
@@ -34,6 +35,7 @@ _LAZY: dict[str, tuple[str, str]] = {
     "build_info": ("xsmom._core", "build_info"),
     "check": ("xsmom.api", "check"),
     "load_config": ("xsmom.api", "load_config"),
+    "replay": ("xsmom.api", "replay"),
     "stats": ("xsmom.research", "statistics"),
     "sweep": ("xsmom.api", "sweep"),
 }

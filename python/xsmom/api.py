@@ -23,9 +23,10 @@ from xsmom.research.sweep import Sweep, make_trials, run_trials
 if TYPE_CHECKING:
     import polars as pl
 
+    from xsmom.live.parity import Parity
     from xsmom.research.check import Examination
 
-__all__ = ["backtest", "check", "load_config", "sweep"]
+__all__ = ["backtest", "check", "load_config", "replay", "sweep"]
 
 _WEIGHTS_TIMING = Timing("open", 0, 10_000.0)
 
@@ -76,6 +77,42 @@ def backtest(
     for note in result.notes:
         warnings.warn(note, RuntimeWarning, stacklevel=2)
     return result
+
+
+def replay(
+    panel: Panel,
+    config: Resolved | str | os.PathLike[str],
+    *,
+    progress: Callable[[int, int], object] | None = None,
+) -> tuple[Result, Parity]:
+    """Lead a configuration through the panel with the live engine, and compare it with `backtest`.
+
+    Every bar becomes the events that a live account would have had: the same step, gates and order states, a
+    venue that fills at bars. Slower than `backtest` by a thousand times; both hold the same lots at every bar unless
+    a gate of the live engine refused something, which `Parity.refused` then names.
+    """
+    from xsmom.live.parity import compare
+    from xsmom.live.replay import Replay
+    from xsmom.research.backtest import check_fit
+
+    _check_panel(panel)
+    resolved = config if isinstance(config, Resolved) else load_config(config)
+    played = Replay.of(panel, resolved)
+    check_fit(panel, resolved, played.rules.params)
+    done = played.run(progress)
+    fast = backtest(panel, resolved)
+    result = Result(
+        panel,
+        played.costs,
+        played.timing.cash_usdt,
+        done.run,
+        lambda: done.run["units"],
+        timing=resolved.timing(),
+        own_fills=lambda: done.run["fills"],
+        config=resolved,
+        notes=fast.notes,
+    )
+    return result, compare(panel, done, fast.units, fast.series()["equity_usdt"], fast.fills.height)
 
 
 @overload

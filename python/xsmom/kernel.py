@@ -25,8 +25,10 @@ from xsmom._core import (
     enter_labels,
     estimate_labels,
     evaluate_guards,
+    execute_fill,
     features,
     features_last,
+    fine_lot_steps,
     flat_positions,
     fold_fill,
     guard_table,
@@ -44,6 +46,7 @@ from xsmom._core import (
     rearm_guard,
     report_labels,
     rung_cap_lots,
+    value_book,
     warmup_bars,
 )
 
@@ -52,6 +55,7 @@ __all__ = [
     "GUARDS",
     "REASONS",
     "REASON_TEXTS",
+    "STOP_EXITS",
     "Exit",
     "Params",
     "advance_stops",
@@ -60,8 +64,10 @@ __all__ = [
     "enter_labels",
     "estimate_labels",
     "evaluate_guards",
+    "execute_fill",
     "features",
     "features_last",
+    "fine_lot_steps",
     "flat_positions",
     "fold_fill",
     "model_book",
@@ -78,6 +84,7 @@ __all__ = [
     "rearm_guard",
     "report_labels",
     "rung_cap_lots",
+    "value_book",
     "warmup_bars",
 ]
 
@@ -89,6 +96,11 @@ REASON_TEXTS: dict[str, str] = dict(_core.reasons().values())
 
 EXITS: dict[int, str] = _core.exit_reasons()
 """Codes of exits, as `stop_by` and `closing` of a position hold them, and their stable names; 0 is none."""
+
+STOP_EXITS = frozenset(
+    {"initial_stop", "catastrophic_stop", "emergency_stop", "breakeven", "profit_lock", "trailing_stop"}
+)
+"""Exits by a level that protects; they bar the side that they closed."""
 
 GUARDS: dict[str, tuple[str, str, str, str]] = guard_table()
 """Each guard's limit (a field of Params), measure, action and reset, strictest first."""

@@ -6,10 +6,13 @@ that an exchange library exists, and `venues` implements it without knowing of f
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol
 
+from xsmom.domain.book import Book
+from xsmom.domain.effects import Note
+from xsmom.domain.journal import Entry
 from xsmom.domain.market_data import Candles, FundingPrints, Instrument, PriceKind, Quote
 from xsmom.domain.trading import (
     AccountView,
@@ -27,6 +30,7 @@ from xsmom.domain.trading import (
     VenueEvent,
     VenueFill,
 )
+from xsmom.domain.window import BarRow
 
 
 class MarketData(Protocol):
@@ -139,4 +143,82 @@ class Venue(MarketData, Protocol):
 
     def events(self) -> AsyncIterator[VenueEvent]:
         """What happens to the account, as it comes; a `Gap` wherever something may be missing."""
+        ...
+
+
+class Journal(Protocol):
+    """The durable list of events of one account, written by one process at a time.
+
+    What `append` has returned from survives a power cut. An entry that cannot be read raises
+    `JournalCorrupt`, unless it is the torn last one, which is dropped and told.
+    """
+
+    @property
+    def last_seq(self) -> int:
+        """Number of the newest entry; 0 before the first."""
+        ...
+
+    @property
+    def told(self) -> tuple[Note, ...]:
+        """What opening and recovery found and mended: for the sinks, at the start."""
+        ...
+
+    @property
+    def snapshot_due(self) -> bool:
+        """Whether enough entries have come since the last snapshot; asked after each `append`."""
+        ...
+
+    def append(self, entry: Entry, book: Book) -> None:
+        """Write an event, its effects and its notes in one transaction; `seq` follows on the last.
+
+        `book` is the one after the step: what readers see is written with the entry.
+        """
+        ...
+
+    def entries(self, after_seq: int) -> Iterator[Entry]:
+        """All entries above a number, rising."""
+        ...
+
+    def save_snapshot(self, book: Book, window: bytes) -> None:
+        """Keep a book and its window, so that recovery need not begin at the first event."""
+        ...
+
+    def newest_snapshot(self) -> tuple[Book, bytes] | None:
+        """The newest one that can be read."""
+        ...
+
+    def newest_book(self) -> Book | None:
+        """The book after the newest entry, as it was then.
+
+        None before the first entry, and where it cannot be read as a whole: then the book is folded from the newest
+        snapshot and the entries after it.
+        """
+        ...
+
+    def window_rows(self, after_ms: int) -> Iterator[BarRow]:
+        """Bars that events brought, of the names that are traded now, above a close, rising."""
+        ...
+
+    def beat(self, at_ms: int) -> None:
+        """Say that the writer is alive; the lease of a writer that is silent too long may be taken."""
+        ...
+
+    def close(self) -> None:
+        """Give the lease back."""
+        ...
+
+
+class Clock(Protocol):
+    """The one clock of a process."""
+
+    def now_ms(self) -> int:
+        """UTC milliseconds."""
+        ...
+
+
+class Sink(Protocol):
+    """Where notes go after the commit. It may drop; it never blocks and never raises."""
+
+    def tell(self, at_ms: int, notes: Sequence[Note]) -> None:
+        """Take some notes."""
         ...

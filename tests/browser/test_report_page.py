@@ -12,6 +12,7 @@ import pytest
 
 from tests.unit.research.runs import draw_weights, flat_panel, run, sample_run
 from xsmom.cli.main import main
+from xsmom.lake.sample import SampleMarket
 from xsmom.research.report import write_report
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
@@ -215,3 +216,41 @@ def test_compared_runs_are_drawn_over_one_another(browser: Any, tmp_path: Path) 
             assert visit.complaints == []
             assert len(visit.page.query_selector_all(".chart .scatterlayer .trace")) == 4
             assert visit.page.evaluate(OVERFLOW)["page"] <= 0
+
+
+TABLES_CUT = """() => [...document.querySelectorAll('.scroll')]
+  .filter((box) => box.scrollWidth > box.clientWidth + 1).map((box) => box.innerText.slice(0, 40))"""
+
+
+def test_on_a_desk_no_table_is_cut(browser: Any, tmp_path: Path) -> None:
+    """Of a run with stops: its round trips have the most columns, and instants inside a bar."""
+    panel = tmp_path / "hours.panel"
+    SampleMarket(30, 24 * 120, 3_600_000, 7).write(panel)
+    chosen = ["--config", "classic", "--panel", str(panel), "--out", str(tmp_path / "run")]
+    assert main(["backtest", "--fast", *chosen]) == 0
+    with Visit(browser, tmp_path / "run/report.html") as visit:
+        assert visit.complaints == []
+        visit.page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+        assert visit.page.evaluate(TABLES_CUT) == []
+        assert "short_history" in visit.page.inner_text("section:has(h2:text('Why nothing was held'))")
+
+
+@pytest.mark.parametrize("search", ["grid", "draws"])
+def test_a_sweep_is_readable(browser: Any, tmp_path: Path, search: str) -> None:
+    values = {
+        "grid": ["--grid", "strategy.k_min=4,7,10", "--grid", "strategy.signal_power=1,1.35,2"],
+        "draws": [
+            "--qmc", "24", "--range", "strategy.vol_lookback=24:240:log", "--range", "strategy.gross_leverage=0.5:1.5",
+            "--range", "strategy.signal_power=1:2",
+        ],
+    }[search]  # fmt: skip
+    assert main(["sweep", "--config", "weekly", *values, "--out", str(tmp_path / "sweep")]) == 0
+    for width, scheme in ((1_280, "light"), (1_280, "dark"), (390, "dark")):
+        with Visit(browser, tmp_path / "sweep/sweep.html", width=width, scheme=scheme) as visit:
+            assert visit.complaints == []
+            assert visit.page.evaluate(OVERFLOW)["page"] <= 0
+            assert visit.page.evaluate(OVERLAPS) == []
+            assert visit.page.evaluate(OUTSIDE) == []
+            assert len(visit.page.query_selector_all(".chart .main-svg")) >= 3
+            if width > 1_000:
+                assert visit.page.evaluate(TABLES_CUT) == []

@@ -77,7 +77,7 @@ def third_party(source: str) -> set[str]:
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module.partition(".")[0])
-    return names - sys.stdlib_module_names - {"xsmom", "tests", "benches", "benches_reference"}
+    return names - sys.stdlib_module_names - {"xsmom", "tests", "bench_table", "benches", "benches_reference"}
 
 
 def normal(name: str) -> str:

@@ -75,8 +75,13 @@ def warmup_bars(params: Params) -> int:
 
 def simulate(panel: dict[str, Any], params: Params, setup: Setup) -> dict[str, Any]:
     """The fast loop, with its fills and units."""
+    return simulate_panel(to_panel(panel, params["bar_ms"]), params, setup)
+
+
+def simulate_panel(panel: Panel, params: Params, setup: Setup) -> dict[str, Any]:
+    """The same of a panel as the core takes it."""
     return _core.simulate(
-        to_panel(panel, params["bar_ms"]),
+        panel,
         to_params(params),
         SimpleNamespace(**setup.costs),
         fill_at=setup.fill_at,

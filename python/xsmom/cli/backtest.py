@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xsmom.cli.doctor import EXIT_FOUND
+from xsmom.cli.main import EXIT_FOUND
 from xsmom.cli.market import (
     ConfigFile,
     DataDir,
@@ -86,8 +86,9 @@ def backtest(
         result = simulate(market, resolved)
     started = datetime.now(UTC)
     given = panel or data
-    run = Run(result, source, None if given is None else str(given), started, ("xsmom", *sys.argv[1:]))
-    folder = write_run(run, out, report=not no_report)
+    command, path = ("xsmom", *sys.argv[1:]), None if given is None else str(given)
+    run = Run(result, source, path, started, command, report=not no_report)
+    folder = write_run(run, out)
     if as_json:
         from xsmom.cli.output import print_json
 
@@ -110,7 +111,7 @@ def check(
         list[str] | None,
         typer.Option(metavar="GROUP", help="future, warm-up, account or shuffled; may be repeated.  [default: all]"),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of noise and shuffles.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of noise and shuffles.", metavar="N", min=0)] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Examine the backtest itself, with your configuration on your panel.

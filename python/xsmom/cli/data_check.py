@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from xsmom.cli.choice import AsJson, Overrides
-from xsmom.cli.doctor import EXIT_FOUND
 from xsmom.cli.lake_choice import LakeDir
+from xsmom.cli.main import EXIT_FOUND
 from xsmom.cli.progress import ProgressBar
 from xsmom.cli.survey_choice import (
     ConfigFile,

@@ -10,9 +10,8 @@ import typer
 
 from xsmom.cli.checks import run_checks
 from xsmom.cli.finding import Finding, Status
+from xsmom.cli.main import EXIT_FOUND
 from xsmom.cli.output import print_json, print_table
-
-EXIT_FOUND = 1
 
 app = typer.Typer()
 

@@ -9,6 +9,7 @@ import typer
 
 from xsmom.cli import exchange_account
 from xsmom.cli.exchange_options import AsJson, ExchangeName, NetworkName, Server, access
+from xsmom.cli.main import EXIT_FOUND
 
 if TYPE_CHECKING:
     from xsmom.cli.finding import Finding
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-EXIT_FOUND = 1
 _SKEW_MS_WARN = 500.0
 _MARKETS_SHOWN = 40
 

@@ -20,6 +20,7 @@ app = typer.Typer(no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 _SAME = "the same in all"
+_SYNTHETIC = "SYNTHETIC market, made up from a seed: these figures say nothing about real returns"
 
 
 @app.callback()
@@ -50,7 +51,7 @@ def show(
         return
     lines = [cost_line(run.metrics), *cost_warnings(run.metrics), _market_line(run)]
     if run.document["synthetic"]:
-        lines.append("SYNTHETIC market, made up from a seed: these figures say nothing about real returns")
+        lines.append(_SYNTHETIC)
     lines += [f"warning: {note}" for note in (*run.document["notes"], *run.document["warnings"])]
     print("\n".join(lines))
     rows = figures(run.metrics)
@@ -62,7 +63,7 @@ def show(
 @app.command()
 def compare(
     folders: Annotated[
-        list[Path], typer.Argument(metavar="RUN...", help="Two to six run folders; the first is the base.")
+        list[Path], typer.Argument(metavar="RUN", help="Two to six run folders; the first is the base.")
     ],
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Also write one offline HTML page with the curves.")
@@ -82,10 +83,11 @@ def compare(
     """
     from xsmom.cli.output import print_json
     from xsmom.research.report.overlay import RUNS_MAX
+    from xsmom.research.report.wording import say_of
     from xsmom.research.stored_run import compare_days, differing_settings, read_run, unlike_markets
 
     if not 2 <= len(folders) <= RUNS_MAX:
-        raise DataError(f"{len(folders)} run given: compare two to {RUNS_MAX} run folders")
+        raise DataError(f"{say_of(len(folders), 'run')} given: compare two to {RUNS_MAX} run folders")
     if out is not None and out.exists():
         raise OutputError(f"{out} is there already: choose another --out")
     runs = [read_run(folder) for folder in folders]
@@ -101,7 +103,7 @@ def compare(
             {**document, "metrics": {run.name: run.document["metrics"] for run in runs}, "page": out and str(out)}
         )
         return
-    _print(warned, tables, out)
+    _print(warned, tables, out, synthetic=any(run.document.get("synthetic") for run in runs))
 
 
 def _market_line(run: StoredRun) -> str:
@@ -148,13 +150,15 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value if isfinite(value) else None for name, value in row.items()}
 
 
-def _print(warned: Sequence[str], tables: dict[str, Any], out: Path | None) -> None:
+def _print(warned: Sequence[str], tables: dict[str, Any], out: Path | None, *, synthetic: bool) -> None:
     from xsmom.cli.output import print_table
 
     for text in warned:
         # On stderr as well: a table that is piped away must not lose it.
         print(f"WARNING: {text}")
         print(f"WARNING: {text}", file=sys.stderr)
+    if synthetic:
+        print(_SYNTHETIC)
     for title, (head, rows) in tables.items():
         print(f"\n{title}")
         print_table(head, rows, [None] * len(rows))

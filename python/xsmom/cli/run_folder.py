@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import csv
+import errno
 import json
 import math
+import os
 import platform
 import shlex
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +27,18 @@ from xsmom.domain.panel import Panel
 from xsmom.domain.stamps import format_ms
 from xsmom.domain.timeframe import format_timeframe
 from xsmom.errors import OutputError
+from xsmom.research.code_hash import hash_code
+from xsmom.research.flat_bars import FlatBars
 from xsmom.research.result import Result
-from xsmom.research.trips import COLUMNS
 from xsmom.research.turnover import COST_KINDS
 
 RUNS = Path("runs")
+FEW_TRADES = 10
 SYNTHETIC = "synthetic"
+NUMBER = "%.14g"
+"""Amounts in the tables of a run: fourteen digits tell a millionth of a dollar in ten million."""
+
+_WANT_QUOTES = frozenset(',"\r\n')
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,8 @@ class Run:
     panel_path: str | None
     started: datetime
     command: Sequence[str]
+    #: Whether a report is written, and what only a second look at the run can tell.
+    report: bool = True
 
     @property
     def config(self) -> Resolved:
@@ -65,6 +75,11 @@ class Run:
         """Every figure of the run."""
         return self.result.metrics
 
+    @property
+    def flat_bars(self) -> FlatBars | None:
+        """Why nothing was held, unless only the figures were asked for; a run that hardly traded tells it always."""
+        return self.result.flat_bars if self.report or self.metrics["trades"] < FEW_TRADES else None
+
     def document(self) -> dict[str, Any]:
         """What `result.json` holds; a figure that is undefined is null."""
         result, panel = self.result, self.result.panel
@@ -74,6 +89,7 @@ class Run:
             "started": self.started.isoformat(timespec="seconds"),
             "command": self.command_line,
             "versions": name_versions(),
+            "code_hash": hash_code() if self.report else None,
             "config": {
                 "source": self.source,
                 "config_hash": self.config.config_hash,
@@ -84,6 +100,7 @@ class Run:
             "timing": result.timing._asdict() if result.timing else None,
             "metrics": make_plain(self.metrics),
             "reasons": result.reasons,
+            "flat_bars": None if self.flat_bars is None else self.flat_bars.document(),
             "notes": list(result.notes),
             "warnings": list(self.config.warnings),
         }
@@ -108,55 +125,78 @@ def describe_panel(panel: Panel, path: str | None) -> dict[str, Any]:
 
 
 def name_folder(out: Path | None, started: datetime, config_hash: str) -> Path:
-    """The folder that was asked for, or one of its own below `runs`; refused when it holds something."""
-    folder = out or RUNS / f"{started:%Y%m%dT%H%M%SZ}-{config_hash[:8]}"
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise OutputError(f"{folder} is there already and not empty: choose another --out")
-    return folder
+    """The folder that was asked for, or one of its own below `runs`; refused when it holds something.
+
+    A name of our own that is taken, as by another run in the same second, gets a number behind it.
+    """
+    if out is not None:
+        if not _is_free(out):
+            raise OutputError(f"{out} is there already and not empty: choose another --out")
+        return out
+    first = RUNS / f"{started:%Y%m%dT%H%M%SZ}-{config_hash[:8]}"
+    return next(name for name in _number(first) if _is_free(name))
 
 
-def write_run(run: Run, out: Path | None, *, report: bool) -> Path:
+def _is_free(folder: Path) -> bool:
+    return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+
+
+def _number(first: Path) -> Iterator[Path]:
+    yield first
+    for number in count(2):
+        yield first.with_name(f"{first.name}-{number}")
+
+
+def write_run(run: Run, out: Path | None) -> Path:
     """Write the folder, whole or not at all, and return its path."""
     folder = name_folder(out, run.started, run.config.config_hash)
-    write_whole(folder, lambda partial: _write(run, partial, report=report))
-    return folder
+    return write_whole(folder, lambda partial: _write(run, partial), renumber=out is None)
 
 
-def write_whole(folder: Path, write: Callable[[Path], None]) -> None:
-    """Let `write` fill a folder beside the place, then put it there."""
-    partial = folder.with_name(f".{folder.name}.partial")
+def write_whole(folder: Path, write: Callable[[Path], None], *, renumber: bool) -> Path:
+    """Let `write` fill a folder beside the place, then put it there; with `renumber`, at the next free number."""
+    partial = folder.with_name(f".{folder.name}.{os.getpid()}-{os.urandom(4).hex()}.partial")
     try:
-        shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         write(partial)
-        partial.replace(folder)
+        return _put(partial, folder, renumber=renumber)
     except OSError as error:
-        shutil.rmtree(partial, ignore_errors=True)
         raise OutputError(f"{folder} cannot be written: {error.strerror or error}; choose another --out") from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
-def _write(run: Run, folder: Path, *, report: bool) -> None:
+def _put(partial: Path, folder: Path, *, renumber: bool) -> Path:
+    """Rename to the first name that nobody took meanwhile: renaming over a filled folder fails."""
+    for name in _number(folder):
+        try:
+            partial.replace(name)
+        except OSError as error:
+            if not (renumber and error.errno in (errno.ENOTEMPTY, errno.EEXIST)):
+                raise
+        else:
+            return name
+    raise AssertionError("numbers do not end")
+
+
+def _write(run: Run, folder: Path) -> None:
     text = "\n".join(settings_lines(run.config, origin=False)) + "\n"
     (folder / "config.yaml").write_text(text, encoding="utf-8")
     document = json.dumps(run.document(), indent=2, ensure_ascii=False, allow_nan=False)
     (folder / "result.json").write_text(document + "\n", encoding="utf-8")
-    header, rows = _equity(run.result)
-    lines = map(",".join, (header, *rows))
-    (folder / "equity.csv").write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+    _write_columns(folder / "equity.csv", _equity(run.result))
     assert run.result.trips is not None, "a run of a configuration knows its round trips"
     trips = run.result.trips.columns()
     trips |= {name: _stamps(trips[name]) for name in ("opened", "closed")}
-    _write_rows(folder / "trips.csv", COLUMNS, zip(*trips.values(), strict=True))
-    if report:
+    _write_columns(folder / "trips.csv", trips)
+    if run.report:
         run.result.report(folder, provenance={"config_hash": run.config.config_hash, "command": run.command_line})
 
 
-def _equity(result: Result) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
+def _equity(result: Result) -> dict[str, list[Any]]:
     series = result.series()
-    header = ("close", "equity_usdt", *COST_KINDS, "traded_usdt", "gross_usdt", "net_usdt")
-    # As text already: a writer that looks at each cell for what needs quotes takes three times as long.
-    columns = (map(repr, series[name].tolist()) for name in header[1:])
-    return header, zip(_stamps(result.panel.close_ms), *columns, strict=True)
+    names = ("equity_usdt", *COST_KINDS, "traded_usdt", "gross_usdt", "net_usdt")
+    return {"close": _stamps(result.panel.close_ms), **{name: series[name].tolist() for name in names}}
 
 
 def _stamps(at_ms: ArrayLike) -> list[str]:
@@ -165,11 +205,22 @@ def _stamps(at_ms: ArrayLike) -> list[str]:
     return [f"{text}Z" for text in np.datetime_as_string(instants, unit="ms").tolist()]
 
 
-def _write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
+def _write_columns(path: Path, columns: Mapping[str, list[Any]]) -> None:
+    """Write a table as CSV. A whole row is formatted at once: cell by cell takes three times as long."""
+    texts = {name: _quote(cells) if _is_text(cells) else cells for name, cells in columns.items()}
+    row = ",".join("%s" if _is_text(cells) else NUMBER for cells in texts.values()) + "\n"
+    lines = map(row.__mod__, zip(*texts.values(), strict=True))
+    path.write_text("".join((",".join(columns), "\n", *lines)), encoding="utf-8", newline="\n")
+
+
+def _is_text(cells: Sequence[Any]) -> bool:
+    return bool(cells) and isinstance(cells[0], str)
+
+
+def _quote(cells: Sequence[str]) -> list[str]:
+    """Cells of text as CSV wants them; a symbol may hold anything."""
+    quoted = {cell: f'"{cell.replace(chr(34), 2 * chr(34))}"' for cell in set(cells) if set(cell) & _WANT_QUOTES}
+    return [quoted.get(cell, cell) for cell in cells] if quoted else list(cells)
 
 
 def make_plain(value: Any) -> Any:

@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from xsmom.cli.output import print_table
-from xsmom.cli.run_folder import Run
+from xsmom.cli.run_folder import FEW_TRADES, Run
 from xsmom.domain.timeframe import format_timeframe
 from xsmom.kernel import REASON_TEXTS
+from xsmom.research.flat_bars import FlatBars
 
 # Costs above half of what is earned before them leave a result that hangs on the cost assumptions.
 EATEN_FRAC = 0.5
-FEW_TRADES = 10
 REASONS_SHOWN = 10
 WARNINGS_SHOWN = 3
+CAUSES_SHOWN = 4
 
 
 def print_run(run: Run, folder: Path) -> None:
@@ -31,9 +32,16 @@ def print_run(run: Run, folder: Path) -> None:
         print(f"{len(run.config.warnings) - len(told)} more warnings: xsmom config check {run.source}")
     rows = figures(metrics)
     print_table(("figure", "value", "meaning"), rows, [None] * len(rows))
+    if run.flat_bars is not None and run.flat_bars.bars:
+        rows = flat_rows(run.flat_bars)
+        print()
+        print_table(("flat because", "share", "meaning"), rows, [None] * len(rows))
     if metrics["trades"] < FEW_TRADES:
         rows = reason_rows(run.result.reasons or {})
+        print()
         print_table(("reason", "times", "meaning"), rows, [None] * len(rows))
+    if run.report:
+        print(f"report: {folder / 'report.html'}")
     print(f"written to {folder}")
 
 
@@ -93,6 +101,7 @@ def figures(m: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("mean win, loss", f"{number(m['win_mean_usdt'])}, {number(m['loss_mean_usdt'])}", "USDT a round trip"),
         ("held", ", ".join(hours(value) for value in held), "mean, longest, shortest"),
         ("exposure", f"{number(m['gross_mean_frac'])}x, {m['net_mean_frac']:+.2f}x", "mean gross, mean net"),
+        ("flat", percent(m.get("flat_frac", math.nan)), "of all closes, with nothing held"),
         ("turnover", f"{m['turnover_year_x']:,.1f}x", "a year, of equity"),
         ("costs", costs, "of equity a year"),
     ]
@@ -102,6 +111,11 @@ def reason_rows(reasons: dict[str, int]) -> list[tuple[str, str, str]]:
     """The most frequent reasons that stood behind names at decisions."""
     shown = list(reasons.items())[:REASONS_SHOWN]
     return [(key, f"{count:,}", REASON_TEXTS[key].strip()) for key, count in shown]
+
+
+def flat_rows(flat: FlatBars) -> list[tuple[str, str, str]]:
+    """The main reasons for which nothing was held."""
+    return [(cause.key, percent(cause.share_frac), cause.text) for cause in flat.causes[:CAUSES_SHOWN]]
 
 
 def percent(share: float) -> str:

@@ -63,10 +63,10 @@ def sweep(
     qmc: Annotated[
         int | None, typer.Option(metavar="N", help="Draw N that fill the space evenly (scrambled Halton).")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 0,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads.  [default: all processors]")] = None,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the draws.")] = 0,
+    threads: Annotated[int | None, typer.Option(min=1, metavar="N", help="Threads.  [default: all processors]")] = None,
     sort: Annotated[str, typer.Option(metavar="FIGURE", help="What the rows are ordered by, best first.")] = "sharpe",
-    top: Annotated[int, typer.Option(min=1, help="Rows to show.")] = 20,
+    top: Annotated[int, typer.Option(min=1, metavar="N", help="Rows to show.")] = 20,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="New run folder.  [default: runs/<UTC>-<config hash>]")
     ] = None,
@@ -84,10 +84,10 @@ def sweep(
 
     \b
     Examples:
-      xsmom sweep --grid strategy.k_max=4,8,12 --grid strategy.signal_power=1,1.35,2
+      xsmom sweep --grid strategy.k_min=4,7,10 --grid strategy.signal_power=1,1.35,2
       xsmom sweep --config classic --panel market.panel --qmc 256
           --range strategy.vol_lookback=24:240:log --range strategy.gross_leverage=0.5:2
-      xsmom sweep --grid 'strategy.lookbacks=[12,24,48,96],[24,48,96,192]' --sort calmar --json
+      xsmom sweep --grid strategy.gross_leverage=0.5,1,1.5 --sort calmar --json
     """
     from xsmom.cli.axes import make_points, read_axes
     from xsmom.cli.run_folder import name_folder
@@ -111,9 +111,9 @@ def sweep(
 
     command = shlex.join(("xsmom", *sys.argv[1:]))
     path = str(panel or data) if panel or data else None
-    used = None if count is None else seed
-    run = SweepRun(found, base, source, path, started, command, axes, method, used)
-    _tell(run, folder, (sort, top), report=not no_report, as_json=as_json, seconds=monotonic() - began)
+    run = SweepRun(found, base, source, path, started, command, axes, method, None if count is None else seed)
+    seconds = monotonic() - began
+    _tell(run, folder, (sort, top), report=not no_report, as_json=as_json, seconds=seconds, renumber=out is None)
     if found.interrupted:
         raise typer.Exit(EXIT_INTERRUPTED)
 
@@ -145,7 +145,14 @@ def _run(market: Panel, trials: list[Trial], threads: int | None, *, daily_retur
 
 
 def _tell(
-    run: SweepRun, folder: Path, order_by: tuple[str, int], *, report: bool, as_json: bool, seconds: float
+    run: SweepRun,
+    folder: Path,
+    order_by: tuple[str, int],
+    *,
+    report: bool,
+    as_json: bool,
+    seconds: float,
+    renumber: bool,
 ) -> None:
     """Write what is done, then show the best of it."""
     from xsmom.cli.output import print_json
@@ -157,7 +164,8 @@ def _tell(
     if not len(run.sweep.place):
         raise KeyboardInterrupt  # before the first was done: there is nothing to write
     order = rank(run.sweep, sort, least_first=sort in _LEAST_FIRST)
-    write_sweep(run, folder, order[:top], report=report, daily=run.sweep.has_daily_returns)
+    daily = run.sweep.has_daily_returns
+    folder = write_sweep(run, folder, order[:top], report=report, daily=daily, renumber=renumber)
     if as_json:
         print_json({"folder": str(folder), **run.document(order[:top])})
     else:

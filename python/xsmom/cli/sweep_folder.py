@@ -18,6 +18,7 @@ from xsmom.cli.run_folder import (
 )
 from xsmom.config.listing import settings_lines
 from xsmom.config.resolved import Resolved
+from xsmom.research.code_hash import hash_code
 from xsmom.research.draws import Axis, Choices
 from xsmom.research.sweep import Sweep
 from xsmom.research.sweep_page import say_luck, write_sweep_page
@@ -51,6 +52,7 @@ class SweepRun:
             "started": self.started.isoformat(timespec="seconds"),
             "command": self.command_line,
             "versions": name_versions(),
+            "code_hash": hash_code(),
             "config": {"source": self.source, "config_hash": self.base.config_hash},
             "panel": describe_panel(sweep.panel, self.panel_path),
             "costs": asdict(self.base.costs()),
@@ -84,9 +86,13 @@ def _describe(axis: Axis) -> dict[str, Any]:
     return asdict(axis)
 
 
-def write_sweep(run: SweepRun, folder: Path, order: Sequence[int], *, report: bool, daily: bool) -> None:
-    """Write the folder, whole or not at all."""
-    write_whole(folder, lambda partial: _write(run, partial, order, report=report, daily=daily))
+def write_sweep(
+    run: SweepRun, folder: Path, order: Sequence[int], *, report: bool, daily: bool, renumber: bool
+) -> Path:
+    """Write the folder, whole or not at all; with `renumber`, under the next number if the name was taken."""
+    return write_whole(
+        folder, lambda partial: _write(run, partial, order, report=report, daily=daily), renumber=renumber
+    )
 
 
 def _write(run: SweepRun, folder: Path, order: Sequence[int], *, report: bool, daily: bool) -> None:

@@ -96,6 +96,8 @@ _ORDERS = (
     _Order("strategy.router.dispersion_min_bps", "strategy.router.dispersion_exit_bps"),
     _Order("strategy.meta_labeller.min_scale", "strategy.meta_labeller.max_scale"),
     _Order("strategy.hysteresis.z_out", "strategy.entry_zscore_min"),
+    # Reducing at the hard limit ends below the soft one.
+    _Order("risk.margin_soft_limit_pct", "risk.margin_hard_limit_pct", strict=True),
 )
 
 

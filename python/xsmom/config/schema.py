@@ -1,7 +1,5 @@
 """The configuration as written: one tree, every key described, unknown keys refused."""
 
-from __future__ import annotations
-
 from pydantic import ConfigDict
 
 from xsmom.config.sections.desk import Desk, Notifications

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+from collections.abc import Mapping, Sequence
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
@@ -18,9 +19,18 @@ from typing import TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from xsmom.domain.effects import Note, Severity
 from xsmom.errors import OutputError
 from xsmom.redaction import BLOT, is_secret_name, redact_remembered, redact_value
 
+_LEVELS = {
+    Severity.DEBUG: logging.DEBUG,
+    Severity.INFO: logging.INFO,
+    Severity.WARNING: logging.WARNING,
+    Severity.ERROR: logging.ERROR,
+    Severity.CRITICAL: logging.CRITICAL,
+}
+_CLAIMED = frozenset({"event", "level", "logger", "timestamp", "exception", "exc_info", "stack_info", "at_ms"})
 FILE_NAME = "xsmom.jsonl"
 FILE_BYTES_MAX = 10_000_000
 FILES_MAX = 10  # the live one and nine older ones
@@ -53,6 +63,26 @@ def configure_logging(*, folder: Path | None = None, level: str = "INFO", consol
     )
     sys.excepthook = _log_uncaught
     threading.excepthook = _log_uncaught_in_thread
+
+
+class NoteLog:
+    """Notes of the engine as log lines, by their own names."""
+
+    def __init__(self) -> None:
+        self._logger = structlog.get_logger("xsmom.live")
+
+    def tell(self, at_ms: int, notes: Sequence[Note]) -> None:
+        """Write them down; nothing that goes wrong here may reach the trader."""
+        for note in notes:
+            try:
+                self._logger.log(_LEVELS[note.severity], note.name, at_ms=at_ms, **_plain(note.fields))
+            except (OSError, ValueError, TypeError) as error:
+                sys.stderr.write(f"a note was lost ({type(error).__name__}): {note.name}\n")
+
+
+def _plain(fields: Mapping[str, object]) -> dict[str, object]:
+    """Fields whose names no logger claims for itself."""
+    return {f"note_{name}" if name in _CLAIMED else name: value for name, value in fields.items()}
 
 
 def redact_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -226,6 +226,8 @@ class VenueFill:
     is_maker: bool
     seq: int
     at_ms: int
+    #: The price before spread and impact, where whoever filled it knows one; an exchange tells none.
+    reference_price: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

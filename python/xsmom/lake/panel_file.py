@@ -20,7 +20,6 @@ import hashlib
 import json
 import mmap
 import os
-import secrets
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -109,7 +108,7 @@ class PanelWriter:
         self._places = {block.name: block.offset for block in blocks}
         self._bars_written = 0
         self._path = path
-        self._temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+        self._temporary = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
         self._file = -1
 
     def __enter__(self) -> Self:

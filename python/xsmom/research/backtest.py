@@ -7,6 +7,7 @@ the same input gives the same bits.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ from xsmom.domain.stamps import format_ms
 from xsmom.domain.timeframe import DAY_MS, format_timeframe
 from xsmom.errors import ConfigError, DataError
 from xsmom.kernel import REASON_TEXTS
+from xsmom.research.flat_bars import Given
 from xsmom.research.rebirths import tell_rebirths
 from xsmom.research.result import Result
 
@@ -50,9 +52,9 @@ def run_config(
     limits = margin or config.margin()
     lots = None if contracts is None else (list(map(float, contracts[0])), list(map(float, contracts[1])))
 
-    def run(*, units: bool = False, fills: bool = False) -> dict[str, Any]:
+    def run(*, units: bool = False, fills: bool = False, trips: bool = True, of: Panel = panel) -> dict[str, Any]:
         return _core.simulate(
-            panel,
+            of,
             params,
             costs,
             **timing._asdict(),
@@ -61,7 +63,14 @@ def run_config(
             tiers=limits.rows(panel.symbols),
             keep_units=units,
             keep_fills=fills,
+            keep_trips=trips,
         )
+
+    def given_until(bars: int) -> Given:
+        if bars <= 0:
+            return Counter(), 0
+        cut = run(trips=False, of=panel.slice(0, bars))
+        return Counter(dict(cut["reason_counts"])), cut["decisions"]
 
     done = run()
     return Result(
@@ -73,6 +82,7 @@ def run_config(
         timing=timing,
         rerun=lambda others: run_config(panel, config, others, timing, contracts, margin),
         own_fills=lambda: run(fills=True)["fills"],
+        given_until=given_until,
         config=config,
         notes=(*_endings(panel, done), *_learned(done), *tell_rebirths(panel)),
     )

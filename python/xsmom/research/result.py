@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from xsmom.domain.costs import Costs
 from xsmom.domain.panel import Panel
 from xsmom.research import statistics
+from xsmom.research.flat_bars import FlatBars, Given, explain_flat_bars
 from xsmom.research.trips import Trips, measure
 from xsmom.research.turnover import COST_KINDS, make_yearly
 
@@ -45,6 +46,7 @@ class Result:
         timing: Timing | None = None,
         rerun: Callable[[Costs], Result] | None = None,
         own_fills: Callable[[], dict[str, Any]] | None = None,
+        given_until: Callable[[int], Given] | None = None,
         config: Resolved | None = None,
         notes: tuple[str, ...] = (),
     ) -> None:
@@ -59,6 +61,7 @@ class Result:
         self._run = run
         self._dense_units = dense_units
         self._own_fills = own_fills
+        self._given_until = given_until
 
     @property
     def bankrupt_at(self) -> int | None:
@@ -86,6 +89,22 @@ class Result:
         """How often each reason stood behind a name at a decision, most frequent first; None of weights."""
         counts: list[tuple[str, int]] | None = self._run.get("reason_counts")
         return None if counts is None else dict(sorted(counts, key=lambda count: -count[1]))
+
+    @cached_property
+    def flat_bars(self) -> FlatBars | None:
+        """Bars at whose close nothing was held, by cause; None of weights. Runs again for what it needs."""
+        if self._given_until is None or self.timing is None:
+            return None
+        lag_bars = self.timing.delay_bars + (self.timing.fill_at != "close")
+        ended = self.liquidated_at if self.bankrupt_at is None else self.bankrupt_at
+        return explain_flat_bars(self._held, self._given_until, lag_bars=lag_bars, ended_at=ended)
+
+    @property
+    def _held(self) -> NDArray[np.bool_]:
+        """At which closes anything was held."""
+        if "gross_usdt" in self._run:
+            return np.asarray(self._run["gross_usdt"] > 0)
+        return np.asarray(self.units.any(axis=1))
 
     @property
     def meta_labeller(self) -> dict[str, Any] | None:
@@ -270,6 +289,7 @@ class Result:
                 "liquidated": self.liquidated_at is not None,
                 "gross_mean_frac": float(gross.mean()),
                 "net_mean_frac": float(net.mean()),
+                "flat_frac": float(1.0 - self._held.mean()),
                 "decisions": self._run["decisions"],
                 "guarded_bars": self._run["guarded_bars"],
                 **measure(self.trips),

@@ -105,9 +105,9 @@ def stationary_indices(length: int, block: float, draws: int, seed: int) -> NDAr
     places = rng.integers(0, length, (draws, length))
     fresh = rng.random((draws, length)) < 1.0 / block
     fresh[:, 0] = True
-    # Each place is its block's start plus the steps since; the start is carried by a running maximum.
-    steps = np.arange(length)
-    started = np.maximum.accumulate(np.where(fresh, steps, 0), axis=1)
-    begin = np.take_along_axis(places, started, axis=1)
-    result: NDArray[np.int64] = (begin + steps - started) % length
-    return result
+    # Each place is its block's start plus the steps since: the start less its own place, held for the block.
+    starts = np.flatnonzero(fresh)
+    held = np.repeat(places.ravel()[starts] - starts, np.diff(starts, append=draws * length))
+    held += np.arange(draws * length)
+    held -= length * (held >= length)  # around the end, and never twice: no block is longer than a row
+    return held.reshape(draws, length)

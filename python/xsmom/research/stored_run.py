@@ -83,6 +83,10 @@ class StoredRun:
 def read_run(folder: Path) -> StoredRun:
     """Open a run folder."""
     path = folder / "result.json"
+    if (folder / "sweep.json").is_file():
+        raise DataError(
+            f"{folder} is a sweep: run one of its configurations by `xsmom backtest --fast`, and name that run"
+        )
     if not path.is_file():
         raise DataError(f"{folder} is no run folder, it has no result.json: `xsmom backtest --fast` writes one")
     try:

@@ -20,6 +20,7 @@ from xsmom.domain.margin import Margin
 from xsmom.domain.panel import Panel
 from xsmom.errors import ConfigError, DataError, XsmomError
 from xsmom.research.backtest import Contracts, check_fit
+from xsmom.research.inert_settings import find_inert
 from xsmom.research.luck import Luck, deflate, measure_luck, sharpe_a_day
 from xsmom.research.turnover import make_yearly
 
@@ -94,6 +95,12 @@ class Sweep:
         """What was varied: setting by setting, one entry for each configuration that is done."""
         names = dict.fromkeys(name for trial in self.trials for name in trial.settings)
         return {name: [self.trials[place].settings[name] for place in self.place] for name in names}
+
+    @cached_property
+    def inert(self) -> list[str]:
+        """Settings whose values made no difference to any run."""
+        told = (self._run["equity_usdt"].tolist(), self._run["trades"].tolist(), self._run["fills"].tolist())
+        return find_inert(self.settings, list(zip(*told, strict=True)))
 
     @cached_property
     def frame(self) -> pl.DataFrame:

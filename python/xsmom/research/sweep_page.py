@@ -214,7 +214,7 @@ def _draw_heat(sweep: Sweep, axes: Mapping[str, _Axis]) -> Chart | None:
     }  # fmt: skip
     layout = {
         "xaxis": {"type": "category", "title": {"text": escape(names[0])}},
-        "yaxis": {"type": "category", "title": {"text": escape(names[1])}},
+        "yaxis": {"type": "category", "title": {"text": escape(names[1]), "standoff": 14}},
         "hovermode": "closest",
     }
     return {"data": [data], "layout": layout, "height": min(620, 150 + 34 * other.count)}
@@ -325,6 +325,11 @@ def say_luck(sweep: Sweep) -> list[str]:
             f"{sharpe:.2f} (DSR {dsr:.0%}): {found}; a choice by this table is a guess until data that it has not "
             "seen agrees"
         )
+    for name in sweep.inert:
+        lines.append(
+            f"{name} changed nothing: its values gave the same runs, because another setting binds or its feature is "
+            "off; they count as trials all the same"
+        )
     if sweep.interrupted:
         lines.append(f"interrupted: {len(sweep.place):,} of {len(sweep.trials):,} configurations are done")
     ended = int((figures["bankrupt"] | figures["liquidated"]).sum())
@@ -355,10 +360,10 @@ def say_figure(sweep: Sweep, row: int, column: _Column) -> str:
     return ("undefined" if np.isnan(value) else form(value)) + (" (ended)" if ended else "")
 
 
-def say_setting(value: object) -> str:
-    """A value as it can be written again, floats to six digits."""
+def say_setting(value: object, digits: int = 6) -> str:
+    """A value as it can be written again, floats to so many digits."""
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return f"{value:.{digits}g}"
     return str(value)
 
 
@@ -366,7 +371,7 @@ def _write_rows(sweep: Sweep, order: Sequence[int], names: Sequence[str]) -> str
     head = ["config", *(name.rpartition(".")[2] for name in names), *(column[0] for column in COLUMNS)]
     body = []
     for row in order[:ROWS_SHOWN]:
-        cells = [str(sweep.place[row]), *(say_setting(sweep.settings[name][row]) for name in names)]
+        cells = [str(sweep.place[row]), *(say_setting(sweep.settings[name][row], 4) for name in names)]
         cells += [say_figure(sweep, row, column) for column in COLUMNS]
         body.append("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>")
     titles = "".join(f"<th>{escape(title)}</th>" for title in head)

@@ -12,17 +12,18 @@ from typing import Any
 
 import numpy as np
 
+from xsmom.domain.contracts import make_instruments
+from xsmom.domain.exchange_core import ONE_E8, Core, from_e8, specify, to_e8
 from xsmom.domain.market_data import Instrument, Trading
 from xsmom.domain.panel import NEVER_MS, Panel
 from xsmom.errors import DataError
 from xsmom.simex.bybit import market_rows, rows
 from xsmom.simex.bybit.signing import Key
 from xsmom.simex.clock import VenueClock
-from xsmom.simex.core import ONE_E8, Core, from_e8, specify, to_e8
 from xsmom.simex.faults import Faults
 from xsmom.simex.funding import Funding
 from xsmom.simex.limits import Limits
-from xsmom.simex.market import Candles, Moment, Tape, make_instruments
+from xsmom.simex.market import Candles, Moment, Tape
 from xsmom.simex.prices import Prices
 from xsmom.simex.views import HISTORY_MAX, LAGS_MS, Row, Views, check_lag
 

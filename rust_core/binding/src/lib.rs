@@ -13,6 +13,8 @@ mod features;
 mod fields;
 mod guards;
 mod indicators;
+mod ledger;
+mod margin;
 mod meta;
 mod model_book;
 mod panel;
@@ -51,6 +53,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(model_book::model_book, module)?)?;
     module.add_function(wrap_pyfunction!(model_book::model_weights, module)?)?;
     module.add_function(wrap_pyfunction!(simulate::simulate, module)?)?;
+    module.add_function(wrap_pyfunction!(margin::margin_due, module)?)?;
     module.add_class::<exchange::Exchange>()?;
     add_book(module)?;
     module.add_function(wrap_pyfunction!(sweep::sweep, module)?)?;
@@ -59,6 +62,9 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
 }
 
 fn add_book(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(ledger::execute_fill, module)?)?;
+    module.add_function(wrap_pyfunction!(ledger::value_book, module)?)?;
+    module.add_function(wrap_pyfunction!(ledger::fine_lot_steps, module)?)?;
     module.add_function(wrap_pyfunction!(stops::exit_reasons, module)?)?;
     module.add_function(wrap_pyfunction!(stops::flat_positions, module)?)?;
     module.add_function(wrap_pyfunction!(stops::advance_stops, module)?)?;

@@ -7,7 +7,25 @@
 //! Identity (held by a property test at every step):
 //! `equity = deposits + price result − fees − spread − impact + funding`.
 
+use crate::error::{KernelError, Result};
 use crate::fill::Execution;
+use crate::lanes::{LANES, fold};
+
+/// Signed value and gross of units at their marks: sums over eight fixed lanes, a name's lane being its
+/// number's. A name without units may have no mark yet.
+pub fn book_value(units: &[f64], mark: &[f64]) -> Result<(f64, f64)> {
+    if units.len() != mark.len() {
+        let (found, expected) = (format!("{} marks", mark.len()), format!("{}", units.len()));
+        return Err(KernelError::Shape { field: "mark", found, expected });
+    }
+    let (mut value, mut gross) = ([0.0; LANES], [0.0; LANES]);
+    for (i, (units, mark)) in units.iter().zip(mark).enumerate().filter(|(_, (u, _))| **u != 0.0) {
+        let worth = units * mark;
+        value[i % LANES] += worth;
+        gross[i % LANES] += worth.abs();
+    }
+    Ok((fold(value), fold(gross)))
+}
 
 /// Cumulative costs of a book, USDT; each is what the book has lost to it (funding may be negative).
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.e2e.simex.rig import BTC, CASH, ETH, HOUR_MS, SYMBOL, on_exchange, panel
-from xsmom.simex.core import from_e8
+from xsmom.domain.exchange_core import from_e8
 
 DAY_MS = 24 * HOUR_MS
 

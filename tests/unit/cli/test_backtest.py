@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 import xsmom as xs
 from xsmom.cli import run_table
 from xsmom.cli.main import main
+from xsmom.cli.run_folder import _write_columns, write_whole
+from xsmom.errors import OutputError
 from xsmom.lake.sample import SampleMarket
 
 DAY_MS = 86_400_000
@@ -82,14 +85,17 @@ def test_the_curves_are_those_of_the_result(panel_file: Path, folder: Path) -> N
     result = xs.backtest(xs.Panel.open(panel_file), "weekly")
     with (folder / "here/equity.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert [float(row["equity_usdt"]) for row in rows] == result.equity["equity_usdt"].to_list()
-    assert [float(row["fee_usdt"]) for row in rows] == result.costs["fee_usdt"].to_list()
+    told = pytest.approx(result.equity["equity_usdt"].to_list(), rel=1e-13, abs=0)
+    assert [float(row["equity_usdt"]) for row in rows] == told
+    fees = pytest.approx(result.costs["fee_usdt"].to_list(), rel=1e-13, abs=0)
+    assert [float(row["fee_usdt"]) for row in rows] == fees
     assert rows[0]["close"] == "2023-01-02T00:00:00.000Z"
     with (folder / "here/trips.csv").open(encoding="utf-8") as file:
         trips = list(csv.DictReader(file))
     assert result.round_trips is not None
     assert list(trips[0]) == result.round_trips.columns
-    assert [float(trip["net_usdt"]) for trip in trips] == result.round_trips["net_usdt"].to_list()
+    net = pytest.approx(result.round_trips["net_usdt"].to_list(), rel=1e-13, abs=0)
+    assert [float(trip["net_usdt"]) for trip in trips] == net
 
 
 def test_a_report_is_written_unless_refused(panel_file: Path, folder: Path) -> None:
@@ -188,10 +194,63 @@ def test_a_folder_is_whole_or_not_there(
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("xsmom.cli.run_folder._write_rows", fail)
+    monkeypatch.setattr("xsmom.cli.run_folder._write_columns", fail)
     assert run("--fast", "--panel", panel_file, "--out", "here") == 6
     assert "No space left on device" in capsys.readouterr().err
     assert list(folder.iterdir()) == []
+
+
+class Clock:
+    """A clock that stands still, so that two runs fall into one second."""
+
+    @staticmethod
+    def now(zone: tzinfo) -> datetime:
+        return datetime(2025, 3, 1, 12, 0, 0, 999_000, tzinfo=zone)
+
+
+def test_runs_of_one_second_each_have_a_folder(
+    panel_file: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("xsmom.cli.backtest.datetime", Clock)
+    for _ in range(3):
+        assert run("--fast", "--no-report", "--panel", panel_file) == 0
+    told = [line.split()[-1] for line in capsys.readouterr().out.splitlines() if line.startswith("written to ")]
+    assert told == [told[0], f"{told[0]}-2", f"{told[0]}-3"]
+    assert sorted(path.name for path in (folder / "runs").iterdir()) == [Path(name).name for name in told]
+    assert all(sorted(path.name for path in (folder / name).iterdir()) == FILES for name in told)
+
+
+def test_a_name_that_is_taken_while_the_run_is_written_is_passed_over(tmp_path: Path) -> None:
+    """Two processes that chose one name: whoever comes second finds the folder filled when it renames."""
+
+    def write(partial: Path) -> None:
+        (partial / "mine").write_text("mine")
+        (tmp_path / "run").mkdir()
+        (tmp_path / "run/theirs").write_text("theirs")
+
+    assert write_whole(tmp_path / "run", write, renumber=True) == tmp_path / "run-2"
+    assert (tmp_path / "run/theirs").read_text() == "theirs"
+    assert (tmp_path / "run-2/mine").read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "run-2"]
+
+
+def test_a_named_folder_that_is_taken_while_the_run_is_written_is_refused(tmp_path: Path) -> None:
+    def write(_: Path) -> None:
+        (tmp_path / "run").mkdir()
+        (tmp_path / "run/theirs").write_text("theirs")
+
+    with pytest.raises(OutputError, match=r"run cannot be written: .*; choose another --out"):
+        write_whole(tmp_path / "run", write, renumber=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_symbol_may_hold_anything(tmp_path: Path) -> None:
+    odd = ['A,B"C', "plain", "two\nlines"]
+    _write_columns(tmp_path / "odd.csv", {"symbol": odd, "net_usdt": [1.5, -1e-300, float("nan")]})
+    with (tmp_path / "odd.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["symbol"] for row in rows] == odd
+    assert [row["net_usdt"] for row in rows] == ["1.5", "-1e-300", "nan"]
 
 
 @pytest.mark.parametrize(

@@ -57,10 +57,25 @@ def test_show_as_json_is_the_stored_document(runs: Path, capsys: pytest.CaptureF
     assert told["report"] is None
 
 
+def test_made_up_markets_are_named_when_runs_are_compared(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "page.html"
+    assert report("compare", runs / "base", runs / "base", "--out", page) == 0
+    assert capsys.readouterr().out.startswith("SYNTHETIC market")
+    assert "synthetic data, no real market" in page.read_text("utf-8")
+
+
+def test_a_sweep_is_told_apart_from_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "sweep.json").write_text("{}")
+    assert report("show", tmp_path) == 4
+    assert "is a sweep: run one of its configurations by `xsmom backtest --fast`" in capsys.readouterr().err
+
+
 def test_daily_returns_are_those_of_the_result(runs: Path) -> None:
     result = xs.backtest(xs.Panel.open(runs / "one.panel"), "weekly")
     day, change = read_run(runs / "base").daily
-    np.testing.assert_array_equal(change, result.daily_returns["return_frac"].to_numpy())
+    np.testing.assert_allclose(change, result.daily_returns["return_frac"].to_numpy(), rtol=0, atol=1e-12)
     assert len(day) == 400
 
 

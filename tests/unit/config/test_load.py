@@ -211,13 +211,13 @@ WRITTEN: list[tuple[str, str]] = [
         ":1: exchanges is not a setting (got a section); did you mean exchange?",
     ),
     (
-        "risk:\n  api_circuit_breaker:\n    max_errors: 5\n",
-        ":3: risk.api_circuit_breaker.max_errors is not available in this version (got 5); remove it",
+        "desk:\n  telegram:\n    confirm_seconds: 5\n",
+        ":3: desk.telegram.confirm_seconds is not available in this version (got 5); remove it",
     ),
     (
-        "risk:\n  margin_soft_limit: 80\n",
+        "desk:\n  telegram:\n    confirm_second: 80\n",
         (
-            ":2: risk.margin_soft_limit is not a setting (got 80); did you mean risk.margin_soft_limit_pct "
+            ":3: desk.telegram.confirm_second is not a setting (got 80); did you mean desk.telegram.confirm_seconds "
             "(not available in this version)?"
         ),
     ),
@@ -293,7 +293,7 @@ def test_a_number_of_six_thousand_digits_is_refused() -> None:
 
 
 def test_all_mistakes_are_listed_with_their_sources(folder: Path) -> None:
-    (folder / "config.yaml").write_text("strategy:\n  k_mx: 5\n  k_min: x\nlive: {ramp_days: 5}\n")
+    (folder / "config.yaml").write_text("strategy:\n  k_mx: 5\n  k_min: x\ndesk: {telegram: {confirm_seconds: 5}}\n")
     (folder / ".env").write_text("XSMOM__RISK__ATR_LEM=3\nnonsense\nXSMOM__RISK__ATR_LEN=\n")
     variables = {"XSMOM__STRATEGY__GROSS_LEVERAGE": "much", "XSMOM_RISK__ATR_LEN": "3"}
     lines = refusal(
@@ -302,7 +302,7 @@ def test_all_mistakes_are_listed_with_their_sources(folder: Path) -> None:
     file, dotenv = folder / "config.yaml", folder / ".env"
     assert lines == [
         f"{file}:2: strategy.k_mx is not a setting (got 5); did you mean strategy.k_max?",
-        f"{file}:4: live.ramp_days is not available in this version (got 5); remove it",
+        f"{file}:4: desk.telegram.confirm_seconds is not available in this version (got 5); remove it",
         f"{dotenv}:1: risk.atr_lem is not a setting (got 3); did you mean risk.atr_len?",
         f"{dotenv}:2: expected NAME=value",
         f"{dotenv}:3: risk.atr_len is empty; give it a value, or leave it out",

@@ -75,6 +75,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "strategy.hysteresis.z_out 0.5 must not be above strategy.entry_zscore_min 0",
     ),
     (
+        {R + "margin_soft_limit_pct": 90},
+        "risk.margin_soft_limit_pct 90 must be below risk.margin_hard_limit_pct 90",
+    ),
+    (
         {S + "router.corr_exit": 0.9},
         "strategy.router.corr_exit 0.9 must not be above strategy.router.corr_enter 0.6",
     ),

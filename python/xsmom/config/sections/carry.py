@@ -1,7 +1,5 @@
 """`strategy.carry`: the carry sleeve."""
 
-from __future__ import annotations
-
 from xsmom.config.setting import Section, block, planned
 
 

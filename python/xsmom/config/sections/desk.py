@@ -1,12 +1,10 @@
 """`desk`, `notifications`: where people watch and command."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import SecretStr
 
-from xsmom.config.setting import Name, Section, Whole, block, planned
+from xsmom.config.setting import Name, Section, Whole, block, planned, setting
 
 
 class Log(Section):
@@ -74,15 +72,15 @@ class Desk(Section):
 class Monitoring(Section):
     """Conditions that alert."""
 
-    no_trade_hours: float = planned(
+    no_trade_hours: float = setting(
         4, "No fill for so long, and for two rebalances, while the plan had orders.", unit="hours", gt=0
     )
-    position_drift_pct: float = planned(20, "Difference between held and planned lots that alerts.", unit="%", gt=0)
-    cost_overrun_pct: float = planned(20, "Live cost above the backtest's that alerts.", unit="%", gt=0)
+    position_drift_pct: float = setting(20, "Difference between held and planned lots that alerts.", unit="%", gt=0)
+    cost_overrun_pct: float = setting(20, "Live cost above the backtest's that alerts.", unit="%", gt=0)
     slippage_bps: float = planned(20, "Slippage of one order that alerts.", unit="bps", gt=0)
     heartbeat_seconds: int = planned(120, "Silence that alerts.", unit="s", ge=10)
-    position_stuck_minutes: int = planned(30, "Time in which a planned exit must be done.", unit="minutes", ge=1)
-    trade_loss_pct: float = planned(2, "Loss of one trade that alerts.", unit="% of equity", gt=0)
+    position_stuck_minutes: int = setting(30, "Time in which a planned exit must be done.", unit="minutes", ge=1)
+    trade_loss_pct: float = setting(2, "Loss of one trade that alerts.", unit="% of equity", gt=0)
     alive_hours: float = planned(24, "Time between messages that all is well.", unit="hours", gt=0)
 
 

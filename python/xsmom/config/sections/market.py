@@ -1,7 +1,5 @@
 """`exchange`, `data`, `universe`, `costs`: where the market is, which names, at what price."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import SecretStr

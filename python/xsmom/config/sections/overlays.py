@@ -1,7 +1,5 @@
 """Blocks of `strategy`: clock, selection aids and overlays, each with its own switch."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from xsmom.config.setting import Section, Whole, setting

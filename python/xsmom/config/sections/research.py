@@ -1,7 +1,5 @@
 """`research`, `rollout`: studies, the gate they must pass, and the way to production."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import SecretStr

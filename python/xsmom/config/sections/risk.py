@@ -1,7 +1,5 @@
 """`risk`: exits, guards, margin, and what stops the machine."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from xsmom.config.setting import Positive, Section, Whole, block, planned, setting
@@ -60,22 +58,22 @@ class StopCluster(Section):
 class ApiCircuitBreaker(Section):
     """Stop calling an exchange that keeps failing."""
 
-    enabled: bool = planned(True, "Trip after repeated errors.")
-    max_errors: int = planned(5, "Errors within the window that trip it.", unit="errors", ge=1)
-    window_seconds: int = planned(300, "Window.", unit="s", ge=1)
-    cooldown_seconds: int = planned(600, "Time that it stays open.", unit="s", ge=1)
-    failure_rate_alert_pct: float = planned(10, "Failed calls over five minutes that alert.", unit="%", gt=0, le=100)
+    enabled: bool = setting(True, "Trip after repeated errors.")
+    max_errors: int = setting(5, "Errors within the window that trip it.", unit="errors", ge=1)
+    window_seconds: int = setting(300, "Window.", unit="s", ge=1)
+    cooldown_seconds: int = setting(600, "Time that it stays open.", unit="s", ge=1)
+    failure_rate_alert_pct: float = setting(10, "Failed calls over five minutes that alert.", unit="%", gt=0, le=100)
 
 
 class VenueLimits(Section):
     """Facts of the exchange beyond which nothing is entered."""
 
-    max_api_lag_seconds: float = planned(5, "Average lag that blocks entries.", unit="s", gt=0)
-    max_clock_skew_ms: int = planned(1000, "Clock skew that blocks entries.", unit="ms", ge=1)
-    min_complete_frac: float = planned(
+    max_api_lag_seconds: float = setting(5, "Average lag that blocks entries.", unit="s", gt=0)
+    max_clock_skew_ms: int = setting(1000, "Clock skew that blocks entries.", unit="ms", ge=1)
+    min_complete_frac: float = setting(
         0.9, "Share of names with a fresh bar needed to decide.", unit="share", gt=0, le=1
     )
-    max_unexplained_wallet_change_pct: float = planned(
+    max_unexplained_wallet_change_pct: float = setting(
         0.5, "Unexplained wallet change that blocks entries until it is classified.", unit="%", gt=0
     )
 
@@ -84,8 +82,8 @@ class KillSwitch(Section):
     """Latched on disk; checked before anything else."""
 
     file: str = planned("state/EMERGENCY_STOP", "File whose presence stops trading.")
-    on_activate: Literal["flatten", "freeze"] = planned("flatten", "What activating does.")
-    market_after_seconds: int = planned(60, "Time with a bounded price before market orders flatten.", unit="s", ge=0)
+    on_activate: Literal["flatten", "freeze"] = setting("flatten", "What activating does.")
+    market_after_seconds: int = setting(60, "Time with a bounded price before market orders flatten.", unit="s", ge=0)
 
 
 class Risk(Section):
@@ -191,15 +189,15 @@ class Risk(Section):
     streak: Streak = block(Streak, "Pause after losses in a row.")
     stop_cluster: StopCluster = block(StopCluster, "Block after many stops at once.")
 
-    max_position_usdt: float = planned(
+    max_position_usdt: float = setting(
         10_000, "A position above this is refused at the door, whatever the plan says.", unit="USDT", gt=0
     )
-    margin_soft_limit_pct: float = planned(80, "Margin in use that blocks entries.", unit="%", gt=0, le=100)
-    margin_hard_limit_pct: float = planned(90, "Margin in use that acts.", unit="%", gt=0, le=100)
-    margin_action: Literal["pause", "close"] = planned(
+    margin_soft_limit_pct: float = setting(80, "Margin in use that blocks entries.", unit="%", gt=0, le=100)
+    margin_hard_limit_pct: float = setting(90, "Margin in use that acts.", unit="%", gt=0, le=100)
+    margin_action: Literal["pause", "close"] = setting(
         "close", "What the hard limit does; close reduces both legs pro rata."
     )
-    maintenance_margin_limit_pct: float = planned(50, "Maintenance margin rate that acts.", unit="%", gt=0, le=100)
+    maintenance_margin_limit_pct: float = setting(50, "Maintenance margin rate that acts.", unit="%", gt=0, le=100)
     watchdog_flatten_after_minutes: int = planned(
         60, "Silence of the trader after which the watchdog flattens.", unit="minutes", ge=1
     )

@@ -1,7 +1,5 @@
 """`strategy`: what is bought and sold, and how much. All of it is decided in the Rust kernel."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from xsmom.config.sections.carry import Carry

@@ -1,12 +1,10 @@
 """`execution`, `live`, `paper`, `storage`: how orders are worked and what is remembered."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import SecretStr
 
-from xsmom.config.setting import Section, block, planned
+from xsmom.config.setting import Section, block, planned, setting
 
 
 class Twap(Section):
@@ -59,17 +57,17 @@ class StaleOrders(Section):
 class Sentinel(Section):
     """The only writer of protective orders."""
 
-    trigger: Literal["mark", "last", "index"] = planned("mark", "Price that triggers a stop.")
-    repair_seconds: int = planned(60, "Least time between repairs of one symbol.", unit="s", ge=1)
-    emergency_stop_pct: float = planned(5, "Distance of the stop placed where none is found.", unit="%", gt=0, le=100)
+    trigger: Literal["mark", "last", "index"] = setting("mark", "Price that triggers a stop.")
+    repair_seconds: int = setting(60, "Least time between repairs of one symbol.", unit="s", ge=1)
+    emergency_stop_pct: float = setting(5, "Distance of the stop placed where none is found.", unit="%", gt=0, le=100)
 
 
 class Reconcile(Section):
     """Comparison of the book with the venue."""
 
-    every_seconds: int = planned(300, "Longest time between two.", unit="s", ge=10, le=300)
-    action: Literal["report", "correct"] = planned("correct", "What a difference does.")
-    cancel_orphans_on_start: bool = planned(True, "Cancel own orders that no plan knows.")
+    every_seconds: int = setting(300, "Longest time between two.", unit="s", ge=10, le=300)
+    action: Literal["report", "correct"] = setting("correct", "What a difference does.")
+    cancel_orphans_on_start: bool = setting(True, "Cancel own orders that no plan knows.")
 
 
 class Execution(Section):
@@ -94,7 +92,7 @@ class Execution(Section):
 class Live(Section):
     """The live engine."""
 
-    max_decision_lag_minutes: float = planned(
+    max_decision_lag_minutes: float = setting(
         30,
         "Oldest bar that is still decided; never more than a quarter of a bar.",
         unit="minutes",
@@ -102,9 +100,9 @@ class Live(Section):
         le=30,
     )
     bar_grace_seconds: float = planned(10, "Time that late bars are waited for.", unit="s", ge=0)
-    ramp_days: float = planned(0, "Days over which a first start grows to full size.", unit="days", ge=0)
-    adopt_positions: bool = planned(False, "Take over positions that are open at the first start.")
-    ignore_symbols: list[str] = planned([], "Symbols of the account that are left alone.")
+    ramp_days: float = setting(0, "Days over which a first start grows to full size.", unit="days", ge=0)
+    adopt_positions: bool = setting(False, "Take over positions that are open at the first start.")
+    ignore_symbols: list[str] = setting([], "Symbols of the account that are left alone.")
     report_max_age_days: int = planned(
         30, "Oldest backtest report of this very configuration that live accepts.", unit="days", ge=1
     )

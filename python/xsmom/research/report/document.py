@@ -15,6 +15,7 @@ from xsmom import _core
 from xsmom.domain.stamps import format_ms
 from xsmom.domain.timeframe import DAY_MS, format_timeframe
 from xsmom.research import statistics
+from xsmom.research.code_hash import hash_code
 from xsmom.research.report import cone, days, stress, trades, verdict
 from xsmom.research.report.attribution import SIDES, Attribution, attribute
 
@@ -46,6 +47,7 @@ def build_document(result: Result, provenance: Mapping[str, object]) -> tuple[di
         "costs_usdt": {name: float(result.costs[name][-1]) for name in _COST_KINDS},
         "assumed_costs": asdict(result.assumed_costs),
         "reasons": trades.list_reasons(result),
+        "flat_bars": None if result.flat_bars is None else result.flat_bars.document(),
         "sides": _list_sides(parts),
         "symbols": _list_symbols(result, parts),
         "unattributed": parts.unattributed,
@@ -174,7 +176,7 @@ def _trace(result: Result, provenance: Mapping[str, object]) -> dict[str, Any]:
     versions = {name: metadata.version(name) for name in _LIBRARIES}
     return {
         "config_hash": None,
-        "code_hash": None,
+        "code_hash": hash_code(),
         "command": None,
         **provenance,
         "data_hash": result.panel.hash,

@@ -33,13 +33,22 @@ def write_overlay(runs: Sequence[StoredRun], warnings: Sequence[str], tables: di
     }
     alarm = "".join(f"<p>{escape(text)}</p>" for text in warnings)
     sections = [
-        f'<header><div><h1>{len(runs)} runs compared</h1></div><button type="button" id="theme">Dark</button></header>',
+        f"<header><div><h1>{len(runs)} runs compared</h1>{_write_chip(runs)}</div>"
+        '<button type="button" id="theme">Dark</button></header>',
         f'<div class="alarm" role="alert">{alarm}</div>' if alarm else "",
         write_chart(charts, "growth", "Equity of each run over what it started with, after every cost."),
         write_chart(charts, "falls", "Loss from the highest equity so far."),
         *(_write_table(title, *table) for title, table in tables.items()),
     ]
     return wrap_page("xsmom: runs compared", sections, charts)
+
+
+def _write_chip(runs: Sequence[StoredRun]) -> str:
+    made_up = [run.name for run in runs if run.document.get("synthetic")]
+    if not made_up:
+        return ""
+    which = "synthetic data, no real market" if len(made_up) == len(runs) else f"synthetic: {', '.join(made_up)}"
+    return f'<span class="chip">{escape(which)}</span>'
 
 
 def _write_table(title: str, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

@@ -175,6 +175,7 @@ def _write_sections(doc: Doc, charts: Charts) -> list[str]:
         ),
         _section("Trades", f'<p class="soft">{escape(which)}.</p>', tables.write_trades(doc)),
         _section("What else could have happened", *_write_cone(doc, charts)),
+        _section("Why nothing was held", tables.write_flat_bars(doc)),
         _section("Reasons behind targets", write_chart(charts, "reasons", "Names and bars by reason.")),
         _section("Measures", tables.write_metrics(doc)),
         _section("Where it comes from", tables.write_origin(doc)),

@@ -12,6 +12,7 @@ from xsmom.research.report.wording import (
     say_frac,
     say_interval,
     say_number,
+    say_of,
     say_probability,
     say_significant,
     say_usdt,
@@ -19,6 +20,9 @@ from xsmom.research.report.wording import (
 
 Doc = dict[str, Any]
 
+_INSTANTS = ("opened", "closed")
+_TITLES = {"units_max": "most units", "net_usdt": "net, USDT", "funding_usdt": "funding", "hold_hours": "hours"}
+_CAUSE_FRAC_MIN = 0.005
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -230,18 +234,43 @@ def write_trades(doc: Doc) -> str:
         ]
         return table(head, rows)
     names = list(trades["rows"][0])
-    head = [(name.replace("_", " "), "text" if isinstance(trades["rows"][0][name], str) else "") for name in names]
+    head = [(_TITLES.get(name, name.replace("_", " ")), _align(trades["rows"][0][name])) for name in names]
     return table(head, [[_say_any(name, row[name]) for name in names] for row in trades["rows"]])
+
+
+def _align(value: object) -> str:
+    return "text" if isinstance(value, str) else ""
 
 
 def _say_any(name: str, value: Any) -> str:
     if isinstance(value, bool | str):
-        return str(value)
+        # To the minute: an exit inside a bar is stamped a millisecond before its close.
+        return f"{value[:16]}Z" if name in _INSTANTS and isinstance(value, str) else str(value)
     if name.endswith("_usdt"):
         return say_usdt(value)
     if name.endswith("_frac"):
         return say_frac(value)
     return say_count(value) if isinstance(value, int) else say_significant(value)
+
+
+def write_flat_bars(doc: Doc) -> str:
+    """Flat bars by cause; nothing for a run that knows no reasons, or that was never flat."""
+    flat = doc["flat_bars"]
+    if flat is None or not flat["bars"]:
+        return ""
+    guess = "" if flat["told_from"] == flat["stretches"] else f", told from {say_count(flat['told_from'])} of them"
+    told = (
+        f"At {say_frac(flat['share_frac'])} of all closes ({say_count(flat['bars'])} of {say_count(flat['of_bars'])}) "
+        f"nothing was held, in {say_of(flat['stretches'], 'stretch', 'stretches')}{guess}. Each is shared out among "
+        "the reasons given for its names."
+    )
+    shown = [cause for cause in flat["causes"] if cause["share_frac"] >= _CAUSE_FRAC_MIN]
+    rows: list[list[object]] = [[cause["key"], say_frac(cause["share_frac"]), cause["text"]] for cause in shown]
+    if len(shown) < len(flat["causes"]):
+        rest = sum(cause["share_frac"] for cause in flat["causes"][len(shown) :])
+        rows.append(["others", say_frac(rest), f"{say_of(len(flat['causes']) - len(shown), 'rarer reason')}."])
+    head = [("cause", "text"), ("of flat bars", ""), ("meaning", "text")]
+    return f'<p class="soft">{escape(told)}</p>{table(head, rows)}'
 
 
 def write_depths(doc: Doc) -> str:

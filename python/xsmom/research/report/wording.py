@@ -56,9 +56,9 @@ def say_count(value: Any) -> str:
     return f"{int(value):,}" if _known(value) else DASH
 
 
-def say_of(value: int, thing: str) -> str:
-    """`1 day`, `1,000 days`."""
-    return f"{value:,} {thing}{'' if value == 1 else 's'}"
+def say_of(value: int, thing: str, things: str | None = None) -> str:
+    """`1 day`, `1,000 days`; `things` where the plural is no mere s."""
+    return f"{value:,} {thing if value == 1 else things or f'{thing}s'}"
 
 
 def say_probability(value: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from xsmom.domain.exchange_core import from_e8
 from xsmom.simex.bybit import codes, rows
 from xsmom.simex.bybit.asking import Asked, Refusal, refuse
 from xsmom.simex.bybit.codes import Code
@@ -11,7 +12,6 @@ from xsmom.simex.bybit.public import cut_page
 from xsmom.simex.bybit.signing import Key
 from xsmom.simex.bybit.trade import account_of, find_symbol
 from xsmom.simex.bybit.wire import fixed, money, plain
-from xsmom.simex.core import from_e8
 
 if TYPE_CHECKING:
     from xsmom.simex.world import World

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from xsmom.domain.exchange_core import to_e8
 from xsmom.simex.bybit import codes, rows
 from xsmom.simex.bybit.asking import Asked, Refusal, refuse
 from xsmom.simex.bybit.codes import Code
@@ -12,7 +13,6 @@ from xsmom.simex.bybit.public import cut_page, need_linear
 from xsmom.simex.bybit.signing import Key
 from xsmom.simex.bybit.trade import WATCHED, account_of, demand, find_symbol, to_lots, to_ticks
 from xsmom.simex.bybit.wire import money, plain
-from xsmom.simex.core import to_e8
 
 if TYPE_CHECKING:
     from xsmom.simex.world import World

@@ -8,8 +8,8 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from xsmom.domain.exchange_core import from_e8
 from xsmom.simex.bybit.wire import counted, fixed, money, plain, ratio
-from xsmom.simex.core import from_e8
 
 if TYPE_CHECKING:
     from xsmom.simex.world import World

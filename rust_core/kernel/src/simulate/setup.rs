@@ -178,7 +178,7 @@ pub(crate) fn check(panel: &Panel<'_>, params: &Params, setup: &Setup) -> Result
 }
 
 /// Lots of about a ten-thousand-millionth of the cash at the first price, a power of two of units.
-pub(super) fn fine_lots(panel: &Panel<'_>, cash_usdt: f64) -> Contracts {
+pub fn fine_lots(panel: &Panel<'_>, cash_usdt: f64) -> Contracts {
     let first = |symbol: usize| {
         let column = (0..panel.rows).map(|t| panel.close[t * panel.cols + symbol]);
         column.into_iter().find(|price| !price.is_nan()).unwrap_or(1.0)

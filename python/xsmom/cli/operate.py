@@ -1,0 +1,286 @@
+"""`xsmom kill|flatten|pause|resume|release|rearm|reconcile|classify|stop`: what an operator may ask of the trader.
+
+Each leaves a command in the state folder; the running process takes it in within half a second, and one that is
+started later takes it in first of all.
+"""
+
+from __future__ import annotations
+
+import getpass
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from xsmom.cli.choice import Overrides
+
+if TYPE_CHECKING:
+    from xsmom.config.resolved import Resolved
+    from xsmom.domain.events import Command
+    from xsmom.live.heartbeat import Heartbeat
+
+ConfigFile = Annotated[str, typer.Option("--config", metavar="FILE", help="Configuration of the trader that is meant.")]
+ModeName = Annotated[Literal["live", "paper", "shadow"], typer.Option("--mode", help="Which of its traders is meant.")]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept in the journal.")]
+Symbol = Annotated[str, typer.Argument(metavar="SYMBOL", help="A name as the exchange writes it, such as BTCUSDT.")]
+
+_ALIVE_S = 120
+_WAIT_S = 10.0
+
+kill_app = typer.Typer()
+flatten_app, pause_app, resume_app, release_app = (typer.Typer() for _ in range(4))
+rearm_app, reconcile_app, classify_app, stop_app = (typer.Typer() for _ in range(4))
+
+
+@kill_app.command()
+def activate(
+    reason: Reason,
+    flatten: Annotated[
+        bool | None, typer.Option("--flatten/--freeze", help="Close everything, or leave it as it is.")
+    ] = None,
+    config: ConfigFile = "config.yaml",
+    mode: ModeName = "live",
+    overrides: Overrides = None,
+) -> None:
+    """Stop trading, now and after every restart, until it is deactivated.
+
+    Entries are taken back at once. With --flatten both legs are closed together at a bounded price, and by
+    market orders after risk.kill_switch.market_after_seconds; with --freeze positions and their stops stay.
+
+    \b
+    Examples:
+      xsmom kill activate --reason "exchange behaves oddly" --freeze
+      xsmom kill activate --reason "get me out" --flatten
+    """
+    from xsmom.domain.events import Command
+
+    resolved = _load(config, overrides)
+    if flatten is None:
+        flatten = resolved.value("risk.kill_switch.on_activate") == "flatten"
+    _give(Command.KILL, config, mode, overrides, reason, {"flatten": "yes" if flatten else "no"})
+
+
+@kill_app.command()
+def deactivate(
+    reason: Reason, config: ConfigFile = "config.yaml", mode: ModeName = "live", overrides: Overrides = None
+) -> None:
+    """Let the trader trade again; remove the stop file first, where there is one.
+
+    \b
+    Examples:
+      xsmom kill deactivate --reason "looked at it, all well"
+    """
+    from xsmom.domain.events import Command
+    from xsmom.errors import StateError
+
+    stop_file = Path(str(_load(config, overrides).value("risk.kill_switch.file")))
+    if stop_file.exists():
+        raise StateError(f"{stop_file} is there and would activate the switch again at once: remove it first")
+    _give(Command.KILL_CLEAR, config, mode, overrides, reason)
+
+
+@kill_app.command()
+def status(config: ConfigFile = "config.yaml", mode: ModeName = "live", overrides: Overrides = None) -> None:
+    """Say whether the kill switch is active, as the trader last told.
+
+    \b
+    Examples:
+      xsmom kill status
+    """
+    beat = _heartbeat(config, mode, overrides)
+    stop_file = Path(str(_load(config, overrides).value("risk.kill_switch.file")))
+    if stop_file.exists():
+        print(f"{stop_file} is there: the switch is active as soon as a trader runs")
+    if beat is None:
+        print("no trader of this configuration has told anything yet")
+        return
+    print(f"kill switch {'ACTIVE' if beat.kill else 'not active'}, as told {_ago(beat.at_ms)} (mode {beat.mode})")
+
+
+@flatten_app.command()
+def flatten(
+    reason: Reason, config: ConfigFile = "config.yaml", mode: ModeName = "live", overrides: Overrides = None
+) -> None:
+    """Close every position, and wait flat until `xsmom resume`.
+
+    \b
+    Examples:
+      xsmom flatten --reason "away for a week"
+    """
+    from xsmom.domain.events import Command
+
+    _give(Command.FLATTEN, config, mode, overrides, reason)
+
+
+@pause_app.command()
+def pause(
+    reason: Reason, config: ConfigFile = "config.yaml", mode: ModeName = "live", overrides: Overrides = None
+) -> None:
+    """Enter nothing until `xsmom resume`; exits and stops go on.
+
+    \b
+    Examples:
+      xsmom pause --reason "central bank speaks at two"
+    """
+    from xsmom.domain.events import Command
+
+    _give(Command.PAUSE, config, mode, overrides, reason)
+
+
+@resume_app.command()
+def resume(
+    reason: Reason = "", config: ConfigFile = "config.yaml", mode: ModeName = "live", overrides: Overrides = None
+) -> None:
+    """Trade again after `xsmom pause` or `xsmom flatten`.
+
+    \b
+    Examples:
+      xsmom resume
+    """
+    from xsmom.domain.events import Command
+
+    _give(Command.RESUME, config, mode, overrides, reason)
+
+
+@release_app.command()
+def release(
+    symbol: Symbol, config: ConfigFile = "config.yaml", mode: ModeName = "live", overrides: Overrides = None
+) -> None:
+    """Give a name that you traded by hand back to the trader.
+
+    \b
+    Examples:
+      xsmom release BTCUSDT
+    """
+    from xsmom.domain.events import Command
+
+    _give(Command.RELEASE, config, mode, overrides, "", {"symbol": symbol.upper()})
+
+
+@rearm_app.command()
+def rearm(
+    guard: Annotated[
+        Literal["drawdown", "longterm_drawdown"], typer.Argument(metavar="GUARD", help="The latched guard.")
+    ],
+    reason: Reason,
+    config: ConfigFile = "config.yaml",
+    mode: ModeName = "live",
+    overrides: Overrides = None,
+) -> None:
+    """Let a latched drawdown guard go; its high starts anew at the value of now.
+
+    \b
+    Examples:
+      xsmom rearm drawdown --reason "strategy reviewed, size halved"
+    """
+    from xsmom.domain.events import Command
+
+    _give(Command.REARM, config, mode, overrides, reason, {"guard": guard})
+
+
+@reconcile_app.command()
+def reconcile(config: ConfigFile = "config.yaml", mode: ModeName = "live", overrides: Overrides = None) -> None:
+    """Compare the book with the exchange now; what was found is in the log and in `xsmom status`.
+
+    \b
+    Examples:
+      xsmom reconcile
+    """
+    from xsmom.domain.events import Command
+
+    _give(Command.RECONCILE, config, mode, overrides, "")
+
+
+@classify_app.command()
+def classify(
+    amount_usdt: Annotated[float, typer.Argument(metavar="USDT", help="What of the wallet's change this explains.")],
+    kind: Annotated[
+        Literal["transfer", "result"], typer.Option("--as", help="Money moved by you, or earned and lost.")
+    ] = "transfer",
+    config: ConfigFile = "config.yaml",
+    mode: ModeName = "live",
+    overrides: Overrides = None,
+) -> None:
+    """Say what an unexplained change of the wallet was, so that entries are free again.
+
+    \b
+    Examples:
+      xsmom classify 500
+      xsmom classify --as result -- -12.5
+    """
+    from xsmom.domain.events import Command
+
+    _give(Command.CLASSIFY, config, mode, overrides, "", {"amount_usdt": repr(amount_usdt), "kind": kind})
+
+
+@stop_app.command()
+def stop(
+    flatten: Annotated[
+        bool, typer.Option("--flatten/--keep", help="Close everything first, or leave positions and their stops.")
+    ] = False,
+    reason: Reason = "",
+    config: ConfigFile = "config.yaml",
+    mode: ModeName = "live",
+    overrides: Overrides = None,
+) -> None:
+    """End the trader in order: working orders are taken back, stops on the exchange stay.
+
+    \b
+    Examples:
+      xsmom stop --keep
+      xsmom stop --flatten --reason "moving to another account"
+    """
+    from xsmom.domain.events import Command
+
+    _give(Command.STOP_FLATTEN if flatten else Command.STOP_KEEP, config, mode, overrides, reason)
+
+
+def _give(
+    command: Command,
+    config: str,
+    mode: str,
+    overrides: list[str] | None,
+    reason: str,
+    args: dict[str, str] | None = None,
+) -> None:
+    """Leave the command, and wait a moment to see whether somebody takes it."""
+    from xsmom.live.control import write_command
+
+    folder = _state_dir(config, mode, overrides)
+    beat = _heartbeat(config, mode, overrides)
+    path = write_command(folder, command, by=f"{getpass.getuser()} by command line", reason=reason, args=args)
+    if beat is None or time.time() - beat.at_ms / 1_000 > _ALIVE_S:
+        print(
+            f"{command.value}: left in {path.parent}; no trader has told anything lately, the next start takes it first"
+        )
+        return
+    until = time.monotonic() + _WAIT_S
+    while path.exists() and time.monotonic() < until:
+        time.sleep(0.1)
+    if path.exists():
+        print(f"{command.value}: left in {path.parent}, not taken within {_WAIT_S:g} s: look at the trader's log")
+        raise typer.Exit(1)
+    print(f"{command.value}: taken")
+
+
+def _load(config: str, overrides: list[str] | None) -> Resolved:
+    from xsmom.config.load import load_config
+
+    return load_config(config, overrides or ())
+
+
+def _state_dir(config: str, mode: str, overrides: list[str] | None) -> Path:
+    base = Path(str(_load(config, overrides).value("live.state_dir")))
+    return base if mode == "live" else base / mode
+
+
+def _heartbeat(config: str, mode: str, overrides: list[str] | None) -> Heartbeat | None:
+    from xsmom.live.heartbeat import read_heartbeat
+
+    return read_heartbeat(_state_dir(config, mode, overrides))
+
+
+def _ago(at_ms: int) -> str:
+    seconds = max(0.0, time.time() - at_ms / 1_000)
+    return f"{seconds:.0f} s ago" if seconds < 120 else f"{seconds / 60:.0f} min ago"

@@ -1,0 +1,80 @@
+"""Orders and tasks on the bench: changed as often as a step needs, and put back into the book once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from xsmom.domain.book import Book
+from xsmom.domain.orders import LiveOrder, Style, Task
+from xsmom.engine.turn import Turn
+
+
+@dataclass(slots=True)
+class Bench:
+    """What the parts of this room share during one call."""
+
+    turn: Turn
+    orders: dict[str, LiveOrder] = field(init=False)
+    tasks: dict[str, Task] = field(init=False)
+    #: Client ids of each task's orders, oldest first.
+    children: dict[str, list[str]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.orders = dict(self.turn.book.orders)
+        self.tasks = dict(self.turn.book.tasks)
+        self.children = {}
+        for name, order in self.orders.items():
+            self.children.setdefault(order.parent_id, []).append(name)
+
+    @property
+    def book(self) -> Book:
+        """The book as it was when the bench was laid; orders and tasks are here."""
+        return self.turn.book
+
+    @property
+    def now_ms(self) -> int:
+        """The moment of this step."""
+        return self.turn.now_ms
+
+    def put_order(self, order: LiveOrder) -> LiveOrder:
+        """Take in a new or changed order."""
+        name = order.client_order_id
+        if name not in self.orders:
+            self.children.setdefault(order.parent_id, []).append(name)
+        self.orders[name] = order
+        return order
+
+    def put_task(self, task: Task) -> Task:
+        """Take in a new or changed task."""
+        self.tasks[task.approved.client_order_id] = task
+        return task
+
+    def drop_order(self, name: str) -> None:
+        """Forget an order."""
+        order = self.orders.pop(name)
+        self.children[order.parent_id].remove(name)
+
+    def drop_task(self, name: str) -> None:
+        """Forget a task; its orders stay until they are forgotten themselves."""
+        del self.tasks[name]
+
+    def orders_of(self, task: Task) -> list[LiveOrder]:
+        """All orders of a task, oldest first."""
+        return [self.orders[name] for name in self.children.get(task.approved.client_order_id, [])]
+
+    def live_of(self, task: Task) -> list[LiveOrder]:
+        """Those that may still fill."""
+        return [order for order in self.orders_of(task) if not order.phase.final]
+
+    def task_of(self, order: LiveOrder) -> Task | None:
+        """The task that an order belongs to."""
+        return self.tasks.get(order.parent_id)
+
+    def left_alone(self, order: LiveOrder) -> bool:
+        """Whether it was sent whole, to be left alone until it ends."""
+        task = self.task_of(order)
+        return task is not None and task.approved.intent.style is Style.WHOLE
+
+    def put_back(self) -> None:
+        """Give the book what has changed."""
+        self.turn.put(orders=self.orders, tasks=self.tasks)

@@ -1,0 +1,60 @@
+"""Taking orders back. Protective orders are not this room's, and are never touched here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from xsmom.domain.effects import CancelOrder, Severity
+from xsmom.domain.orders import LiveOrder
+from xsmom.engine.execution.bench import Bench
+from xsmom.engine.execution.ending import call_off, settle
+from xsmom.engine.turn import Turn
+
+
+def cancel_symbol(turn: Turn, symbol: str, why: str) -> None:
+    """Give up all that is being worked in a symbol, closing orders too."""
+    bench = Bench(turn)
+    give_up(bench, [name for name, task in bench.tasks.items() if task.approved.intent.symbol == symbol], why)
+    for order in list(bench.orders.values()):
+        if order.symbol == symbol and not order.protective:
+            ask_cancel(bench, order)
+    bench.put_back()
+
+
+def cancel_entries(turn: Turn, why: str) -> None:
+    """Give up all that opens or increases a position."""
+    bench = Bench(turn)
+    give_up(bench, entries(bench), why)
+    bench.put_back()
+
+
+def entries(bench: Bench) -> list[str]:
+    """Tasks that open or increase a position and are not given up yet."""
+    return [name for name, task in bench.tasks.items() if not task.approved.intent.reduce_only and not task.ending]
+
+
+def give_up(bench: Bench, names: list[str], why: str) -> None:
+    """Call tasks off and take back what works of them."""
+    for name in names:
+        task = bench.tasks[name]
+        if not task.ending:
+            bench.turn.note(
+                "order.called_off",
+                Severity.WARNING,
+                symbol=task.approved.intent.symbol,
+                client_order_id=name,
+                left_lots=task.left_lots,
+                why=why,
+            )
+        task = call_off(bench, task, why)
+        for order in bench.live_of(task):
+            ask_cancel(bench, order)
+        settle(bench, name)
+
+
+def ask_cancel(bench: Bench, order: LiveOrder) -> None:
+    """Ask once; the answer, or a lookup when none comes, tells what to do next."""
+    if order.phase.final or order.cancel_asked_ms is not None:
+        return
+    bench.turn.send(CancelOrder(order.symbol, order.client_order_id))
+    bench.put_order(replace(order, cancel_asked_ms=bench.now_ms))

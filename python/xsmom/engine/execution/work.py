@@ -1,0 +1,112 @@
+"""The end of every step: lookups, tasks that are due, a sweep of what the market left behind, and the next timer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from xsmom.domain.book import Mode
+from xsmom.domain.effects import FetchFills, SetTimer, Severity
+from xsmom.domain.orders import LiveOrder, Style, Task
+from xsmom.engine.execution.bench import Bench
+from xsmom.engine.execution.cancel import entries, give_up
+from xsmom.engine.execution.doubt import look, lookup_due_ms
+from xsmom.engine.execution.ending import UNTOLD_MS
+from xsmom.engine.execution.pairs import Room
+from xsmom.engine.execution.sweep import sweep, sweep_due_ms
+from xsmom.engine.execution.worker import Worker
+from xsmom.engine.turn import Turn
+
+TIMER = "work"
+_KEEP_MS = 600_000
+"""Final orders are remembered so long, so that a late word about them is no surprise."""
+_UNTOLD_MAX_MS = 600_000
+_NO_ENTRIES = frozenset({Mode.REDUCING, Mode.FLATTENING, Mode.HALTED})
+
+
+def work(turn: Turn) -> None:
+    """Do what is due now, and ask to be called again when something will be."""
+    book = turn.book
+    if _nothing_to_do(turn):
+        if book.work_due_ms:
+            turn.put(work_due_ms=0)
+        return
+    bench = Bench(turn)
+    if book.mode in _NO_ENTRIES or book.kill.active:
+        give_up(bench, entries(bench), f"mode {book.mode.value}" if not book.kill.active else "kill switch")
+    look(bench)
+    swept_ms = sweep(bench)
+    room = Room(bench, turn.rules)
+    for task in sorted(bench.tasks.values(), key=_rank):
+        name = task.approved.client_order_id
+        if name in bench.tasks and task.approved.intent.style is not Style.WHOLE:
+            Worker(bench, bench.tasks[name], room).move()
+    _forget(bench)
+    bench.put_back()
+    turn.put(swept_ms=swept_ms)
+    _set_timer(bench)
+
+
+def _nothing_to_do(turn: Turn) -> bool:
+    """No orders at all, or none but those that are left alone."""
+    tasks = turn.book.tasks
+    if any(task.approved.intent.style is not Style.WHOLE for task in tasks.values()):
+        return False
+    return all(order.parent_id in tasks for order in turn.book.orders.values())
+
+
+def _rank(task: Task) -> tuple[int, bool, int, str, str]:
+    """Older first, and what reduces before what opens."""
+    intent = task.approved.intent
+    return (task.started_ms, not intent.reduce_only, intent.leg, intent.symbol, task.approved.client_order_id)
+
+
+def _forget(bench: Bench) -> None:
+    """Drop final orders that nobody needs; executions that never came are asked for, and at last given up."""
+    for order in list(bench.orders.values()):
+        if order.final_ms is None or _needed(bench, order):
+            continue
+        age_ms = bench.now_ms - order.final_ms
+        if order.untold_lots and age_ms >= UNTOLD_MS and order.looked_ms <= order.final_ms + UNTOLD_MS - 1:
+            bench.turn.send(FetchFills(order.sent_ms))
+            bench.put_order(replace(order, looked_ms=bench.now_ms))
+        elif order.untold_lots and age_ms >= _UNTOLD_MAX_MS:
+            bench.turn.note(
+                "fill.missing",
+                Severity.ERROR,
+                symbol=order.symbol,
+                client_order_id=order.client_order_id,
+                lots=order.untold_lots,
+            )
+            bench.drop_order(order.client_order_id)
+        elif not order.untold_lots and age_ms >= _KEEP_MS:
+            bench.drop_order(order.client_order_id)
+
+
+def _needed(bench: Bench, order: LiveOrder) -> bool:
+    """The newest order of a living task tells when to try again; of the others only what is untold counts."""
+    if order.parent_id not in bench.tasks:
+        return False
+    return bool(order.untold_lots) or order.client_order_id == bench.children[order.parent_id][-1]
+
+
+def _forget_due_ms(bench: Bench, order: LiveOrder) -> int | None:
+    if order.final_ms is None or _needed(bench, order):
+        return None
+    if not order.untold_lots:
+        return order.final_ms + _KEEP_MS
+    asked = order.looked_ms >= order.final_ms + UNTOLD_MS
+    return order.final_ms + (_UNTOLD_MAX_MS if asked else UNTOLD_MS)
+
+
+def _set_timer(bench: Bench) -> None:
+    """One timer for all of it, set anew only when its moment has changed or is over."""
+    moments = [task.due_ms for task in bench.tasks.values() if task.approved.intent.style is not Style.WHOLE]
+    for order in bench.orders.values():
+        moments += [due for due in (lookup_due_ms(bench, order), _forget_due_ms(bench, order)) if due is not None]
+    moments += sweep_due_ms(bench)
+    due_ms = max(min(moments, default=0), bench.now_ms + 1) if moments else 0
+    if due_ms == bench.book.work_due_ms:
+        return
+    bench.turn.put(work_due_ms=due_ms)
+    if due_ms:
+        bench.turn.send(SetTimer(TIMER, due_ms))

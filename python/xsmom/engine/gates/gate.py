@@ -1,0 +1,47 @@
+"""What a gate is: a row with a function that may only shrink or refuse an opening order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from xsmom.domain.book import Book
+from xsmom.domain.effects import Severity
+from xsmom.domain.orders import Allow, Intent, Refuse, Verdict, Veto
+from xsmom.engine.rules import Rules
+
+Judge: TypeAlias = Callable[[Intent, Book, Rules, int], Verdict]
+
+ALLOW = Allow()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What there is to say about a gate. Gates look at openings alone: none ever sees a reduction."""
+
+    veto: Veto
+    #: How loudly it is told that it fires.
+    severity: Severity
+    #: It judges facts that only a venue out there tells.
+    of_venue: bool
+    #: When it fires, and what to do then; the manual's table and runbook are made of these.
+    fires: str
+    mend: str
+
+    @property
+    def alert(self) -> str:
+        """Name of the note, metric and alert."""
+        return f"gate.{self.veto.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Gate(Row):
+    """A row that judges one intent at a time."""
+
+    judge: Judge
+
+
+def blind(why: str) -> Refuse:
+    """A gate lacks what it needs to judge."""
+    return Refuse(Veto.BLIND, why)

@@ -1,0 +1,100 @@
+"""The line to the exchange: how long calls take, how often they fail, how far the clocks are apart.
+
+A breaker trips on errors within its window, whatever call they came from. Maintenance is the exchange's own word and
+no error: nothing is counted, positions may only shrink, and entries wait for ten minutes of normal business after it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from xsmom.domain.book import Health
+from xsmom.domain.effects import SetTimer, Severity
+from xsmom.domain.events import LinkChanged
+from xsmom.engine.turn import Turn
+
+RATE_WINDOW_MS = 300_000
+LAG_WINDOW_MS = 60_000
+NORMAL_MS = 600_000
+"""Time of normal business after a maintenance, before anything is entered."""
+_CALLS_MIN = 10
+"""With fewer calls a rate of failures says nothing."""
+
+
+def on_link(turn: Turn, event: LinkChanged) -> None:
+    """Fold a report on the line."""
+    before = turn.book.health
+    recent = tuple(one for one in before.recent if event.at_ms - one[0] < RATE_WINDOW_MS)
+    if event.calls:
+        recent += ((event.at_ms, event.calls, event.failures, event.lag_ms),)
+    turn.put(
+        health=replace(
+            before,
+            lag_ms=_lag_ms(recent, event.at_ms, before.lag_ms),
+            skew_ms=event.skew_ms,
+            skew_bound_ms=event.skew_bound_ms,
+            link_ms=event.at_ms,
+            streaming=event.streaming,
+            calls=before.calls + event.calls,
+            failures=before.failures + event.failures,
+            recent=recent,
+        )
+    )
+    _take_maintenance(turn, event)
+    _take_errors(turn, event)
+    _tell(turn, event, before)
+
+
+def failure_frac(health: Health) -> float:
+    """Failed calls of the newest five minutes, as a share; NaN with too few to say."""
+    calls = sum(one[1] for one in health.recent)
+    return sum(one[2] for one in health.recent) / calls if calls >= _CALLS_MIN else math.nan
+
+
+def _lag_ms(recent: tuple[tuple[int, int, int, float], ...], now_ms: int, before_ms: float) -> float:
+    """Mean time of a call over the newest minute; what was known before, where none was timed."""
+    timed = [one for one in recent if now_ms - one[0] < LAG_WINDOW_MS and not math.isnan(one[3])]
+    calls = sum(one[1] for one in timed)
+    return sum(one[1] * one[3] for one in timed) / calls if calls else before_ms
+
+
+def _take_maintenance(turn: Turn, event: LinkChanged) -> None:
+    health = turn.book.health
+    if event.maintenance and not health.maintenance:
+        turn.put(health=replace(health, maintenance=True, maintenance_until_ms=0))
+        turn.note("link.maintenance", Severity.WARNING, why=event.why)
+    elif health.maintenance and not event.maintenance:
+        until_ms = event.at_ms + NORMAL_MS
+        turn.put(health=replace(health, maintenance=False, maintenance_until_ms=until_ms))
+        turn.note("link.normal", entries_from_ms=until_ms)
+    if turn.book.health.maintenance_until_ms > event.at_ms:
+        turn.send(SetTimer("mode", turn.book.health.maintenance_until_ms))
+
+
+def _take_errors(turn: Turn, event: LinkChanged) -> None:
+    health, gates = turn.book.health, turn.rules.gates
+    if not gates.breaker or event.maintenance:
+        return
+    errors = (*health.errors_ms, *(event.at_ms for _ in range(event.failures)))
+    errors = tuple(at for at in errors if event.at_ms - at < gates.breaker_window_ms)[-gates.breaker_errors :]
+    if len(errors) < gates.breaker_errors:
+        turn.put(health=replace(health, errors_ms=errors))
+        return
+    until_ms = event.at_ms + gates.breaker_cooldown_ms
+    turn.put(health=replace(health, errors_ms=(), breaker_until_ms=until_ms))
+    turn.send(SetTimer("breaker", until_ms))
+    turn.note("breaker.tripped", Severity.ERROR, until_ms=until_ms, errors=len(errors), why=event.why)
+
+
+def _tell(turn: Turn, event: LinkChanged, before: Health) -> None:
+    health = turn.book.health
+    if before.breaker_until_ms and before.breaker_until_ms <= event.at_ms and not event.failures:
+        turn.put(health=replace(health, breaker_until_ms=0))
+        turn.note("breaker.closed")
+    if before.link_ms and before.streaming != event.streaming:
+        severity = Severity.INFO if event.streaming else Severity.WARNING
+        turn.note("stream.back" if event.streaming else "stream.lost", severity, why=event.why)
+    share = failure_frac(turn.book.health)
+    if share > turn.rules.gates.failure_alert_frac:
+        turn.note_once("api.failing", RATE_WINDOW_MS, Severity.WARNING, failures_frac=share)

@@ -1,0 +1,121 @@
+"""What is told outside a reading: a start, a fill, a transfer, modes of the account, a word of the operator."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+from xsmom.domain.effects import Severity
+from xsmom.domain.events import Started, TransferSeen, VenueReplied
+from xsmom.domain.trading import VenueFill
+from xsmom.engine import money, reading
+from xsmom.engine.reconcile.invariants import Finding, invariant_of
+from xsmom.engine.reconcile.origin import Origin
+from xsmom.engine.reconcile.takeover import hold
+from xsmom.engine.turn import Turn
+
+
+def on_started(turn: Turn, event: Started) -> None:
+    """A process begins: what the venue said to the one before is history, so everything is read anew."""
+    rules, now_ms = turn.rules.agree, turn.now_ms
+    ignored = tuple(dict.fromkeys((*event.ignore, *rules.ignore)))
+    protection = {
+        symbol: replace(
+            kept,
+            verified_ms=None,
+            matched_ms=None,
+            asked_ticks=None,
+            naked_since_ms=now_ms,
+            sighted_ms=None,
+            tries=0,
+            next_ms=0,
+            exit_ms=0,
+        )
+        for symbol, kept in turn.book.protection.items()
+    }
+    venue = replace(
+        turn.book.venue,
+        positions=None,
+        stops={},
+        doubts={},
+        asked_ms=0,
+        answered_ms=0,
+        fills_asked_ms=0,
+        fills_answered_ms=0,
+        unread=(),
+        mismatches=(),
+        foreign=(),
+        sentinel_due_ms=0,
+        reconcile_due_ms=0,
+    )
+    turn.put(ignored=ignored, adopt=event.adopt or rules.adopt, protection=protection, venue=venue)
+    if turn.rules.protect.enabled:
+        reading.want_fills(turn, "start")
+
+
+def want(turn: Turn, why: str) -> None:
+    """Read everything again now: after an error, after a gap, on a word of the operator."""
+    if turn.rules.protect.enabled:
+        reading.want_fills(turn, why)
+
+
+def on_fill(turn: Turn, fill: VenueFill, whose: Origin) -> None:
+    """After an execution was folded: what it says beside its lots."""
+    fields = {"symbol": fill.symbol, "lots": fill.lots, "price": float(fill.price), "at_ms": fill.at_ms}
+    if whose is Origin.HAND and fill.lots:
+        turn.note("fill.by_hand", Severity.WARNING, **fields)
+        hold(turn, fill.symbol, f"{fill.lots} lots were traded by hand at {fill.at_ms}")
+    elif whose is Origin.STRANGER:
+        text = f"order {fill.client_order_id} was executed and was not sent here"
+        _add(turn, Finding("R13", fill.symbol, f"{text}: is a second instance on this account?"))
+    elif whose in (Origin.LIQUIDATION, Origin.ADL):
+        turn.note(f"position.{whose.value}", Severity.CRITICAL, **fields)
+        reading.want(turn, whose.value)
+
+
+def on_transfer(turn: Turn, event: TransferSeen) -> None:
+    """Money moved in or out: shares of the book are bought or sold at their value now."""
+    money.fold_transfer(turn, event)
+    if turn.rules.protect.enabled:
+        reading.want(turn, "transfer")
+
+
+def on_modes(turn: Turn, event: VenueReplied) -> None:
+    """How the account is set: what could not be set blocks entries."""
+    report = event.modes
+    kept = tuple(one for one in turn.book.venue.mismatches if invariant_of(one).number != "R12")
+    turn.put(venue=replace(turn.book.venue, mismatches=kept))
+    if report is None:
+        _add(turn, Finding("R12", "", "the modes of the account could not be set: no answer"))
+        return
+    for what, why in report.failed:
+        _add(turn, Finding("R12", "", f"{what} could not be set: {why}"))
+    if report.changed:
+        turn.note("modes.changed", Severity.WARNING, changed=list(report.changed))
+
+
+def classify(turn: Turn, *, as_transfer: bool, why: str) -> bool:
+    """The operator says what the unexplained money is: a transfer, or a result; whether there was any."""
+    amount = turn.book.venue.unexplained_usdt
+    if not amount:
+        return False
+    if as_transfer:
+        moved = TransferSeen(f"classified-{turn.now_ms}", Decimal(amount), turn.now_ms)
+        money.fold_transfer(turn, moved)
+    else:
+        kept = turn.book.money
+        corrected = replace(kept, cash_usdt=kept.cash_usdt + amount, corrections_usdt=kept.corrections_usdt + amount)
+        turn.put(money=corrected)
+    left = tuple(one for one in turn.book.venue.mismatches if invariant_of(one).number != "R11")
+    turn.put(venue=replace(turn.book.venue, unexplained_usdt=0.0, mismatches=left))
+    kind = "transfer" if as_transfer else "result"
+    turn.note("wallet.classified", Severity.WARNING, amount_usdt=amount, kind=kind, why=why)
+    return True
+
+
+def _add(turn: Turn, finding: Finding) -> None:
+    line = str(finding)
+    venue = turn.book.venue
+    if line not in venue.mismatches:
+        turn.note("book.mismatched", Severity.CRITICAL, invariant=finding.number, text=line)
+        turn.put(venue=replace(venue, mismatches=(*venue.mismatches, line)))

@@ -1,0 +1,14 @@
+"""The only writer of protective orders: every position has a verified stop on the exchange, or is closed."""
+
+from xsmom.engine.sentinel.asking import on_fill, on_stop_reply, send_stop
+from xsmom.engine.sentinel.guard import coverage_frac, guard_positions
+from xsmom.engine.sentinel.levels import entry_stop_ticks
+
+__all__ = [
+    "coverage_frac",
+    "entry_stop_ticks",
+    "guard_positions",
+    "on_fill",
+    "on_stop_reply",
+    "send_stop",
+]

@@ -1,0 +1,62 @@
+"""Quotes: the newest prices, and the stops and rungs that they touch."""
+
+from __future__ import annotations
+
+from xsmom import kernel
+from xsmom.domain.events import QuotesSeen
+from xsmom.domain.market_data import Quote
+from xsmom.domain.orders import Intent
+from xsmom.domain.trading import TriggerBy
+from xsmom.engine.bar import exit_intent
+from xsmom.engine.turn import Turn
+
+
+def take_quotes(turn: Turn, event: QuotesSeen) -> list[Intent]:
+    """Remember the quotes; what held positions want because of them."""
+    fresh = {
+        one.symbol: one
+        for one in event.quotes
+        if (old := turn.book.quotes.get(one.symbol)) is None or one.at_ms >= old.at_ms
+    }
+    turn.put(quotes={**turn.book.quotes, **fresh})
+    intents: list[Intent] = []
+    for symbol in sorted(fresh):
+        at = turn.book.roster.index(symbol)
+        if at is not None and turn.book.lots[at]:
+            intents += _touch(turn, at, fresh[symbol])
+    return intents
+
+
+def watched_price(quote: Quote, by: TriggerBy) -> float:
+    """The price that stops look at."""
+    chosen = {TriggerBy.MARK: quote.mark, TriggerBy.LAST: quote.last, TriggerBy.INDEX: quote.index}[by]
+    return float(chosen)
+
+
+def _touch(turn: Turn, at: int, quote: Quote) -> list[Intent]:
+    price = watched_price(quote, turn.rules.protect.trigger)
+    if not price > 0.0 or not _may_touch(turn, at, price):
+        return []
+    tick = {"kind": "tick", "symbol": at, "price": price, "at_ms": quote.at_ms}
+    positions, exits = kernel.advance_stops(dict(turn.book.positions), tick, turn.rules.params)
+    if not exits:
+        return []
+    turn.put(positions=positions)
+    intents = [exit_intent(turn, found) for found in exits if found.lots]
+    # A stop that stands verified on the exchange is the exchange's to carry out: it is nearer to the market.
+    return [one for one in intents if one.exit_by not in kernel.STOP_EXITS or not _stands(turn, quote.symbol)]
+
+
+def _may_touch(turn: Turn, at: int, price: float) -> bool:
+    """Quick look, so that a quiet quote costs no crossing into the core."""
+    held, positions = turn.book.lots[at], turn.book.positions
+    if positions["closing"][at]:
+        return False
+    side = 1.0 if held > 0 else -1.0
+    at_stop = side * price <= side * float(positions["stop_price"][at])
+    return at_stop or bool(turn.rules.fields["ladder"])
+
+
+def _stands(turn: Turn, symbol: str) -> bool:
+    protection = turn.book.protection.get(symbol)
+    return protection is not None and protection.verified_ms is not None

@@ -1,0 +1,50 @@
+"""One step in the making: the book so far, and what is to go out. It lives for the length of a step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from xsmom.domain.book import Book
+from xsmom.domain.effects import Effect, Note, Severity
+from xsmom.engine.rules import Rules
+
+
+@dataclass(slots=True)
+class Turn:
+    """What the parts of a step share. Books are replaced here, never changed."""
+
+    book: Book
+    rules: Rules
+    now_ms: int
+    effects: list[Effect] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+
+    def put(self, **changes: Any) -> None:
+        """Replace parts of the book."""
+        self.book = replace(self.book, **changes)
+
+    def set_item(self, part: str, key: str, value: object | None) -> None:
+        """Replace one entry of a mapping of the book; None takes it out."""
+        before: Mapping[str, Any] = getattr(self.book, part)
+        after = {name: one for name, one in before.items() if name != key}
+        if value is not None:
+            after[key] = value
+        self.put(**{part: after})
+
+    def send(self, effect: Effect) -> None:
+        """Something goes out."""
+        self.effects.append(effect)
+
+    def note(self, name: str, severity: Severity = Severity.INFO, **fields: object) -> None:
+        """Something is told."""
+        self.notes.append(Note(name, severity, fields))
+
+    def note_once(self, name: str, every_ms: int, severity: Severity = Severity.INFO, **fields: object) -> None:
+        """The same, but at most once in `every_ms` for one name and one symbol."""
+        key = f"{name}:{fields.get('symbol', '')}"
+        last_ms = self.book.loud_ms.get(key)
+        if last_ms is None or self.now_ms - last_ms >= every_ms:
+            self.set_item("loud_ms", key, self.now_ms)
+            self.note(name, severity, **fields)

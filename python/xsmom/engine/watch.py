@@ -1,0 +1,139 @@
+"""Alarms about what does not happen: no trade, signals without orders, drift, exits that do not end, dear fills.
+
+They only tell. Each waits its time, so that what is merely under way alarms nobody.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xsmom import kernel
+from xsmom.domain.book import Book
+from xsmom.domain.effects import SetTimer, Severity
+from xsmom.engine.facts import equity_usdt
+from xsmom.engine.gates.liquidation_near import distance_frac
+from xsmom.engine.rules import Rules
+from xsmom.engine.turn import Turn
+
+EVERY_MS = 60_000
+_AGAIN_MS = 3_600_000
+_FILLS_MIN = 50
+"""Costs of fewer fills are chance."""
+
+
+def watch(turn: Turn) -> None:
+    """Look at everything once; called at each decision and by its own timer."""
+    _watch_fills(turn)
+    _watch_orders(turn)
+    _watch_exits(turn)
+    _watch_drift(turn)
+    _watch_costs(turn)
+    _watch_positions(turn)
+    if turn.rules.gates.facts_needed:
+        turn.send(SetTimer("watch", turn.now_ms + EVERY_MS))
+
+
+def patience_ms(rules: Rules) -> int:
+    """Time without a fill that is too long: two rebalances at least."""
+    return max(rules.pace.no_trade_ms, 2 * int(rules.fields["rebalance_bars"]) * rules.pace.bar_ms)
+
+
+def _watch_fills(turn: Turn) -> None:
+    """No fill for long, while plans had orders."""
+    book = turn.book
+    since_ms = book.watch.unfilled_ms
+    if book.last_plan_ms <= max(book.last_fill_ms, book.started_ms):
+        since_ms = 0
+    elif not since_ms or since_ms <= book.last_fill_ms:
+        since_ms = book.last_plan_ms
+    turn.put(watch=replace(book.watch, unfilled_ms=since_ms))
+    if since_ms and turn.now_ms - since_ms >= patience_ms(turn.rules):
+        turn.note_once("trades.missing", _AGAIN_MS, Severity.ERROR, since_ms=since_ms)
+
+
+def _watch_orders(turn: Turn) -> None:
+    """Targets stand, nothing is held, and no plan comes to an order."""
+    book = turn.book
+    targets = bool(np.nan_to_num(book.cycle.weight_frac).any())
+    idle = targets and book.flat and not book.names.goal_lots.any() and not book.tasks
+    since_ms = (book.watch.orderless_ms or turn.now_ms) if idle else 0
+    turn.put(watch=replace(book.watch, orderless_ms=since_ms))
+    if since_ms and turn.now_ms - since_ms >= patience_ms(turn.rules):
+        turn.note_once("orders.missing", _AGAIN_MS, Severity.ERROR, since_ms=since_ms)
+
+
+def _watch_exits(turn: Turn) -> None:
+    """Positions that are to be closed and still stand."""
+    for symbol, since_ms in turn.book.watch.exits_ms.items():
+        if turn.now_ms - since_ms >= turn.rules.pace.stuck_ms:
+            turn.note_once("position.stuck", _AGAIN_MS, Severity.CRITICAL, symbol=symbol, since_ms=since_ms)
+
+
+def _watch_drift(turn: Turn) -> None:
+    """Held lots against those of the newest plan, once its orders have had their time."""
+    book, pace = turn.book, turn.rules.pace
+    if turn.now_ms - book.last_plan_ms < min(pace.stuck_ms, pace.bar_ms // 2):
+        return
+    for symbol, share in _drifts(book):
+        if share > pace.drift_frac:
+            turn.note_once("position.drifted", _AGAIN_MS, Severity.WARNING, symbol=symbol, drift_frac=share)
+
+
+def _drifts(book: Book) -> Iterable[tuple[str, float]]:
+    """Share by which each name is off its plan; frozen, cooling and held ones, and what is worked, are left out."""
+    held, goal = book.lots, book.names.goal_lots
+    apart = np.flatnonzero((held != goal) & ~_set_apart(book))
+    worked = {task.approved.intent.symbol for task in book.tasks.values()}
+    for at in apart:
+        symbol = book.roster.symbols[at]
+        if symbol not in worked and symbol not in book.held_by_hand and symbol not in book.watch.exits_ms:
+            yield symbol, abs(int(held[at]) - int(goal[at])) / max(abs(int(held[at])), abs(int(goal[at])))
+
+
+def _set_apart(book: Book) -> NDArray[np.bool_]:
+    until_ms, _ = kernel.barred(dict(book.records), book.cycle.closed_ms)
+    cooling = (until_ms > book.cycle.closed_ms).any(axis=1)
+    apart: NDArray[np.bool_] = (
+        cooling | (book.names.stale_bars > 0) | book.positions["hold"] | (book.positions["rungs_hit"] > 0)
+    )
+    return apart
+
+
+def _watch_costs(turn: Turn) -> None:
+    """What trading has cost against what a simulation assumes."""
+    money, pace = turn.book.money, turn.rules.pace
+    if money.fills < _FILLS_MIN or not money.traded_usdt > 0.0 or not pace.cost_frac > 0.0:
+        return
+    live = (money.fee_usdt + money.slippage_usdt) / money.traded_usdt
+    if live > pace.cost_frac * (1.0 + pace.cost_overrun_frac):
+        turn.note_once("cost.overrun", 24 * _AGAIN_MS, Severity.WARNING, cost_frac=live, assumed_frac=pace.cost_frac)
+
+
+def _watch_positions(turn: Turn) -> None:
+    """A large loss of one position, and a near liquidation."""
+    book, rules = turn.book, turn.rules
+    equity = equity_usdt(book)
+    for at in np.flatnonzero(book.lots):
+        result = trip_usdt(book, int(at))
+        if equity > 0.0 and -result / equity >= rules.pace.trade_loss_frac:
+            symbol = book.roster.symbols[at]
+            turn.note_once("trade.losing", _AGAIN_MS, Severity.WARNING, symbol=symbol, loss_frac=-result / equity)
+    views: Mapping[str, Any] = book.venue.positions or {}
+    for symbol, view in views.items():
+        distance = distance_frac(view)
+        if distance < rules.gates.liquidation_min_frac:
+            turn.note_once("liquidation.near", _AGAIN_MS, Severity.CRITICAL, symbol=symbol, distance_frac=distance)
+
+
+def trip_usdt(book: Book, at: int) -> float:
+    """Result of an open position since its first fill; NaN without a mark."""
+    if not book.lots[at]:
+        return math.nan
+    units = float(book.lots[at]) * float(book.roster.qty_step[at])
+    return float(book.names.trip_flow_usdt[at]) + units * float(book.names.mark[at])

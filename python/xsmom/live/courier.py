@@ -1,0 +1,180 @@
+"""Carries effects out, one symbol's in their order, and brings the answers back as events.
+
+A courier never decides: what an answer means is the engine's. A mutation answers and never raises; a read that fails
+is told as failed, so that unknown stays unknown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from xsmom.domain.effects import (
+    AmendOrder,
+    CancelOrder,
+    Effect,
+    EnsureModes,
+    FetchAccount,
+    FetchFills,
+    LookupOrder,
+    SendOrder,
+    SetPositionStop,
+)
+from xsmom.domain.events import (
+    AccountSeen,
+    Ask,
+    Event,
+    FillSeen,
+    FillsRead,
+    FundingPaid,
+    OrderLookedUp,
+    VenueReplied,
+)
+from xsmom.domain.trading import Answer, FillKind, VenueFill
+from xsmom.errors import VenueError
+from xsmom.live.link import LinkMeter
+from xsmom.ports import Clock, Venue
+
+T = TypeVar("T")
+Put = Callable[[Event], None]
+
+
+class Courier:
+    """One account's errands."""
+
+    def __init__(self, venue: Venue, clock: Clock, link: LinkMeter, put: Put) -> None:
+        self._venue, self._clock, self._link, self._put = venue, clock, link, put
+        self._last: dict[str, asyncio.Task[None]] = {}
+        self._reading: asyncio.Task[None] | None = None
+        self._read_again = False
+        self._running: set[asyncio.Task[None]] = set()
+
+    def carry(self, effect: Effect) -> None:
+        """Begin an errand; its answer comes as an event."""
+        if isinstance(effect, FetchAccount):
+            self._read_account()
+        elif isinstance(effect, FetchFills):
+            self._run(self._read_fills(effect.since_ms))
+        elif isinstance(effect, EnsureModes):
+            self._run(self._ensure_modes(effect))
+        elif isinstance(effect, SendOrder | AmendOrder | CancelOrder | SetPositionStop | LookupOrder):
+            self._in_turn(effect)
+
+    async def finish(self, seconds: float) -> None:
+        """Let what is under way come back, for a while."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=seconds)
+        for task in self._running:
+            task.cancel()
+
+    def _run(self, work: Awaitable[None]) -> asyncio.Task[None]:
+        task = asyncio.ensure_future(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+    def _in_turn(self, effect: SendOrder | AmendOrder | CancelOrder | SetPositionStop | LookupOrder) -> None:
+        """After what was asked for the same symbol before: a cancel does not overtake its order."""
+        symbol = effect.request.symbol if isinstance(effect, SendOrder | AmendOrder) else effect.symbol
+        before = self._last.get(symbol)
+
+        async def work() -> None:
+            if before is not None:
+                await asyncio.wait([before])
+            await self._do(effect)
+
+        task = self._run(work())
+        self._last[symbol] = task
+        task.add_done_callback(lambda done: self._forget(symbol, done))
+
+    def _forget(self, symbol: str, done: asyncio.Task[None]) -> None:
+        if self._last.get(symbol) is done:
+            del self._last[symbol]
+
+    async def _do(self, effect: Effect) -> None:
+        venue = self._venue
+        if isinstance(effect, SendOrder):
+            request = effect.request
+            await self._ask(Ask.SUBMIT, request.symbol, request.client_order_id, lambda: venue.submit(request))
+        elif isinstance(effect, AmendOrder):
+            change = effect.request
+            await self._ask(Ask.AMEND, change.symbol, change.client_order_id, lambda: venue.amend(change))
+        elif isinstance(effect, CancelOrder):
+            symbol, order_id = effect.symbol, effect.client_order_id
+            await self._ask(Ask.CANCEL, symbol, order_id, lambda: venue.cancel(symbol, order_id))
+        elif isinstance(effect, SetPositionStop):
+            stop = effect
+            await self._ask(
+                Ask.STOP,
+                stop.symbol,
+                "",
+                lambda: venue.set_position_stop(stop.symbol, stop.stop_loss_ticks, stop.take_profit_ticks, stop.by),
+            )
+        elif isinstance(effect, LookupOrder):
+            await self._look_up(effect.symbol, effect.client_order_id)
+
+    async def _ask(self, ask: Ask, symbol: str, order_id: str, work: Callable[[], Awaitable[Answer]]) -> None:
+        sent_ms = self._clock.now_ms()
+        answer = await self._link.call(ask.value, work)
+        self._put(VenueReplied(ask, symbol, order_id, sent_ms, answer))
+
+    async def _look_up(self, symbol: str, order_id: str) -> None:
+        asked_ms = self._clock.now_ms()
+        try:
+            order = await self._link.call("lookup", lambda: self._venue.order_by_client_id(symbol, order_id))
+        except VenueError:
+            return  # nothing was learned: the engine asks again when its time comes
+        self._put(OrderLookedUp(symbol, order_id, asked_ms, order))
+
+    async def _ensure_modes(self, effect: EnsureModes) -> None:
+        sent_ms = self._clock.now_ms()
+        try:
+            report = await self._link.call("modes", lambda: self._venue.ensure_modes(effect.modes))
+        except VenueError as error:
+            self._put(AccountSeen(self._clock.now_ms(), failed=(("modes", str(error)),)))
+            return
+        self._put(VenueReplied(Ask.MODES, "", "", sent_ms, modes=report))
+
+    def _read_account(self) -> None:
+        """One reading at a time; what is asked for meanwhile makes one more."""
+        if self._reading is not None and not self._reading.done():
+            self._read_again = True
+            return
+        self._reading = self._run(self._account())
+
+    async def _account(self) -> None:
+        while True:
+            self._read_again = False
+            failed: list[tuple[str, str]] = []
+            account, positions, orders = await asyncio.gather(
+                self._try("account", self._venue.account, failed),
+                self._try("positions", self._venue.positions, failed),
+                self._try("orders", self._venue.open_orders, failed),
+            )
+            self._put(AccountSeen(self._clock.now_ms(), account, positions, orders, tuple(failed)))
+            if not self._read_again:
+                return
+
+    async def _try(self, what: str, work: Callable[[], Awaitable[T]], failed: list[tuple[str, str]]) -> T | None:
+        try:
+            return await self._link.call(what, work)
+        except VenueError as error:
+            failed.append((what, str(error)))
+            return None
+
+    async def _read_fills(self, since_ms: int) -> None:
+        asked_ms = self._clock.now_ms()
+        try:
+            fills = await self._link.call("fills", lambda: self._venue.fills(since_ms))
+        except VenueError as error:
+            self._put(FillsRead(since_ms, asked_ms, str(error)))
+            return
+        for fill in fills:
+            self._put(fill_event(fill))
+        self._put(FillsRead(since_ms, asked_ms))
+
+
+def fill_event(fill: VenueFill) -> Event:
+    """An execution as the event that it is."""
+    return FundingPaid(fill) if fill.kind is FillKind.FUNDING else FillSeen(fill)

@@ -1,0 +1,113 @@
+"""What keeps coming in: the account's stream, quotes, contracts, the state of the line, the heartbeat."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from xsmom.domain.effects import FetchAccount, FetchFills, Note, Severity
+from xsmom.domain.events import Event, InstrumentsSeen, OrderUpdated, QuotesSeen
+from xsmom.domain.trading import Gap, OrderView, VenueFill
+from xsmom.errors import AuthFailed, VenueError
+from xsmom.live.courier import Courier, fill_event
+from xsmom.live.link import LinkMeter
+from xsmom.ports import Clock, Venue
+
+Put = Callable[[Event], None]
+Tell = Callable[[Sequence[Note]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Beats:
+    """How often each is looked at, seconds of the clock."""
+
+    quotes_s: float = 2.0
+    link_s: float = 15.0
+    contracts_s: float = 3_600.0
+    #: Fills are read again from so long before the newest that the stream brought.
+    overlap_ms: int = 600_000
+
+
+class Feeds:
+    """All of them for one account; each runs for ever and survives whatever the exchange answers."""
+
+    def __init__(
+        self,
+        venue: Venue,
+        clock: Clock,
+        link: LinkMeter,
+        courier: Courier,
+        put: Put,
+        tell: Tell,
+        beats: Beats | None = None,
+    ) -> None:
+        self._venue, self._clock, self._link, self._courier = venue, clock, link, courier
+        self._put, self._tell = put, tell
+        self._beats = beats or Beats()
+
+    async def run(self, symbols: frozenset[str]) -> None:
+        """All feeds at once; ends only when the key is no longer accepted."""
+        async with asyncio.TaskGroup() as group:
+            for work in (self.stream(), self.quotes(symbols), self.contracts(symbols), self.line()):
+                group.create_task(work)
+
+    async def stream(self) -> None:
+        """The account's own events; wherever one may be missing, everything is read again."""
+        while True:
+            try:
+                async for event in self._venue.events():
+                    self._link.streaming = True
+                    self._hear(event)
+            except AuthFailed as error:
+                self._tell([Note("link.refused", Severity.CRITICAL, {"why": str(error)})])
+                raise
+            except VenueError as error:
+                self._tell([Note("link.lost", Severity.WARNING, {"why": str(error)})])
+            self._link.streaming = False
+            await self._sleep(1.0)
+
+    def _hear(self, event: object) -> None:
+        if isinstance(event, OrderView):
+            self._put(OrderUpdated(event))
+        elif isinstance(event, VenueFill):
+            self._put(fill_event(event))
+        elif isinstance(event, Gap):
+            self._tell([Note("link.gap", Severity.WARNING, {"since_ms": event.since_ms, "why": event.why})])
+            self._courier.carry(FetchFills(event.since_ms - self._beats.overlap_ms))
+            self._courier.carry(FetchAccount(f"gap: {event.why}"))
+
+    async def quotes(self, symbols: frozenset[str]) -> None:
+        """The newest prices of every name that may be traded."""
+        while True:
+            try:
+                found = await self._link.call("quotes", self._venue.quotes)
+            except VenueError:
+                pass  # counted by the line; the gates judge it
+            else:
+                self._put(QuotesSeen(tuple(found[name] for name in sorted(symbols & found.keys()))))
+            await self._sleep(self._beats.quotes_s)
+
+    async def contracts(self, symbols: frozenset[str]) -> None:
+        """Contracts as they are now: steps, status, delisting dates."""
+        while True:
+            await self._sleep(self._beats.contracts_s)
+            try:
+                found = await self._link.call("instruments", self._venue.instruments)
+            except VenueError:
+                continue
+            known = tuple(found[name] for name in sorted(symbols & found.keys()))
+            self._put(InstrumentsSeen(known, self._clock.now_ms()))
+
+    async def line(self) -> None:
+        """How the line has been; at once when something failed."""
+        waited_s = 0.0
+        while True:
+            self._put(self._link.look(self._clock.now_ms()))
+            waited_s = 0.0
+            while waited_s < self._beats.link_s and not self._link.failing:
+                await self._sleep(1.0)
+                waited_s += 1.0
+
+    async def _sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / getattr(self._clock, "speed", 1.0))

@@ -1,0 +1,62 @@
+"""Signs of life: `heartbeat.json` for whoever watches, and systemd's own socket where there is one."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+FILE = "heartbeat.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """What the file says."""
+
+    at_ms: int
+    pid: int
+    seq: int
+    mode: str
+    mode_why: str
+    equity_usdt: float
+    positions: int
+    coverage_frac: float
+    closed_ms: int
+    decided_ms: int
+    kill: bool
+
+
+def write_heartbeat(state_dir: Path, beat: Heartbeat) -> None:
+    """Replace the file, whole."""
+    state_dir.mkdir(parents=True, exist_ok=True)
+    draft = state_dir / f".{FILE}.{os.getpid()}"
+    draft.write_text(json.dumps(asdict(beat)), "utf-8")
+    draft.replace(state_dir / FILE)
+
+
+def read_heartbeat(state_dir: Path) -> Heartbeat | None:
+    """What was said last; None when nothing was, or nothing that can be read."""
+    try:
+        told: dict[str, Any] = json.loads((state_dir / FILE).read_text("utf-8"))
+        return Heartbeat(**told)
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def notify_systemd(text: str) -> bool:
+    """Tell the service manager, such as READY=1 or WATCHDOG=1; False where nobody listens."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return False
+    if address.startswith("@"):
+        address = "\0" + address[1:]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+        try:
+            line.connect(address)
+            line.sendall(text.encode())
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,67 @@
+"""The line to the exchange, measured: every call counted, timed, and its failure named."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from xsmom.domain.events import LinkChanged
+from xsmom.domain.trading import Unknown
+from xsmom.errors import VenueError
+
+T = TypeVar("T")
+
+
+class LinkMeter:
+    """Counts calls between two looks. The engine learns of the line by `LinkChanged` alone."""
+
+    def __init__(self) -> None:
+        self.streaming = False
+        self.maintenance = False
+        self.skew_ms = self.skew_bound_ms = 0.0
+        self._calls = self._failures = 0
+        self._spent_ns = 0
+        self._why = ""
+
+    async def call(self, what: str, work: Callable[[], Awaitable[T]]) -> T:
+        """One call; a failure is counted and raised again."""
+        begun = time.monotonic_ns()
+        try:
+            answer = await work()
+        except VenueError as error:
+            self._fail(f"{what}: {error}")
+            raise
+        finally:
+            self._calls += 1
+            self._spent_ns += time.monotonic_ns() - begun
+        if isinstance(answer, Unknown):
+            self._fail(f"{what}: {answer.why}")
+        return answer
+
+    @property
+    def failing(self) -> bool:
+        """Whether something failed since the last look."""
+        return self._failures > 0
+
+    def look(self, at_ms: int) -> LinkChanged:
+        """What the line was like since the last look."""
+        mean = self._spent_ns / self._calls / 1e6 if self._calls else float("nan")
+        seen = LinkChanged(
+            at_ms=at_ms,
+            calls=self._calls,
+            failures=self._failures,
+            lag_ms=mean,
+            skew_ms=self.skew_ms,
+            skew_bound_ms=self.skew_bound_ms,
+            streaming=self.streaming,
+            maintenance=self.maintenance,
+            why=self._why,
+        )
+        self._calls = self._failures = 0
+        self._spent_ns, self._why = 0, ""
+        return seen
+
+    def _fail(self, why: str) -> None:
+        self._failures += 1
+        self._why = self._why or why

@@ -1,0 +1,84 @@
+"""Boot is recovery; there is no other start. The newest book, and a window brought up to it.
+
+The book is read as it stood after the newest entry, not decided again: a newer version of the code must not believe
+that other orders were sent than were. `fold_again` is the proof that both are the same under one version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from xsmom import kernel
+from xsmom.domain.book import Book, Roster
+from xsmom.domain.journal import Entry
+from xsmom.domain.window import Window
+from xsmom.engine.rules import Rules
+from xsmom.engine.step import grow, step
+from xsmom.ports import Journal
+from xsmom.store.window_bytes import unpack
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What a process begins with."""
+
+    book: Book | None
+    window: Window
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """An entry that would be another one today."""
+
+    seq: int
+    what: str
+
+
+def recover(journal: Journal, rules: Rules, roster: Roster) -> Recovered:
+    """Book and window as they were, the window over the names of `roster`."""
+    book = journal.newest_book()
+    window = new_window(rules, roster)
+    snapshot = journal.newest_snapshot()
+    if book is None or book.roster.symbols != roster.symbols:
+        # Other names: their history is fetched anew, so that every column has one length.
+        return Recovered(book, window)
+    if snapshot is not None and (kept := unpack(snapshot[1])).symbols == roster.symbols and _fits(kept, rules):
+        window = kept
+    for row in journal.window_rows(window.last_ms or 0):
+        if window.last_ms is None or row.close_ms > window.last_ms:
+            window.append(row)
+    return Recovered(book, window)
+
+
+def new_window(rules: Rules, roster: Roster) -> Window:
+    """A window without bars, as long as a decision needs it."""
+    return Window(
+        roster.symbols,
+        roster.listed_ms,
+        roster.delisted_ms,
+        bar_ms=rules.pace.bar_ms,
+        bars_max=kernel.warmup_bars(rules.params),
+    )
+
+
+def fold_again(journal: Journal, rules: Rules, roster: Roster) -> Iterator[Difference]:
+    """Take every entry again from the first, and tell where effects or the window's hash come out otherwise."""
+    book: Book | None = None
+    window = new_window(rules, roster)
+    for entry in journal.entries(0):
+        grow(window, entry.event)
+        book, effects, _ = step(book, window, entry.event, entry.at_ms, rules)
+        if effects != entry.effects:
+            yield Difference(entry.seq, _first_difference(entry, effects))
+
+
+def _first_difference(entry: Entry, effects: tuple[object, ...]) -> str:
+    if len(effects) != len(entry.effects):
+        return f"{len(entry.effects)} effects then, {len(effects)} now"
+    pairs = zip(entry.effects, effects, strict=True)
+    return next(f"{then} then, {now} now" for then, now in pairs if then != now)
+
+
+def _fits(window: Window, rules: Rules) -> bool:
+    return window.bar_ms == rules.pace.bar_ms and window.bars_max >= kernel.warmup_bars(rules.params)

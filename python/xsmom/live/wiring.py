@@ -1,0 +1,172 @@
+"""Which venue, which clock, which journal: the one place where the modes of trading differ."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from xsmom.config.resolved import Resolved
+from xsmom.domain.trading import Answer, ModeReport, Modes, OrderRequest, Refusal, Rejected, TriggerBy
+from xsmom.engine.rules import Rules
+from xsmom.errors import ConfigError
+from xsmom.live.bars import Pace, Progress
+from xsmom.live.clock import LapseClock, SystemClock
+from xsmom.live.process import Process, Setting, stop_on_signals
+from xsmom.ports import Clock, Sink, Venue
+from xsmom.store.opening import open_journal
+from xsmom.store.rules import StoreRules
+from xsmom.venues.exchange_table import Network
+from xsmom.venues.roster import open_market, open_venue
+from xsmom.venues.wire import Access, Keys
+
+Open = Callable[["Start", Clock], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What the operator asked for."""
+
+    config: Resolved
+    mode: str
+    sinks: Sequence[Sink]
+    progress: Progress | None = None
+    lapse: float = 1.0
+    adopt: bool = False
+    ignore: tuple[str, ...] = ()
+
+    @property
+    def state_dir(self) -> Path:
+        """Where this mode keeps its state; paper and shadow never touch the live account's."""
+        base = Path(str(self.config.value("live.state_dir")))
+        return base if self.mode == "live" else base / self.mode
+
+
+def run(start: Start) -> str:
+    """Trade until asked to stop; why it ended."""
+    return asyncio.run(_run(start))
+
+
+async def _run(start: Start) -> str:
+    venue, clock = await open_account(start)
+    try:
+        state_dir = start.state_dir
+        state_dir.mkdir(parents=True, exist_ok=True)
+        name = await _account_name(start, venue)
+        journal = open_journal(StoreRules.of(start.config), state_dir, name, clock)
+        try:
+            process = Process(venue, journal, clock, _setting(start, state_dir))
+            loop = asyncio.get_running_loop()
+            stop_on_signals(process, loop.add_signal_handler, (signal.SIGTERM, signal.SIGINT))
+            return await process.run()
+        finally:
+            journal.close()
+    finally:
+        await venue.close()
+
+
+def _setting(start: Start, state_dir: Path) -> Setting:
+    config = start.config
+    grace_ms = round(float(str(config.value("live.bar_grace_seconds"))) * 1_000)
+    written = Path(str(config.value("risk.kill_switch.file")))
+    return Setting(
+        config=config,
+        rules=Rules.of(config),
+        state_dir=state_dir,
+        stop_file=written,
+        sinks=start.sinks,
+        progress=start.progress,
+        pace=Pace(grace_ms=grace_ms),
+        heartbeat_s=float(str(config.value("live.heartbeat_seconds"))),
+        initial_usdt=float(str(config.value("paper.initial_equity_usdt"))) if start.mode == "paper" else None,
+        adopt=start.adopt or bool(config.value("live.adopt_positions")),
+        ignore=(*start.ignore, *config.written.live.ignore_symbols),
+    )
+
+
+async def open_account(start: Start) -> tuple[Venue, Clock]:
+    """The venue of a mode, and the clock that goes with it."""
+    access = access_of(start.config)
+    if start.lapse != 1.0 and access.base_url is None:
+        raise ConfigError("--lapse is for an exchange of your own: give its address as exchange.base_url")
+    exchange = str(start.config.value("exchange.id"))
+    if start.mode == "paper":
+        market = await open_market(exchange, access)
+        clock = await _clock(market.now_ms, start.lapse)
+        from xsmom.venues.paper.paper_venue import PaperVenue
+
+        cash = Decimal(str(start.config.value("paper.initial_equity_usdt")))
+        return await PaperVenue.over_market(market, cash_usdt=cash, costs=start.config.costs(), clock=clock), clock
+    if access.keys is None:
+        raise ConfigError(
+            "no key: give XSMOM__EXCHANGE__API_KEY and XSMOM__EXCHANGE__API_SECRET in the environment or in .env"
+        )
+    venue: Venue = await open_venue(exchange, access)
+    clock = await _clock(venue.now_ms, start.lapse)
+    return (ShadowVenue(venue) if start.mode == "shadow" else venue), clock
+
+
+def access_of(config: Resolved) -> Access:
+    """How the account is reached, and its keys."""
+    written = config.written.exchange
+    keys = None
+    if written.api_key is not None and written.api_secret is not None:
+        keys = Keys(written.api_key, written.api_secret)
+    return Access(
+        network=Network.TEST if written.testnet else Network.MAIN,
+        base_url=written.base_url,
+        requests_per_second=written.requests_per_second,
+        keys=keys,
+        recv_window_ms=written.recv_window_ms,
+    )
+
+
+async def _clock(venue_now: Callable[[], Any], lapse: float) -> Clock:
+    return SystemClock() if lapse == 1.0 else LapseClock(await venue_now(), lapse)
+
+
+async def _account_name(start: Start, venue: Venue) -> str:
+    if start.mode == "paper":
+        return "paper"
+    return f"{venue.venue}:{(await venue.key()).account}"
+
+
+class ShadowVenue:
+    """An account that is only looked at: whatever would change it is refused on this side."""
+
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything that reads is the account's own."""
+        return getattr(self._venue, name)
+
+    async def submit(self, request: OrderRequest) -> Answer:
+        """Not sent."""
+        return _shadowed(f"order {request.client_order_id}")
+
+    async def amend(self, request: Any) -> Answer:
+        """Not sent."""
+        return _shadowed(f"change of {request.client_order_id}")
+
+    async def cancel(self, symbol: str, client_order_id: str) -> Answer:
+        """Not sent."""
+        return _shadowed(f"cancel of {client_order_id} in {symbol}")
+
+    async def set_position_stop(
+        self, symbol: str, stop_loss_ticks: int | None, take_profit_ticks: int | None, by: TriggerBy
+    ) -> Answer:
+        """Not sent."""
+        return _shadowed(f"stop of {symbol} at {stop_loss_ticks}, {take_profit_ticks} by {by.value}")
+
+    async def ensure_modes(self, modes: Modes) -> ModeReport:
+        """Taken as they are."""
+        return ModeReport(unchanged=tuple(f"leverage {symbol}" for symbol in modes.symbols))
+
+
+def _shadowed(what: str) -> Rejected:
+    return Rejected(Refusal.OTHER, "shadow", f"{what} was not sent: this account is only watched")

@@ -1,0 +1,1 @@
+"""Migrations of the journal's tables, run by `xsmom.store.schema`."""

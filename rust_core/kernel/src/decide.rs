@@ -155,12 +155,11 @@ impl Decider {
                     signal.as_ref().is_none_or(|s| Signal::is_shared(params) && s.of_bar(row)),
                     "a signal of its own"
                 );
-                let (signal, mix) = match signal {
-                    Some(signal) => (signal, None),
-                    None => {
-                        let mix = own.read_with_book(scene, state);
-                        (own, mix)
-                    }
+                let (signal, mix) = if let Some(signal) = signal {
+                    (signal, None)
+                } else {
+                    let mix = own.read_with_book(scene, state);
+                    (own, mix)
                 };
                 scratch.decide(scene, signal, mix, state, out);
             },

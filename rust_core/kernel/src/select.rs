@@ -164,7 +164,7 @@ impl Picks {
             let first = &ladders[side as usize].known()[..field.k];
             pass &= field.all_enter(first, side);
             if asked {
-                let free = |i| gate.unbarred(i, side) & !field.awaiting[i][side as usize];
+                let free = |i| gate.unbarred(i, side) && !field.awaiting[i][side as usize];
                 pass &= first.iter().all(|name| free(*name as usize));
             }
             for name in first {

@@ -93,10 +93,10 @@ impl Needs {
 impl Needs {
     /// Closes, scores and volatility alone?
     pub(super) fn plain(&self) -> bool {
-        let names = self.moves | self.trend | self.atr | self.trail_ma | self.slope | self.adx;
-        let more = self.breakout | self.beta | self.funding | self.dollar_volume | self.adv;
-        let market = self.vol_ratio | self.dispersion | self.router | (self.ret_rows > 0);
-        !(names | more | market)
+        let names = [self.moves, self.trend, self.atr, self.trail_ma, self.slope, self.adx];
+        let more = [self.breakout, self.beta, self.funding, self.dollar_volume, self.adv];
+        let market = [self.vol_ratio, self.dispersion, self.router, self.ret_rows > 0];
+        !(names.contains(&true) || more.contains(&true) || market.contains(&true))
     }
 }
 

@@ -192,10 +192,10 @@ impl Pool {
             variance: self.variance_out.values(bar, cols),
             ..FeatureRow::EMPTY
         };
-        if seat.plain { plain } else { self.with_more(plain, seat, bar) }
+        if seat.plain { plain } else { self.with_more(&plain, seat, bar) }
     }
 
-    fn with_more<'p>(&'p self, plain: FeatureRow<'p>, seat: &Seat, bar: i64) -> FeatureRow<'p> {
+    fn with_more<'p>(&'p self, plain: &FeatureRow<'p>, seat: &Seat, bar: i64) -> FeatureRow<'p> {
         let (cols, rest) = (self.cols, &self.rest[seat.rest]);
         let (moves, ranges, market) =
             (&self.moves[seat.moves], &self.ranges[seat.ranges], rest.market.row(bar));
@@ -221,7 +221,7 @@ impl Pool {
             dispersion_ratio: market.dispersion_ratio,
             implied_corr: market.implied_corr,
             router_dispersion_bps: market.router_dispersion_bps,
-            ..plain
+            ..*plain
         }
     }
 }

@@ -234,10 +234,10 @@ impl Scratch {
             variance: self.sigma.variance.values(bar, cols),
             ..FeatureRow::EMPTY
         };
-        if self.plain { plain } else { self.with_more(plain, bar) }
+        if self.plain { plain } else { self.with_more(&plain, bar) }
     }
 
-    fn with_more<'s>(&'s self, plain: FeatureRow<'s>, bar: i64) -> FeatureRow<'s> {
+    fn with_more<'s>(&'s self, plain: &FeatureRow<'s>, bar: i64) -> FeatureRow<'s> {
         let (cols, market) = (self.cols, self.market.row(bar));
         FeatureRow {
             moves: self.moves.each(bar),
@@ -260,7 +260,7 @@ impl Scratch {
             dispersion_ratio: market.dispersion_ratio,
             implied_corr: market.implied_corr,
             router_dispersion_bps: market.router_dispersion_bps,
-            ..plain
+            ..*plain
         }
     }
 }

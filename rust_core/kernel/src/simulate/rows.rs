@@ -91,10 +91,9 @@ impl Rows {
         dispatch(
             #[inline(always)]
             || {
-                weights.for_each(
-                    #[inline(always)]
-                    |(weight, worth)| *weight = worth * share,
-                )
+                for (weight, worth) in weights {
+                    *weight = worth * share;
+                }
             },
         );
         if !params.ladder.is_empty() {

@@ -79,8 +79,7 @@ fn fits(legs: &Legs, scene: Scene<'_>) -> bool {
     }
     let (rungs, widest) = (scene.book.rung_cap_frac, most[0].max(most[1]));
     // A cap that is not below the others' is none.
-    let least = |least: f64, rung: &f64| if *rung < least { *rung } else { least };
-    let any_rung = rungs.iter().fold(widest, least) < widest;
+    let any_rung = rungs.iter().fold(0, |any, rung| any | u64::from(*rung < widest)) != 0;
     let under = |place: usize| legs.weight[place] > rungs[legs.name[place] as usize];
     over == 0 && !(any_rung && (0..legs.len()).any(under))
 }

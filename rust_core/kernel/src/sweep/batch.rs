@@ -83,7 +83,7 @@ pub fn run_batch(
         }
         pool.enter_block(panel, rows.clone());
         for group in &mut groups {
-            group.ride(panel, rows.clone(), &mut pool, &mut riders, days)?;
+            group.ride(panel, rows.clone(), &mut pool, &mut riders, days);
         }
         control.add(rows.len() * trials.len());
     }
@@ -140,7 +140,7 @@ impl Group {
         pool: &mut Pool,
         riders: &mut [Rider<'_>],
         days: &Days,
-    ) -> Result<()> {
+    ) {
         let riders = &mut riders[self.riders.clone()];
         for rider in &*riders {
             pool.turn_to(panel, &rider.seat);
@@ -158,6 +158,5 @@ impl Group {
                 rider.tally.costs = close.costs;
             }
         }
-        Ok(())
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! Cash and costs are sums over eight fixed lanes, an order's lane being that of its name in the plan.
 
+// A lazy operator is a branch, and lanes have none.
+#![allow(clippy::needless_bitwise_bool)]
+
 use super::{Account, Order};
 use crate::fill::{Depth, Rates, fill_at};
 use crate::lanes::{LANES, dispatch, fold};

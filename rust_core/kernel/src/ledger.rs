@@ -42,7 +42,7 @@ pub struct CostTotals {
     pub traded_usdt: f64,
 }
 
-/// What many executions paid together.
+/// What one execution pays.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Payment {
     /// Paid less received, fees included.
@@ -55,8 +55,6 @@ pub struct Payment {
     pub impact_usdt: f64,
     /// Traded notional at reference prices.
     pub traded_usdt: f64,
-    /// Number of executions.
-    pub fills: u64,
 }
 
 /// Cash, units and marks of every symbol.
@@ -101,12 +99,11 @@ impl Ledger {
             spread_usdt: done.spread_usdt,
             impact_usdt: done.impact_usdt,
             traded_usdt: units.abs() * reference_price,
-            fills: 1,
         });
         self.units[symbol] += units;
     }
 
-    /// Take what executions paid out of cash. Whoever calls it moves the units.
+    /// Take what an execution pays out of cash. Whoever calls it moves the units.
     #[inline(always)]
     pub fn pay(&mut self, payment: &Payment) {
         self.cash_usdt -= payment.paid_usdt;
@@ -114,20 +111,15 @@ impl Ledger {
         self.costs.spread_usdt += payment.spread_usdt;
         self.costs.impact_usdt += payment.impact_usdt;
         self.costs.traded_usdt += payment.traded_usdt;
-        self.fills += payment.fills;
+        self.fills += 1;
     }
 
     /// Settle funding on the units held. The caller does it before any fill at or after the instant.
     #[inline(always)]
     pub fn settle_funding(&mut self, symbol: usize, mark: f64, rate_frac: f64) {
-        self.pay_funding(self.units[symbol] * mark * rate_frac);
-    }
-
-    /// Take the funding of many symbols out of cash.
-    #[inline(always)]
-    pub fn pay_funding(&mut self, paid_usdt: f64) {
-        self.cash_usdt -= paid_usdt;
-        self.costs.funding_usdt += paid_usdt;
+        let paid = self.units[symbol] * mark * rate_frac;
+        self.cash_usdt -= paid;
+        self.costs.funding_usdt += paid;
     }
 
     /// Take over the prices that are known; an absent one leaves the last mark standing.

@@ -21,6 +21,7 @@ mod trade;
 
 use booking::Wants;
 use quiet::Quiet;
+use trade::Bills;
 pub(super) use trade::Moment;
 
 /// Lots to trade at a reference price.
@@ -78,7 +79,7 @@ pub(super) struct Account<'a> {
     any_asked: bool,
     depth: Vec<Depth>,
     depth_row: Vec<Depth>,
-    funding_row: Vec<f64>,
+    bills: Bills,
     /// Cash flows of each symbol: since the start, and since its position opened.
     flow_usdt: Vec<f64>,
     trip_flow_usdt: Vec<f64>,
@@ -122,7 +123,7 @@ impl<'a> Account<'a> {
             any_asked: false,
             depth: vec![Depth::UNKNOWN; cols],
             depth_row: Vec::with_capacity(room),
-            funding_row: vec![0.0; room],
+            bills: Bills::default(),
             flow_usdt: vec![0.0; cols],
             trip_flow_usdt: vec![0.0; cols],
         }

@@ -1,38 +1,37 @@
-//! Funding, marks and the value of the book: all names at once, in lanes by the number of the name.
+//! Funding, marks and the value of the book: all names at once, a sum in lanes by the number of the name.
 
 use super::Account;
 use crate::lanes::{bits_where, dispatch, sum, sum_abs};
-use crate::ledger::Ledger;
 use crate::simulate::names::NameSet;
 
 impl Account<'_> {
     /// Funding of the bar on the units held. It comes before the exits inside the bar: a position that
     /// leaves there is charged, and its round trip must know.
     pub(in crate::simulate) fn settle(&mut self, close: &[f64], rate_frac: &[f64]) {
-        let (ledger, row) = (&mut self.ledger, &mut self.funding_row);
-        let paid_usdt = dispatch(
-            #[inline(always)]
-            || {
-                any_rate(rate_frac).then(
-                    #[inline(always)]
-                    || pay_all(ledger, close, rate_frac, row),
-                )
-            },
-        );
         // Most bars settle nothing.
-        let Some(paid_usdt) = paid_usdt else { return };
-        ledger.pay_funding(paid_usdt);
-        if !self.wants.trips {
+        let due = dispatch(
+            #[inline(always)]
+            || any_rate(rate_frac),
+        );
+        if !due {
             return;
         }
-        let Self { held, positions, flow_usdt, trip_flow_usdt, wants, .. } = self;
+        let Self { ledger, held, positions, flow_usdt, trip_flow_usdt, wants, .. } = self;
         held.each(|i| {
-            trip_flow_usdt[i] -= row[i];
+            let rate = rate_frac[i];
+            if rate == 0.0 || rate.is_nan() {
+                return;
+            }
+            let mark = if close[i].is_nan() { ledger.mark[i] } else { close[i] };
+            let before = ledger.cash_usdt;
+            ledger.settle_funding(i, mark, rate);
+            let received = ledger.cash_usdt - before;
+            trip_flow_usdt[i] += received;
             if wants.positions {
-                positions[i].funding_usdt_cum -= row[i];
+                positions[i].funding_usdt_cum += received;
             }
             if wants.extras {
-                flow_usdt[i] -= row[i];
+                flow_usdt[i] += received;
             }
         });
     }
@@ -80,20 +79,6 @@ impl Account<'_> {
 #[inline(always)]
 fn any_rate(rate_frac: &[f64]) -> bool {
     rate_frac.iter().fold(0, |any, rate| any | u64::from(rate.abs() > 0.0)) != 0
-}
-
-/// Funding of every name into `row`, and their sum.
-#[inline(always)]
-fn pay_all(ledger: &Ledger, close: &[f64], rate_frac: &[f64], row: &mut [f64]) -> f64 {
-    let held = ledger.units.iter().zip(&ledger.mark).zip(close).zip(rate_frac);
-    for (paid, (((units, mark), close), rate)) in row.iter_mut().zip(held) {
-        let mark = if close.is_nan() { *mark } else { *close };
-        let full = units * mark * rate;
-        // A name that is not held may have no mark yet, and NaN·0 is NaN.
-        let charged = (*units != 0.0) & !rate.is_nan();
-        *paid = if charged { full } else { 0.0 };
-    }
-    sum(row)
 }
 
 /// An absent price leaves the last mark standing; whether there is one.

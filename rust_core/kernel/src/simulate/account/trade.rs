@@ -1,14 +1,15 @@
 //! The fills of a plan at one close: priced and paid many at once, then booked name by name.
 //!
-//! Cash and costs are sums over eight fixed lanes, an order's lane being that of its name in the plan.
+//! Lanes work out what each order pays; cash and costs are then summed order by order, reduce-only ones
+//! first, which is how any other account sums the same fills.
 
 // A lazy operator is a branch, and lanes have none.
 #![allow(clippy::needless_bitwise_bool)]
 
 use super::{Account, Order};
 use crate::fill::{Depth, Rates, fill_at};
-use crate::lanes::{LANES, dispatch, fold};
-use crate::ledger::Payment;
+use crate::lanes::{LANES, Lane, dispatch, fold};
+use crate::ledger::Ledger;
 use crate::params::Params;
 use crate::plan::Rows;
 
@@ -36,22 +37,23 @@ impl Account<'_> {
             self.depth_row.clear();
             self.depth_row.extend(named.iter().map(|name| self.depth[*name as usize]));
         }
-        let (rates, depth) = (self.rates, &mut self.depth_row);
-        let (payment, ended) = dispatch(
+        let (rates, depth, bills) = (self.rates, &mut self.depth_row, &mut self.bills);
+        let (fills, ended) = dispatch(
             #[inline(always)]
             || {
                 if rates.has_impact() {
                     depth.resize(named.len().next_multiple_of(LANES), Depth::UNKNOWN);
-                    pay_all::<true>(named.len(), rows, rates, depth)
+                    bills.write::<true>(named.len(), rows, rates, depth)
                 } else {
-                    pay_all::<false>(named.len(), rows, rates.without_impact(), &[])
+                    bills.write::<false>(named.len(), rows, rates.without_impact(), &[])
                 }
             },
         );
-        if payment.fills == 0 {
+        if fills == 0 {
             return;
         }
-        self.ledger.pay(&payment);
+        self.bills.pay(named.len(), &mut self.ledger);
+        self.ledger.fills += fills;
         self.move_lots(named, rows);
         if self.plain {
             self.trips_closed += ended;
@@ -95,49 +97,79 @@ impl Account<'_> {
     }
 }
 
-/// What all orders pay, and how many positions they end.
+/// What the orders of a plan pay, place by place: `[reduce-only, growing]`.
+#[derive(Debug, Default)]
+pub(super) struct Bills {
+    rows: [Vec<[Lane; 5]>; 2],
+}
+
+/// What one order pays, its fee, spread and impact, and its notional at the reference price.
 #[inline(always)]
-fn pay_all<const IMPACT: bool>(
-    count: usize,
-    rows: &Rows,
-    rates: Rates,
-    depth: &[Depth],
-) -> (Payment, u64) {
-    let whole = count.next_multiple_of(LANES);
-    let (prices, _) = rows.price[..whole].as_chunks::<LANES>();
-    let (steps, _) = rows.step[..whole].as_chunks::<LANES>();
-    let (helds, _) = rows.held[..whole].as_chunks::<LANES>();
-    let (lesses, _) = rows.less[..whole].as_chunks::<LANES>();
-    let (mores, _) = rows.more[..whole].as_chunks::<LANES>();
-    let (mut paid, mut fee, mut spread) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
-    let (mut impact, mut traded) = ([0.0; LANES], [0.0; LANES]);
-    let (mut fills, mut ended) = ([0.0; LANES], [0.0; LANES]);
-    let lanes = prices.iter().zip(steps).zip(helds).zip(lesses).zip(mores);
-    for (c, ((((price, step), held), less), more)) in lanes.enumerate() {
-        for k in 0..LANES {
-            let deep = if IMPACT { depth[c * LANES + k] } else { Depth::UNKNOWN };
-            let [near, far] = [less[k] * step[k], more[k] * step[k]];
-            let [a, b] = [near, far].map(|units| fill_at(units, price[k], rates, deep));
-            paid[k] += (near * a.price + a.fee_usdt) + (far * b.price + b.fee_usdt);
-            fee[k] += a.fee_usdt + b.fee_usdt;
-            spread[k] += a.spread_usdt + b.spread_usdt;
-            traded[k] += (near.abs() + far.abs()) * price[k];
-            if IMPACT {
-                impact[k] += a.impact_usdt + b.impact_usdt;
+fn bill(units: f64, price: f64, rates: Rates, depth: Depth) -> [f64; 5] {
+    let done = fill_at(units, price, rates, depth);
+    let paid = units * done.price + done.fee_usdt;
+    [paid, done.fee_usdt, done.spread_usdt, done.impact_usdt, units.abs() * price]
+}
+
+impl Bills {
+    /// Write the bills of all places; the number of orders, and of the positions that they end.
+    #[inline(always)]
+    fn write<const IMPACT: bool>(
+        &mut self,
+        count: usize,
+        rows: &Rows,
+        rates: Rates,
+        depth: &[Depth],
+    ) -> (u64, u64) {
+        let whole = count.next_multiple_of(LANES);
+        for bills in &mut self.rows {
+            if bills.len() < whole / LANES {
+                bills.resize(whole / LANES, [[0.0; LANES]; 5]);
             }
-            let [one, two] = [less[k] != 0.0, more[k] != 0.0].map(|is| if is { 1.0 } else { 0.0 });
-            fills[k] += one + two;
-            let ends = (held[k] != 0.0) & (held[k] + less[k] == 0.0);
-            ended[k] += if ends { 1.0 } else { 0.0 };
         }
+        let (prices, _) = rows.price[..whole].as_chunks::<LANES>();
+        let (steps, _) = rows.step[..whole].as_chunks::<LANES>();
+        let (helds, _) = rows.held[..whole].as_chunks::<LANES>();
+        let (lesses, _) = rows.less[..whole].as_chunks::<LANES>();
+        let (mores, _) = rows.more[..whole].as_chunks::<LANES>();
+        let (mut fills, mut ended) = ([0.0; LANES], [0.0; LANES]);
+        let lanes = prices.iter().zip(steps).zip(helds).zip(lesses).zip(mores);
+        for (c, ((((price, step), held), less), more)) in lanes.enumerate() {
+            for (lots, bills) in [less, more].into_iter().zip(&mut self.rows) {
+                let mut out = [[0.0; LANES]; 5];
+                for k in 0..LANES {
+                    let deep = if IMPACT { depth[c * LANES + k] } else { Depth::UNKNOWN };
+                    let all = bill(lots[k] * step[k], price[k], rates, deep);
+                    for part in 0..5 {
+                        out[part][k] = all[part];
+                    }
+                    fills[k] += if lots[k] == 0.0 { 0.0 } else { 1.0 };
+                }
+                bills[c] = out;
+            }
+            for k in 0..LANES {
+                let ends = (held[k] != 0.0) & (held[k] + less[k] == 0.0);
+                ended[k] += if ends { 1.0 } else { 0.0 };
+            }
+        }
+        (fold(fills) as u64, fold(ended) as u64)
     }
-    let payment = Payment {
-        paid_usdt: fold(paid),
-        fee_usdt: fold(fee),
-        spread_usdt: fold(spread),
-        impact_usdt: fold(impact),
-        traded_usdt: fold(traded),
-        fills: fold(fills) as u64,
-    };
-    (payment, fold(ended) as u64)
+
+    /// Pay them, order by order. A place without an order pays 0, which changes no sum.
+    #[inline(always)]
+    fn pay(&self, count: usize, ledger: &mut Ledger) {
+        let (mut cash, mut costs) = (ledger.cash_usdt, ledger.costs);
+        for bills in &self.rows {
+            for bill in &bills[..count.div_ceil(LANES)] {
+                for k in 0..LANES {
+                    cash -= bill[0][k];
+                    costs.fee_usdt += bill[1][k];
+                    costs.spread_usdt += bill[2][k];
+                    costs.impact_usdt += bill[3][k];
+                    costs.traded_usdt += bill[4][k];
+                }
+            }
+        }
+        (ledger.cash_usdt, ledger.costs) = (cash, costs);
+    }
 }

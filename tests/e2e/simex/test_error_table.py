@@ -1,5 +1,7 @@
 """Every answer of the exchange by fault script, through the unmodified client: what our port makes of it."""
 
+from typing import Any
+
 import pytest
 
 from tests.e2e.simex.rig import NO_LAGS, SYMBOL, on_exchange

@@ -67,7 +67,7 @@ def _row(one: Holding, now_ms: int) -> tuple[str, ...]:
     return (
         one.symbol,
         one.side,
-        f"{one.qty:g}",
+        f"{one.qty:.10g}",
         f"{one.entry_price:.8g}",
         _price(one.mark),
         usdt(one.value_usdt, sign=True),

@@ -54,9 +54,9 @@ def test_what_the_exchange_shows_of_a_position(played) -> None:
     book = played.book
     at = int(np.flatnonzero(book.lots > 0)[0])
     symbol, tick = book.roster.symbols[at], float(book.roster.price_tick[at])
-    mark = Decimal(100)
+    mark, none = Decimal(100), Decimal(0)
     view = PositionView(
-        symbol, int(book.lots[at]), None, mark, Decimal(0), Decimal(0), Decimal(0), Decimal(80), Decimal(5), 7, None, 1, 1
+        symbol, int(book.lots[at]), None, mark, none, none, none, Decimal(80), Decimal(5), 7, None, 1, 1
     )  # fmt: skip
     seen = replace(
         book,

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -136,12 +137,12 @@ def test_what_is_wrong_is_shown(trader, capsys, tmp_path) -> None:
 
 
 def test_the_stop_file_and_another_configuration_are_told(trader, capsys, monkeypatch) -> None:
-    file = trader.config.value("risk.kill_switch.file")
-    assert not os.path.isabs(str(file))
-    os.makedirs(os.path.dirname(str(file)) or ".", exist_ok=True)
-    with open(str(file), "w", encoding="utf-8"):
-        assert "active as soon as a trader runs" in shown(capsys, trader)
-    os.unlink(str(file))
+    file = Path(str(trader.config.value("risk.kill_switch.file")))
+    assert not file.is_absolute()  # so that it lies in the folder of this test
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch()
+    assert "active as soon as a trader runs" in shown(capsys, trader)
+    file.unlink()
     monkeypatch.delenv("XSMOM__EXCHANGE__BASE_URL")
     assert told(capsys, trader)["config_changed"] is False
     assert told(capsys, trader, "--set", "strategy.k_max=2")["config_changed"] is True

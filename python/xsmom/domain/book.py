@@ -286,6 +286,8 @@ class VenueFacts:
     fills_wanted_ms: int | None = None
     #: What could not be read at the newest try, and why.
     unread: tuple[tuple[str, str], ...] = ()
+    #: When the modes of the account are asked for again; 0 while nobody waits for them.
+    modes_due_ms: int = 0
     #: Due times of the timers that are set.
     sentinel_due_ms: int = 0
     reconcile_due_ms: int = 0

@@ -23,6 +23,7 @@ from xsmom.engine import money, sentinel
 from xsmom.engine.rules import Rules
 from xsmom.errors import StateError, XsmomError
 from xsmom.live.bars import BarFeed, BarSource, Pace, Progress
+from xsmom.live.clock import SystemClock
 from xsmom.live.control import STOP_FILE, read_commands, remove_command, stop_file_command
 from xsmom.live.courier import Courier
 from xsmom.live.feeds import Beats, Feeds
@@ -174,7 +175,8 @@ class Process:
             book = loop.book
             if book is not None:
                 self.journal.beat(self.clock.now_ms())
-                write_heartbeat(self.setting.state_dir, heartbeat_of(book, self.clock.now_ms()))
+                # Whoever watches has the clock of this machine, not that of an exchange in time-lapse.
+                write_heartbeat(self.setting.state_dir, heartbeat_of(book, SystemClock().now_ms()))
                 notify_systemd("WATCHDOG=1")
             await asyncio.sleep(self.setting.heartbeat_s if book is not None else self.setting.poll_s)
 

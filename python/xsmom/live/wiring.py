@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,6 +17,7 @@ from xsmom.engine.rules import Rules
 from xsmom.errors import ConfigError
 from xsmom.live.bars import Pace, Progress
 from xsmom.live.clock import LapseClock, SystemClock
+from xsmom.live.lapse import stretch
 from xsmom.live.process import Process, Setting, stop_on_signals
 from xsmom.ports import Clock, Sink, Venue
 from xsmom.store.opening import open_journal
@@ -75,7 +77,7 @@ def _setting(start: Start, state_dir: Path) -> Setting:
     written = Path(str(config.value("risk.kill_switch.file")))
     return Setting(
         config=config,
-        rules=Rules.of(config),
+        rules=stretch(Rules.of(config), start.lapse),
         state_dir=state_dir,
         stop_file=written,
         sinks=start.sinks,
@@ -100,7 +102,10 @@ async def open_account(start: Start) -> tuple[Venue, Clock]:
         from xsmom.venues.paper.paper_venue import PaperVenue
 
         cash = Decimal(str(start.config.value("paper.initial_equity_usdt")))
-        return await PaperVenue.over_market(market, cash_usdt=cash, costs=start.config.costs(), clock=clock), clock
+        keep = start.state_dir / "account.json"
+        keep.parent.mkdir(parents=True, exist_ok=True)
+        costs = start.config.costs()
+        return await PaperVenue.over_market(market, cash_usdt=cash, costs=costs, clock=clock, keep=keep), clock
     if access.keys is None:
         raise ConfigError(
             "no key: give XSMOM__EXCHANGE__API_KEY and XSMOM__EXCHANGE__API_SECRET in the environment or in .env"
@@ -123,7 +128,20 @@ def access_of(config: Resolved, lapse: float = 1.0) -> Access:
         keys=keys,
         recv_window_ms=written.recv_window_ms,
         lapse=lapse,
+        tls=trust(written.ca_file),
     )
+
+
+def trust(ca_file: str | None) -> ssl.SSLContext | None:
+    """Who vouches for the server: one certificate of its own, or None for the usual authorities."""
+    if ca_file is None:
+        return None
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"exchange.ca_file: {ca_file} is no certificate ({error}): give the PEM file of the server"
+        ) from error
 
 
 async def _clock(venue_now: Callable[[], Any], lapse: float) -> Clock:

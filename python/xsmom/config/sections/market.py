@@ -29,6 +29,9 @@ class Exchange(Section):
         "Address of a server that speaks this exchange's protocol, in place of its own hosts.",
         example="http://127.0.0.1:8080",
     )
+    ca_file: str | None = setting(
+        None, "Certificate of that server, as PEM, where no authority vouches for it.", example="simex.pem"
+    )
     proxy_url: SecretStr | None = planned(None, "Proxy, credentials included.", secret=True)
     requests_per_second: float | None = setting(
         None, "Request budget; left out: the exchange's own.", unit="1/s", ge=0.2, le=1_000

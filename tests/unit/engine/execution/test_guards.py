@@ -1,5 +1,6 @@
 """Guards on the way: wide spreads, exits, closes before openings, sizes."""
 
+import math
 from dataclasses import replace
 from decimal import Decimal
 
@@ -83,6 +84,23 @@ class TestExits:
         assert cancelled == {add.client_order_id, trim.client_order_id}
         (sent,) = [one for one in effects if isinstance(one, SendOrder)]
         assert (sent.request.price_ticks, sent.request.lots, sent.touch_price) == (None, -50, 97.0)
+
+    @pytest.mark.parametrize("style", [Style.LIMIT, Style.POST_ONLY, Style.TWAP, Style.VWAP, Style.MARKET])
+    @pytest.mark.parametrize("priced", [True, False])
+    def test_an_exit_without_a_price_of_its_decision_gets_out(self, style: Style, priced: bool) -> None:
+        stage = Stage(lots={SYMBOLS[0]: 50})
+        if not priced:
+            stage.price(SYMBOLS[0], None, None)
+            marks = stage.book.names.mark.copy()
+            marks[:] = math.nan
+            stage.book = replace(stage.book, names=replace(stage.book.names, mark=marks))
+        exit_ = stage.approve(-50, style=style, reduce_only=True, purpose=Purpose.TRIM, price=math.nan)
+        stage.start(exit_, stage.approve(20, SYMBOLS[1]))
+        stage.run_to(2_000_000)
+        ticks = [one.price_ticks for one in stage.requests if one.symbol == SYMBOLS[0]]
+        assert ticks
+        # 100.05 is the middle: 20 bps below it.
+        assert ticks[0] == (999 if priced and style is not Style.MARKET else None)
 
     def test_two_rungs_of_one_bar_both_go(self) -> None:
         stage = Stage(lots={SYMBOLS[0]: 50})
@@ -174,6 +192,11 @@ class TestSizes:
         stage = Stage(contracts=contracts)
         stage.start(stage.approve(100, style=Style.MARKET))
         assert [one.lots for one in stage.requests] == [25, 25, 25, 25]
+
+    def test_a_contract_without_a_limit_is_not_split(self) -> None:
+        stage = Stage(contracts=(contract(SYMBOLS[0], lots_max=0, lots_max_market=0),))
+        stage.start(stage.approve(100, style=Style.LIMIT), stage.approve(100, style=Style.MARKET))
+        assert [one.lots for one in stage.requests] == [100, 100]
 
     def test_split_above_our_own_limit(self) -> None:
         stage = Stage(rules=rules(order_usdt_max=60.0))  # a lot is worth 1 USDT

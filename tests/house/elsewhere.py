@@ -4,6 +4,18 @@
 GATES = "tests/unit/engine/gates"
 ALARMS = ("no_trade_hours", "position_drift_pct", "position_stuck_minutes", "cost_overrun_pct", "trade_loss_pct")
 ELSEWHERE = {
+    "live.report_max_age_days": "tests/unit/cli/test_permit.py",
+    **dict.fromkeys(
+        (
+            "live.heartbeat_seconds",
+            "live.bar_grace_seconds",
+            "risk.kill_switch.file",
+            "paper.initial_equity_usdt",
+            "exchange.ca_file",
+            "exchange.leverage_x",
+        ),
+        "tests/unit/live/test_settings.py",
+    ),
     **dict.fromkeys(
         ("live.state_dir", "storage.url", "storage.snapshot_every_events", "storage.keep_days"),
         "tests/unit/store/test_settings.py",
@@ -46,8 +58,16 @@ ELSEWHERE = {
             "stale_orders.reprice_if_far_bps",
         ]
     },
+    "paper.initial_equity_usdt": "tests/unit/venues/test_paper_live.py",
+    "paper.latency_ms": "tests/unit/venues/test_paper_live.py",
+    "paper.partial_fills": "tests/unit/venues/test_paper_live.py",
+    "exchange.id": "tests/unit/venues/test_proxy.py",
+    "exchange.proxy_url": "tests/unit/venues/test_proxy.py",
     "data.dir": "tests/unit/cli/test_data_import.py",
     "data.venue": "tests/unit/cli/test_data_import.py",
+    "data.since": "tests/e2e/test_download.py",
+    "data.kinds": "tests/e2e/test_download.py",
+    "data.panel": "tests/unit/cli/test_backtest.py",
     "data.max_spike_frac": "tests/unit/cli/test_data_check.py",
     "data.max_stale_bars": "tests/unit/cli/test_data_check.py",
     "universe.renames": "tests/unit/cli/test_data_compile.py",

@@ -28,6 +28,9 @@ from xsmom.venues.wire import Access, Keys
 
 Open = Callable[["Start", Clock], Any]
 
+PAPER_ACCOUNT = "account.paper"
+"""The paper account's file in the folder of its state."""
+
 
 @dataclass(frozen=True, slots=True)
 class Start:
@@ -101,11 +104,9 @@ async def open_account(start: Start) -> tuple[Venue, Clock]:
         clock = await _clock(market.now_ms, start.lapse)
         from xsmom.venues.paper.paper_venue import PaperVenue
 
-        cash = Decimal(str(start.config.value("paper.initial_equity_usdt")))
-        keep = start.state_dir / "account.json"
-        keep.parent.mkdir(parents=True, exist_ok=True)
-        costs = start.config.costs()
-        return await PaperVenue.over_market(market, cash_usdt=cash, costs=costs, clock=clock, keep=keep), clock
+        start.state_dir.mkdir(parents=True, exist_ok=True)
+        keep = start.state_dir / PAPER_ACCOUNT
+        return await PaperVenue.over_market(market, clock=clock, keep=keep, **paper_options(start.config)), clock
     if access.keys is None:
         raise ConfigError(
             "no key: give XSMOM__EXCHANGE__API_KEY and XSMOM__EXCHANGE__API_SECRET in the environment or in .env"
@@ -113,6 +114,16 @@ async def open_account(start: Start) -> tuple[Venue, Clock]:
     venue: Venue = await open_venue(exchange, access)
     clock = await _clock(venue.now_ms, start.lapse)
     return (ShadowVenue(venue) if start.mode == "shadow" else venue), clock
+
+
+def paper_options(config: Resolved) -> dict[str, Any]:
+    """What a paper account begins with, and how its orders are treated."""
+    return {
+        "cash_usdt": Decimal(str(config.value("paper.initial_equity_usdt"))),
+        "costs": config.costs(),
+        "latency_ms": int(str(config.value("paper.latency_ms"))),
+        "partial_fills": bool(config.value("paper.partial_fills")),
+    }
 
 
 def access_of(config: Resolved, lapse: float = 1.0) -> Access:
@@ -127,6 +138,7 @@ def access_of(config: Resolved, lapse: float = 1.0) -> Access:
         requests_per_second=written.requests_per_second,
         keys=keys,
         recv_window_ms=written.recv_window_ms,
+        proxy_url=written.proxy_url,
         lapse=lapse,
         tls=trust(written.ca_file),
     )

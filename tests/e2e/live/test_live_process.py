@@ -6,7 +6,7 @@ import inspect
 
 import pytest
 
-from tests.e2e.live.trader import FIRST_BAR, SPEED, Trader, market, settled
+from tests.e2e.live.trader import FIRST_BAR, MARKET, SPEED, Trader, settled
 from tests.e2e.simex import rig as rigs
 from tests.e2e.simex.test_port import port
 from xsmom.domain.book import Mode
@@ -18,7 +18,7 @@ from xsmom.live.heartbeat import read_heartbeat
 
 @functools.cache
 def panel():
-    return market()
+    return MARKET.build()
 
 
 def on_market(test):

@@ -21,9 +21,8 @@ FIRST_BAR = 450
 PATIENCE_S = 60.0
 
 
-def market():
-    """Twelve names, with enough history for the profile's look-backs."""
-    return SampleMarket(symbols=12, bars=700, seed=7, churn=False).build()
+# Twelve names, with enough history for the profile's look-backs.
+MARKET = SampleMarket(symbols=12, bars=1_400, seed=7, churn=False)
 
 
 class WorldClock:

@@ -1,17 +1,5 @@
-"""The databases of these tests; PostgreSQL waits for the disk here."""
+"""The databases of these tests."""
 
-import pytest
+from tests.databases.fixtures import database, server
 
-from tests.databases.fixtures import database
-from tests.databases.postgres import start_server
-
-__all__ = ["database"]
-
-
-@pytest.fixture(scope="session")
-def server():
-    """A server as an operator would run it."""
-    running = start_server(durable=True)
-    yield running
-    running.stop()
-    running.remove()
+__all__ = ["database", "server"]

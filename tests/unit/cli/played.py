@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from tests.databases.fixtures import HandClock
 from xsmom.config.load import load_config
@@ -67,7 +66,8 @@ class Played:
 def play(folder: Path, *, bars: int = 76) -> Played:
     """Run it; its journal stays open, as that of a trader that goes on."""
     written = {**SETTINGS, "live": {"state_dir": str(folder / "state")}}
-    (folder / "config.yaml").write_text(yaml.safe_dump(written), "utf-8")
+    # JSON is YAML.
+    (folder / "config.yaml").write_text(json.dumps(written), "utf-8")
     config = load_config(str(folder / "config.yaml"), ())
     panel = SampleMarket(12, bars, BAR_MS, 5, momentum=1.0).build()
     clock = HandClock(int(panel.close_ms[-1]))

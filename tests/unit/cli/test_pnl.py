@@ -82,7 +82,7 @@ def test_a_name_without_a_mark_at_the_beginning_is_left_open(trader) -> None:
         )
         since_ms = trader.book.as_of_ms // DAY_MS * DAY_MS
         whole = results_since(reader, trader.book, since_ms)
-        found = results_since(blind, trader.book, since_ms)  # type: ignore[arg-type]
+        found = results_since(blind, trader.book, since_ms)
     assert found is not None
     assert whole is not None
     assert found.result_usdt == whole.result_usdt
@@ -214,7 +214,7 @@ def test_realised_profit_by_average_cost_through_zero(played) -> None:
         funding=list,
         transfers=lambda: [TransferRow(3, 3, "t", Decimal("-7.5"))],
     )
-    told = income(reader, held, 1, 2**62)  # type: ignore[arg-type]
+    told = income(reader, held, 1, 2**62)
     step = book.roster.instruments[0].qty_step
     realised = [(row.id, row.amount_usdt) for row in told.rows if row.kind == "realised"]
     assert realised == [("e2", 40 * step), ("e3", 5 * step)]

@@ -14,7 +14,6 @@ import pytest
 
 from tests.databases.fixtures import HandClock
 from tests.unit.cli.played import Played
-from xsmom.cli import status as module
 from xsmom.cli.main import main
 from xsmom.domain.effects import Note, Severity
 from xsmom.domain.events import TimerFired
@@ -157,7 +156,7 @@ def test_watching_looks_again_until_it_is_interrupted(trader, capsys, monkeypatc
         if len(naps) == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(module.time, "sleep", nap)
+    monkeypatch.setattr("time.sleep", nap)
     assert shown(capsys, trader, "--watch", "--every", "7").count("kill switch") == 3
     assert naps == [7.0, 7.0, 7.0]
 

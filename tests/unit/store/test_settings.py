@@ -96,6 +96,19 @@ def test_a_snapshot_is_due_every_so_many_events(tmp_path: Path) -> None:
     journal.close()
 
 
+def test_a_server_that_does_not_wait_for_its_disk_is_told(database: Database, request) -> None:
+    if database.kind == "sqlite":
+        pytest.skip("a matter of PostgreSQL")
+    server = request.getfixturevalue("server")
+    server.set_live("fsync", "off")
+    (note,) = database.open().told
+    database.opened.pop().close()
+    server.set_live("fsync", "on")
+    assert note.name == "journal.not_durable"
+    assert "fsync=off" in str(note.fields["why"])
+    assert database.open().told == ()
+
+
 # --- storage.keep_days ------------------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.unit.venues.paper_rig import HOUR_MS, START_MS, sample
+from xsmom import load_config
 from xsmom.domain.contracts import make_instruments
 from xsmom.domain.costs import Costs
 from xsmom.domain.market_data import FundingPrints, PriceKind, Quote, Trading
@@ -24,6 +25,7 @@ from xsmom.domain.trading import (
     VenueFill,
 )
 from xsmom.errors import Unavailable
+from xsmom.live import wiring
 from xsmom.venues.paper.live_feed import LiveFeed
 from xsmom.venues.paper.paper_venue import PaperVenue
 
@@ -354,5 +356,36 @@ def test_without_partial_fills_the_book_has_no_end_and_latency_is_waited_for():
             found = await venue.order_by_client_id(BTC, "a")
             assert (found.state is OrderState.FILLED) is filled
             await venue.close()
+
+    asyncio.run(walk())
+
+
+def test_the_settings_of_paper_reach_the_account(monkeypatch, tmp_path):
+    """Through the wiring of a live process: what is set is what the account has, and its file lies in the state."""
+    settings = {
+        "paper.initial_equity_usdt": 1_234.0,
+        "paper.latency_ms": 40,
+        "paper.partial_fills": False,
+        "live.state_dir": str(tmp_path),
+    }
+
+    async def walk():
+        market = Market()
+        market.quoted[BTC] = replace(market.quoted[BTC], turnover_usdt_day=Decimal(1_000))
+        make(market)
+
+        async def open_made(*_):
+            return market
+
+        monkeypatch.setattr(wiring, "open_market", open_made)
+        config = load_config(None, set=settings, env={})
+        venue, _ = await wiring.open_account(wiring.Start(config, "paper", ()))
+        assert (await venue.account()).wallet_usdt == 1_234
+        began = asyncio.get_running_loop().time()
+        assert isinstance(await buy(venue), Ack)
+        assert asyncio.get_running_loop().time() - began >= 0.04
+        await venue.close()
+        assert (tmp_path / "paper" / wiring.PAPER_ACCOUNT).exists()
+        assert wiring.paper_options(config)["partial_fills"] is False
 
     asyncio.run(walk())

@@ -99,25 +99,25 @@ class Live(Section):
         gt=0,
         le=30,
     )
-    bar_grace_seconds: float = planned(10, "Time that late bars are waited for.", unit="s", ge=0)
+    bar_grace_seconds: float = setting(10, "Time that late bars are waited for.", unit="s", ge=0)
     ramp_days: float = setting(0, "Days over which a first start grows to full size.", unit="days", ge=0)
     adopt_positions: bool = setting(False, "Take over positions that are open at the first start.")
     ignore_symbols: list[str] = setting([], "Symbols of the account that are left alone.")
-    report_max_age_days: int = planned(
+    report_max_age_days: int = setting(
         30, "Oldest backtest report of this very configuration that live accepts.", unit="days", ge=1
     )
     state_dir: str = setting("state", "Folder of latch, heartbeat and locks.")
-    heartbeat_seconds: int = planned(60, "Time between heartbeats.", unit="s", ge=1)
+    heartbeat_seconds: int = setting(60, "Time between heartbeats.", unit="s", ge=1)
 
 
 class Paper(Section):
     """The paper venue."""
 
-    initial_equity_usdt: float = planned(10_000, "Equity to start with.", unit="USDT", gt=0)
+    initial_equity_usdt: float = setting(10_000, "Equity to start with.", unit="USDT", gt=0)
     profile: Literal["bar", "order"] = planned("order", "Fill whole at the bar, or order by order.")
-    latency_ms: int = planned(200, "Time from send to venue.", unit="ms", ge=0)
+    latency_ms: int = setting(200, "Time from send to venue.", unit="ms", ge=0)
     queue_frac: float = planned(0.5, "Place in the queue of a resting order.", unit="share", ge=0, le=1)
-    partial_fills: bool = planned(True, "Fill no more than the book showed.")
+    partial_fills: bool = setting(True, "Fill no more than the book showed.")
 
 
 class Storage(Section):

@@ -31,7 +31,9 @@ def work(turn: Turn) -> None:
             turn.put(work_due_ms=0)
         return
     bench = Bench(turn)
-    if book.mode in _NO_ENTRIES or book.kill.active:
+    # What was sent whole is left alone: a plan counts it as filled, in the simulation too; `modes` calls it off.
+    stays = turn.rules.work.style is Style.WHOLE and not book.kill.active
+    if (book.mode in _NO_ENTRIES or book.kill.active) and not stays:
         give_up(bench, entries(bench), f"mode {book.mode.value}" if not book.kill.active else "kill switch")
     look(bench)
     swept_ms = sweep(bench)

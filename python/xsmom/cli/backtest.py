@@ -19,6 +19,7 @@ from xsmom.cli.market import (
     Since,
     Timeframe,
     Until,
+    choose_panel,
     choose_source,
     cut_market,
     open_market,
@@ -87,6 +88,7 @@ def backtest(
 
     source = choose_source(config)
     resolved = load_config(source, with_timeframe(overrides, timeframe))
+    panel = choose_panel(panel, data, resolved)
     market = cut_market(open_market(panel, data, venue, resolved), since, until)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # the same notes are printed below
@@ -149,6 +151,7 @@ def check(
 
     source = choose_source(config)
     resolved = load_config(source, with_timeframe(overrides, timeframe))
+    panel = choose_panel(panel, data, resolved)
     market = cut_market(open_market(panel, data, venue, resolved), since, until)
     with ProgressBar("examining the backtest") as tell:
         found = examine(market, resolved, only=only, seed=seed, progress=tell)

@@ -216,7 +216,7 @@ class Wire:
             _make_client(self.table, self.access, self._observe, self._stamp_ms, timeout_ms)
             for timeout_ms in (self.access.timeout_ms, self.access.send_timeout_ms)
         )
-        tls = self.access.tls or ssl.create_default_context(cafile=client.cafile)
+        tls = self.access.tls or _usual_trust(client.cafile)
         resolver = self.access.resolver() if self.access.resolver is not None else None
         connector = aiohttp.TCPConnector(limit=_CONNECTIONS_MAX, ssl=tls, resolver=resolver)
         self._session = aiohttp.ClientSession(connector=connector)
@@ -239,6 +239,13 @@ class Wire:
 
     def _stamp_ms(self) -> int:
         return self.clock.now_ms()
+
+
+def _usual_trust(authorities: str) -> ssl.SSLContext:
+    """The library's list of authorities, and what this machine trusts: `SSL_CERT_FILE` names more."""
+    context = ssl.create_default_context(cafile=authorities)
+    context.load_default_certs()
+    return context
 
 
 def _shared(table: ExchangeTable, access: Access) -> tuple[Window, ...]:
@@ -288,6 +295,14 @@ def _of_library(error: Exception) -> WireFault:
     cause = error.__cause__ or error
     if isinstance(error, library.AuthenticationError):
         return WireFault(Fault.CODE, str(error), meaning=Meaning.AUTH)
+    if isinstance(cause, aiohttp.ClientConnectorCertificateError):
+        told = cause.certificate_error
+        why = getattr(told, "verify_message", "") or _short(told)
+        return WireFault(
+            Fault.UNTRUSTED,
+            f"the certificate of {cause.host} is not trusted ({why}): something may stand between you and the "
+            "exchange; a server of your own is trusted when SSL_CERT_FILE names its certificate",
+        )
     if isinstance(cause, aiohttp.ClientConnectorError):
         return WireFault(Fault.UNREACHABLE, f"no connection ({_short(cause)})")
     if isinstance(error, library.RequestTimeout):

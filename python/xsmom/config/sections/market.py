@@ -44,9 +44,17 @@ class Data(Section):
 
     dir: str = setting("lake", "Folder of the lake.")
     venue: Name = setting("bybit", "Exchange whose data are used, as the lake names it.")
-    since: str | None = planned(None, "First day to download, YYYY-MM-DD.", example="2021-01-01")
-    kinds: list[Literal["ohlcv", "funding", "mark"]] = planned(["ohlcv", "funding", "mark"], "What to download.")
-    panel: str | None = planned(None, "Compiled panel file that research opens.")
+    since: str | None = setting(
+        None, "First day that `data download` fetches, where it is not told by --since.", example="2021-01-01"
+    )
+    kinds: list[Literal["ohlcv", "funding", "mark"]] = setting(
+        ["ohlcv", "funding", "mark"], "What `data download` fetches, where it is not told by --kinds."
+    )
+    panel: str | None = setting(
+        None,
+        "Panel file that is run on where the command line names no market; left out: a sample market.",
+        example="market.panel",
+    )
     max_spike_frac: float = setting(
         0.5,
         "A close that is further than this from both its neighbours, which agree, is a bad print.",

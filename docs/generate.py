@@ -18,6 +18,10 @@ import xsmom.errors
 from xsmom.cli.front import EXIT_BROKEN_PIPE, app, load_command
 from xsmom.cli.main import EXIT_BUG, EXIT_FOUND, EXIT_INTERRUPTED, EXIT_USAGE
 from xsmom.cli.table import COMMANDS
+from xsmom.engine.execution import table as order_table
+from xsmom.engine.gates import GATES, NET_CAP
+from xsmom.engine.modes import TABLE, Cause
+from xsmom.engine.watch import ALARMS
 from xsmom.lake.rules import RULES
 from xsmom.simex.bybit.gateway import PRIVATE
 from xsmom.simex.bybit.public import ROUTES
@@ -27,6 +31,8 @@ from xsmom.simex.faults import EVENT_DEEDS, REQUEST_DEEDS
 from xsmom.simex.views import LAGS_MS
 
 REFERENCE = Path(__file__).parent / "reference"
+EXPLANATION = Path(__file__).parent / "explanation"
+RUNBOOK = Path(__file__).parent / "runbook.md"
 NOTICE = "<!-- Made by docs/generate.py; do not edit. -->\n"
 
 CLI_HEAD = """\
@@ -226,6 +232,82 @@ def told(handler: Any) -> str:
     return re.sub(r"^`/v5[^`]*`( and its sisters)?[:.]? ?", "", sentence).rstrip(".") or "as documented"
 
 
+def orders_page() -> str:
+    """The page on orders with the machine of today: its text is written, its diagram and table are made."""
+    machine = f"```mermaid\n{order_table.diagram()}\n```\n\n{order_table.grid()}"
+    return woven((EXPLANATION / "orders.md").read_text("utf-8"), "order machine", machine)
+
+
+def woven(page: str, name: str, made: str) -> str:
+    """A page with what stands between the marks of a name replaced."""
+    before, begin, rest = page.partition(f"<!-- {name}: begin -->\n")
+    _, end, after = rest.partition(f"<!-- {name}: end -->")
+    assert begin
+    assert end
+    return f"{before}{begin}{made}\n{end}{after}"
+
+
+GATE_TESTS = Path("tests/unit/engine/gates")
+
+
+def gates_page() -> str:
+    """The page on gates with the table of today, and where each is seen to fire."""
+    rows = ["| gate | fires when | told as | kind | seen to fire in |", "|---|---|---|---|---|"]
+    rows += [
+        f"| `{row.veto.value}` | {row.fires} | `{row.alert}` | {'venue' if row.of_venue else 'owner'} "
+        f"| `{tested_in(row.alert)}` |"
+        for row in (*GATES, NET_CAP)
+    ]
+    return woven((EXPLANATION / "gates.md").read_text("utf-8"), "gates", "\n".join(rows))
+
+
+def tested_in(alert: str) -> str:
+    """The test that sees a gate fire through a step: it names the gate's note, or its veto."""
+    folder = Path(__file__).parent.parent / GATE_TESTS
+    veto = alert.removeprefix("gate.")
+    named = (f'"{alert}" in outcome.told', f'"{alert}" in tenth.told', f'"{alert}" in decide(', f'"{veto}": ')
+    found = [path for path in sorted(folder.glob("test_*.py")) if any(one in path.read_text("utf-8") for one in named)]
+    assert found, f"no test below {GATE_TESTS} sees {alert}"
+    return (GATE_TESTS / found[0].name).as_posix()
+
+
+def modes_page() -> str:
+    """The page on modes with the table and the diagram of today."""
+    page = (EXPLANATION / "modes.md").read_text("utf-8")
+    return woven(page, "modes", f"```mermaid\n{mode_diagram()}\n```\n\n{mode_grid()}")
+
+
+def mode_diagram() -> str:
+    """Ways from mode to mode; causes that lead the same way share an arrow."""
+    ways: dict[tuple[str, str], list[str]] = {}
+    for mode, row in TABLE.items():
+        for cause, after in row.items():
+            if after is not mode:
+                ways.setdefault((mode.name, after.name), []).append(cause.name.lower())
+    arrows = [f"    {one} --> {other}: {' '.join(causes)}" for (one, other), causes in ways.items()]
+    return "\n".join(["stateDiagram-v2", "    [*] --> BOOT", *arrows])
+
+
+def mode_grid() -> str:
+    """Every pair of mode and cause, causes from the strictest on."""
+    modes = list(TABLE)
+    head = f"| cause, strictest first | {' | '.join(mode.name for mode in modes)} |"
+    rows = [
+        f"| `{cause.name.lower()}`: {cause.value} | {' | '.join(TABLE[mode][cause].name for mode in modes)} |"
+        for cause in Cause
+    ]
+    return "\n".join([head, f"|---|{'---|' * len(modes)}", *rows])
+
+
+def runbook_page() -> str:
+    """The runbook with the rows of gates and alarms of today."""
+    page = RUNBOOK.read_text("utf-8")
+    head = ["| alert | severity | fires when | what to do |", "|---|---|---|---|"]
+    gates = [f"| `{row.alert}` | {row.severity.value} | {row.fires} | {row.mend} |" for row in (*GATES, NET_CAP)]
+    alarms = [f"| `{name}` | {row.severity.value} | {row.fires} | {row.mend} |" for name, row in ALARMS.items()]
+    return woven(woven(page, "gates", "\n".join(head + gates)), "alarms", "\n".join(head + alarms))
+
+
 def pages() -> dict[Path, str]:
     """Every generated page and what it should hold now."""
     return {
@@ -233,6 +315,10 @@ def pages() -> dict[Path, str]:
         REFERENCE / "exit-codes.md": exit_page(),
         REFERENCE / "data-rules.md": rules_page(),
         REFERENCE / "simex.md": simex_page(),
+        EXPLANATION / "gates.md": gates_page(),
+        EXPLANATION / "modes.md": modes_page(),
+        RUNBOOK: runbook_page(),
+        EXPLANATION / "orders.md": orders_page(),
     }
 
 

@@ -13,6 +13,16 @@ from typing import Protocol
 from xsmom.domain.book import Book
 from xsmom.domain.effects import Note
 from xsmom.domain.journal import Entry
+from xsmom.domain.ledger import (
+    DecisionRow,
+    EquityRow,
+    FillRow,
+    FundingRow,
+    NoteRow,
+    OrderRow,
+    TransferRow,
+    WriterRow,
+)
 from xsmom.domain.market_data import Candles, FundingPrints, Instrument, PriceKind, Quote
 from xsmom.domain.trading import (
     AccountView,
@@ -205,6 +215,77 @@ class Journal(Protocol):
 
     def close(self) -> None:
         """Give the lease back."""
+        ...
+
+
+class JournalReader(Protocol):
+    """What is read of a journal while another process writes it. Times are half open: since, until."""
+
+    @property
+    def account(self) -> str:
+        """Venue and name of the account."""
+        ...
+
+    def last_seq(self) -> int:
+        """Number of the newest entry; 0 before the first."""
+        ...
+
+    def newest_book(self) -> Book | None:
+        """The book after the newest entry; None before the first."""
+        ...
+
+    def writer(self) -> WriterRow | None:
+        """Who writes; None when nobody does."""
+        ...
+
+    def fills(self, since_ms: int = ..., until_ms: int = ..., symbol: str | None = ...) -> Sequence[FillRow]:
+        """Executions, rising, with what their orders were for."""
+        ...
+
+    def funding(self, since_ms: int = ..., until_ms: int = ..., symbol: str | None = ...) -> Sequence[FundingRow]:
+        """Settlements, rising."""
+        ...
+
+    def funding_paid(self, since_ms: int = ..., until_ms: int = ...) -> Mapping[str, Decimal]:
+        """What each symbol has paid; below 0 it received more."""
+        ...
+
+    def transfers(self, since_ms: int = ..., until_ms: int = ...) -> Sequence[TransferRow]:
+        """Deposits and withdrawals, rising."""
+        ...
+
+    def orders(
+        self, *, open_only: bool = ..., since_ms: int = ..., until_ms: int = ..., symbol: str | None = ...
+    ) -> Sequence[OrderRow]:
+        """Orders by the time that they were sent, rising; or those that still stand."""
+        ...
+
+    def equity(self, since_ms: int = ..., until_ms: int = ...) -> Sequence[EquityRow]:
+        """The book at each close, rising."""
+        ...
+
+    def decisions(self, close_ms: int | None = ..., symbol: str | None = ...) -> Sequence[DecisionRow]:
+        """What was decided at the close of a bar, or at the newest."""
+        ...
+
+    def decided_ms(self, count: int) -> Sequence[int]:
+        """Closes of the newest decisions, falling."""
+        ...
+
+    def notes(
+        self,
+        since_ms: int = ...,
+        until_ms: int = ...,
+        *,
+        name: str | None = ...,
+        symbol: str | None = ...,
+        count: int | None = ...,
+    ) -> Sequence[NoteRow]:
+        """What was told, rising; of `count`, the newest. A name that ends in a point names all that begin so."""
+        ...
+
+    def close(self) -> None:
+        """Give the connection back."""
         ...
 
 

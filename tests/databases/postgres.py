@@ -27,8 +27,8 @@ def find_programs() -> Path | None:
 class Server:
     """Listens on a socket file only: no port is taken, and nobody else can reach it."""
 
-    def __init__(self, programs: Path, *, durable: bool) -> None:
-        self._programs, self._durable = programs, durable
+    def __init__(self, programs: Path) -> None:
+        self._programs = programs
         # Short: the path of a socket has at most 107 letters.
         self.folder = Path(tempfile.mkdtemp(prefix="xmpg"))
         self._process: subprocess.Popen[bytes] | None = None
@@ -58,8 +58,6 @@ class Server:
             ]
             subprocess.run(asked, check=True, stdout=subprocess.DEVNULL, user=self._account, cwd=self.folder)
         settings = {"listen_addresses": "", "unix_socket_directories": self.folder, "max_connections": 30}
-        if not self._durable:
-            settings |= {"fsync": "off", "full_page_writes": "off"}
         command: list[str | Path] = [self._programs / "postgres", "-D", data]
         command += (f"-c{name}={value}" for name, value in settings.items())
         self._process = subprocess.Popen(command, stderr=subprocess.DEVNULL, user=self._account, cwd=self.folder)
@@ -80,6 +78,20 @@ class Server:
         with psycopg.connect(self._line, autocommit=True) as connection:
             connection.execute(statement.encode())
 
+    def set_live(self, name: str, value: str) -> None:
+        """Change a setting while it runs, and wait until it holds."""
+        self.run(f"ALTER SYSTEM SET {name} = {value}")
+        self.run("SELECT pg_reload_conf()")
+        deadline_s = time.monotonic() + 30
+        while self.read(f"SHOW {name}") != value:
+            assert time.monotonic() < deadline_s, f"{name} does not become {value}"
+            time.sleep(0.05)
+
+    def read(self, statement: str) -> str:
+        with psycopg.connect(self._line, autocommit=True) as connection:
+            row = connection.execute(statement.encode()).fetchone()
+        return str(row[0]) if row else ""
+
     def new_url(self) -> str:
         """A schema of its own: as good as an empty database, and made in no time."""
         self._schemas += 1
@@ -98,11 +110,11 @@ class Server:
         return True
 
 
-def start_server(*, durable: bool = False) -> Server:
-    """A running one; the tests are skipped where it is not installed. A durable one waits for the disk."""
+def start_server() -> Server:
+    """A running one; the tests are skipped where it is not installed."""
     programs = find_programs()
     if programs is None:
         pytest.skip("needs PostgreSQL: apt-get install postgresql")
-    server = Server(programs, durable=durable)
+    server = Server(programs)
     server.start()
     return server

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import xsmom as xs
+from tests.house.elsewhere import ELSEWHERE
 from tests.oracle.lesson import lesson_market
 from xsmom.config.tree import tree
 from xsmom.domain.panel import CELL_FIELDS
@@ -281,60 +282,6 @@ ROWS: dict[str, Row] = {
 
 # The panel has to have the bars of the timeframe, so a changed one is refused instead.
 TIMEFRAME = "strategy.timeframe"
-# Keys that shape the lake, or what the live engine does, and not a simulation: where their tests stand.
-GATES = "tests/unit/engine/gates"
-ELSEWHERE = {
-    "data.dir": "tests/unit/cli/test_data_import.py",
-    "data.venue": "tests/unit/cli/test_data_import.py",
-    "data.max_spike_frac": "tests/unit/cli/test_data_check.py",
-    "data.max_stale_bars": "tests/unit/cli/test_data_check.py",
-    "universe.renames": "tests/unit/cli/test_data_compile.py",
-    **{
-        name: "tests/unit/engine/test_safety_settings.py"
-        for name in (
-            "execution.sentinel.trigger",
-            "execution.sentinel.repair_seconds",
-            "execution.sentinel.emergency_stop_pct",
-            "execution.reconcile.every_seconds",
-            "execution.reconcile.action",
-            "execution.reconcile.cancel_orphans_on_start",
-            "live.adopt_positions",
-            "live.ignore_symbols",
-        )
-    },
-    **{
-        f"exchange.{name}": "tests/unit/cli/test_exchange_account_command.py"
-        for name in ("testnet", "api_key", "api_secret", "base_url", "requests_per_second", "recv_window_ms")
-    },
-    "live.ramp_days": f"{GATES}/test_sizes.py",
-    "live.max_decision_lag_minutes": f"{GATES}/test_incomplete_bar.py",
-    "risk.max_position_usdt": f"{GATES}/test_sizes.py",
-    "risk.margin_soft_limit_pct": f"{GATES}/test_margin.py",
-    "risk.margin_hard_limit_pct": f"{GATES}/test_margin.py",
-    "risk.maintenance_margin_limit_pct": f"{GATES}/test_margin.py",
-    "risk.margin_action": "tests/unit/engine/test_margin_trim.py",
-    "risk.kill_switch.on_activate": "tests/unit/engine/test_commands.py",
-    "risk.kill_switch.market_after_seconds": "tests/unit/engine/test_flatten.py",
-    "risk.venue_limits.max_api_lag_seconds": f"{GATES}/test_api_lag.py",
-    "risk.venue_limits.max_clock_skew_ms": f"{GATES}/test_clock_skew.py",
-    "risk.venue_limits.min_complete_frac": f"{GATES}/test_incomplete_bar.py",
-    "risk.venue_limits.max_unexplained_wallet_change_pct": f"{GATES}/test_wallet.py",
-    **{
-        f"risk.api_circuit_breaker.{name}": "tests/unit/engine/test_health.py"
-        for name in ("enabled", "max_errors", "window_seconds", "cooldown_seconds", "failure_rate_alert_pct")
-    },
-    **{
-        f"notifications.monitoring.{name}": "tests/unit/engine/test_watch.py"
-        for name in (
-            "no_trade_hours",
-            "position_drift_pct",
-            "position_stuck_minutes",
-            "cost_overrun_pct",
-            "trade_loss_pct",
-        )
-    },
-}
-
 _done: dict[str, Result] = {}
 
 

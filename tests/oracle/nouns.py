@@ -15,7 +15,7 @@ from xsmom.domain.events import BarClosed, Event, FillSeen, FundingPaid, Stage, 
 from xsmom.domain.journal import Entry
 from xsmom.domain.market_data import Instrument, MarginTier, Quote, Trading
 from xsmom.domain.orders import Approved, Intent, LiveOrder, Phase, Purpose, Style, Task
-from xsmom.domain.trading import FillKind, OrderRequest, VenueFill
+from xsmom.domain.trading import FillKind, OrderRequest, Trigger, TriggerBy, VenueFill
 from xsmom.domain.window import BarRow
 
 HOUR_MS = 3_600_000
@@ -111,3 +111,7 @@ def day(seq: int, names: int = 3) -> Entry:
             return entry(seq, FundingPaid(fill(seq, seq % names, FillKind.FUNDING)))
         case _:
             return entry(seq, TransferSeen(f"t{seq}", Decimal("-12.50"), BEGIN_MS + seq))
+
+
+def trigger(ticks: int) -> Trigger:
+    return Trigger(ticks, TriggerBy.MARK, rising=False)

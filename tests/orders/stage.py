@@ -11,11 +11,11 @@ import numpy as np
 import xsmom as xs
 from xsmom import kernel
 from xsmom.domain.book import Book, Cycle, Mode, Money, Names, Roster
-from xsmom.domain.effects import Effect, Note
+from xsmom.domain.effects import Effect, Note, SendOrder
 from xsmom.domain.events import Ask, OrderLookedUp, OrderUpdated, VenueReplied
 from xsmom.domain.market_data import Instrument, Quote, Trading
 from xsmom.domain.orders import Approved, Intent, LiveOrder, Purpose, Style, Task, client_order_id
-from xsmom.domain.trading import Answer, FillKind, OrderState, OrderView, VenueFill
+from xsmom.domain.trading import Ack, Answer, FillKind, OrderRequest, OrderState, OrderView, VenueFill
 from xsmom.engine import execution
 from xsmom.engine.rules import Rules
 from xsmom.engine.turn import Turn
@@ -134,6 +134,20 @@ class Stage:
             self.book = replace(self.book, quotes=quotes)
         return self._play(lambda _: None)
 
+    def run_to(self, ms: int) -> None:
+        """Let timers fire until so long after the start."""
+        while self.book.work_due_ms and self.book.work_due_ms <= START_MS + ms:
+            self.tick(self.book.work_due_ms - self.now_ms)
+        self.tick(START_MS + ms - self.now_ms)
+
+    def placed(self, approved: Approved) -> LiveOrder:
+        """Start, and let the venue take the first order."""
+        self.start(approved)
+        order = self.live()[0]
+        self.reply(order, Ack("v1", "", 0))
+        self.update(view(order, OrderState.WORKING))
+        return self.live()[0]
+
     def start(self, *approved: Approved) -> list[Effect]:
         """Approved orders come from the review."""
         return self._play(lambda turn: execution.start(turn, list(approved)))
@@ -228,6 +242,11 @@ class Stage:
     def told(self, name: str) -> list[Note]:
         """Notes of a name so far."""
         return [note for note in self.notes if note.name == name]
+
+    @property
+    def requests(self) -> list[OrderRequest]:
+        """Orders sent so far, as they were asked for."""
+        return [one.request for one in self.sent(SendOrder)]
 
     def sent(self, kind: type[Effect]) -> list[Any]:
         """Effects of a kind so far."""

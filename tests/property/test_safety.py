@@ -142,12 +142,25 @@ def calm(acted: Scene) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(scripts)
 def test_no_position_stays_bare_and_the_book_comes_back_to_the_truth(script: list[tuple[Any, ...]]) -> None:
+    come_through(script)
+
+
+@pytest.mark.proof
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(scripts)
+def test_the_same_over_many_scripts(script: list[tuple[Any, ...]]) -> None:
+    come_through(script)
+
+
+def come_through(script: list[tuple[Any, ...]]) -> None:
+    """Live through a script under watch, then see that all is well again."""
     acted = Scene(book(RULES), RULES, ScriptedVenue(marks={A: 100.0, B: 50.0}), T0, check=Watch().check)
     acted.venue.note(T0)
     never_looser(acted, lambda _now, _ask: None)
+    acted.poke()  # from the first step on there is a timer
     acted.run(1)
     play(acted, script)
     calm(acted)
@@ -162,15 +175,16 @@ def test_no_position_stays_bare_and_the_book_comes_back_to_the_truth(script: lis
 
 
 @pytest.mark.slow
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(scripts)
 def test_a_second_look_at_the_same_changes_nothing(script: list[tuple[Any, ...]]) -> None:
     acted = Scene(book(RULES), RULES, ScriptedVenue(marks={A: 100.0, B: 50.0}), T0)
     acted.venue.note(T0)
     never_looser(acted, lambda _now, _ask: None)
+    acted.poke()  # from the first step on there is a timer
     acted.run(1)
     play(acted, script)
-    seen = acted.venue.read(acted.now_ms)
+    seen = replace(acted.venue.read(acted.now_ms), asked_ms=acted.now_ms)
     once = Turn(acted.book, RULES, acted.now_ms)
     reconcile.on_account(once, seen)
     twice = Turn(once.book, RULES, acted.now_ms)
@@ -195,7 +209,9 @@ def test_a_failed_read_changes_no_position(lots: int, failed: list[str], later_m
         acted.fill(A, lots, 100.0)
     acted.run(3_000)
     whole = acted.venue.read(acted.now_ms)
-    parts = {name: None if name in failed else getattr(whole, name) for name in ("account", "positions", "orders")}
+    parts: dict[str, Any] = {
+        name: None if name in failed else getattr(whole, name) for name in ("account", "positions", "orders")
+    }
     turn = Turn(acted.book, RULES, acted.now_ms + later_ms)
     reconcile.on_account(turn, AccountSeen(turn.now_ms, **parts, failed=tuple((one, "503") for one in failed)))
     assert turn.book.lots[0] == lots

@@ -19,6 +19,7 @@ from xsmom.cli.market import (
     Since,
     Timeframe,
     Until,
+    choose_panel,
     choose_source,
     cut_market,
     open_market,
@@ -28,7 +29,11 @@ from xsmom.cli.progress import ProgressBar
 from xsmom.cli.survey_choice import Venue
 
 if TYPE_CHECKING:
+    from xsmom.config.resolved import Resolved
+    from xsmom.lake.panel import Panel
+    from xsmom.live.parity import Parity
     from xsmom.research.check import Examination
+    from xsmom.research.result import Result
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
@@ -38,7 +43,9 @@ app = typer.Typer(invoke_without_command=True)
 @app.callback()
 def backtest(
     ctx: typer.Context,
-    fast: Annotated[bool, typer.Option("--fast", help="The simulation in the Rust core.")] = False,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="The simulation in the Rust core, without the live engine.")
+    ] = False,
     config: ConfigFile = None,
     panel: PanelFile = None,
     data: DataDir = None,
@@ -55,6 +62,9 @@ def backtest(
 ) -> None:
     """Simulate a configuration over a panel: every cost in it, every convention stated.
 
+    Without --fast every bar goes through the live engine, with its gates and orders, and is compared with the
+    simulation at the end: a thousand times slower, and the same lots at every bar.
+
     The first line is turnover and cost. Without --panel or --data it runs on a seeded synthetic market, which
     shows that everything works and says nothing about any strategy. --from and --to cut the panel, so
     the first bars of the span are history for the look-backs.
@@ -62,6 +72,7 @@ def backtest(
     \b
     Examples:
       xsmom backtest --fast
+      xsmom backtest --from 2024-01-01 --no-report
       xsmom backtest --fast --config classic --panel market.panel --from 2024-01-01
       xsmom backtest --fast --data lake --timeframe 4h
       xsmom backtest --fast --set costs.taker_fee_bps=3 --json --no-report
@@ -70,20 +81,18 @@ def backtest(
         _refuse_options_before(ctx)
         return
     from xsmom.api import backtest as simulate
+    from xsmom.cli.replay import print_parity
     from xsmom.cli.run_folder import Run, write_run
     from xsmom.cli.run_table import print_run
     from xsmom.config.load import load_config
 
-    if not fast:
-        raise typer.BadParameter(
-            "the replay through the live engine is not available in this version; add --fast", param_hint="--fast"
-        )
     source = choose_source(config)
     resolved = load_config(source, with_timeframe(overrides, timeframe))
+    panel = choose_panel(panel, data, resolved)
     market = cut_market(open_market(panel, data, venue, resolved), since, until)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # the same notes are printed below
-        result = simulate(market, resolved)
+        result, parity = (simulate(market, resolved), None) if fast else _replay(market, resolved)
     started = datetime.now(UTC)
     given = panel or data
     command, path = ("xsmom", *sys.argv[1:]), None if given is None else str(given)
@@ -92,9 +101,19 @@ def backtest(
     if as_json:
         from xsmom.cli.output import print_json
 
-        print_json({"folder": str(folder), **run.document()})
+        print_json({"folder": str(folder), **run.document(), "parity": parity and parity.document()})
         return
     print_run(run, folder)
+    if parity is not None:
+        print_parity(parity)
+
+
+def _replay(market: Panel, resolved: Resolved) -> tuple[Result, Parity]:
+    """The same span through the live engine."""
+    from xsmom.api import replay
+
+    with ProgressBar("replaying bars through the engine") as tell:
+        return replay(market, resolved, progress=tell)
 
 
 @app.command()
@@ -132,6 +151,7 @@ def check(
 
     source = choose_source(config)
     resolved = load_config(source, with_timeframe(overrides, timeframe))
+    panel = choose_panel(panel, data, resolved)
     market = cut_market(open_market(panel, data, venue, resolved), since, until)
     with ProgressBar("examining the backtest") as tell:
         found = examine(market, resolved, only=only, seed=seed, progress=tell)

@@ -99,9 +99,9 @@ def _look(
     lake: Lake, venue: str | None, timeframe: str | None, asked: dict[str, Any]
 ) -> tuple[list[MarketCheck], list[Finding]]:
     from xsmom.lake.checkup import check_files, check_lonely_funding, check_market
+    from xsmom.lake.inspection import Inspection
 
-    with ProgressBar("reading files") as tell:
-        others, broken = check_files(lake, venue, asked["symbols"], tell)
+    inspection = Inspection(lake)
     limits, changes = asked["rules"]
     pairs = sorted({(key.venue, key.timeframe) for key in lake.keys(venue, "bars")})
     if timeframe is not None:
@@ -110,15 +110,18 @@ def _look(
     for name, length in pairs:
         with ProgressBar(f"{name} {length}") as tell:
             market = check_market(
-                lake, name, length, kinds=asked["kinds"], symbols=asked["symbols"], without=broken,
+                lake, name, length, kinds=asked["kinds"], symbols=asked["symbols"], inspection=inspection,
                 since_ms=asked["since_ms"], limits=limits, changes=changes, progress=tell,
             )  # fmt: skip
         if market is not None:
             markets.append(market)
+    lonely: list[Finding] = []
     if "funding" in asked["kinds"]:
         for name in sorted({key.venue for key in lake.keys(venue, "funding")}):
-            others += check_lonely_funding(lake, name, asked["symbols"], broken)
-    return markets, others
+            lonely += check_lonely_funding(lake, name, inspection, asked["symbols"])
+    with ProgressBar("other files") as tell:
+        others = check_files(lake, venue, asked["symbols"], inspection, tell)
+    return markets, [*others, *lonely]
 
 
 def _print_json(lake: Path, markets: list[MarketCheck], others: list[Finding], errors: int, html: Path | None) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from xsmom.cli.exchange_options import AsJson, ExchangeName, NetworkName, Server, access
-from xsmom.cli.lake_choice import LakeDir, choose_lake
+from xsmom.cli.lake_choice import LakeDir, choose_kinds, choose_lake, choose_since
 from xsmom.cli.progress import ProgressBar
 
 if TYPE_CHECKING:
@@ -21,9 +21,26 @@ if TYPE_CHECKING:
 _KINDS: dict[str, Kind] = {"ohlcv": "bars", "funding": "funding", "mark": "mark"}
 _HOLES_SHOWN = 10
 
+Since = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DAY",
+        help="First day, or time with its zone: 2023-01-01.  [default: data.since of ./config.yaml]",
+        show_default=False,
+    ),
+]
+Kinds = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,B",
+        help="What: ohlcv, funding, mark.  [default: data.kinds of ./config.yaml, else all]",
+        show_default=False,
+    ),
+]
+
 
 def download(
-    since: Annotated[str, typer.Option(metavar="DAY", help="First day, or time with its zone: 2023-01-01.")],
+    since: Since = None,
     name: ExchangeName = "bybit",
     timeframe: Annotated[str, typer.Option(help="Length of a bar: 1m, 15m, 1h, 4h, 1d.")] = "1h",
     until: Annotated[str | None, typer.Option(metavar="DAY", help="Up to here; left out: up to now.")] = None,
@@ -33,7 +50,7 @@ def download(
     top: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="The N most traded today. Who left is not among them.")
     ] = None,
-    kinds: Annotated[str, typer.Option(metavar="A,B", help="What: ohlcv, funding, mark.")] = "ohlcv,funding,mark",
+    kinds: Kinds = None,
     lake: LakeDir = None,
     calls_per_second: Annotated[
         float | None, typer.Option(metavar="X", min=0.2, help="A lower request budget than the exchange's.")
@@ -63,7 +80,7 @@ def download(
     from xsmom.lake.store import Lake
     from xsmom.venues.roster import table_of
 
-    wish_of = _read_wish(since, until, timeframe, kinds, symbols, top)
+    wish_of = _read_wish(choose_since(since), until, timeframe, choose_kinds(kinds, _KINDS), symbols, top)
     reached = access(network, server, requests_per_second=calls_per_second)
     table_of(name)
     folder = choose_lake(lake)
@@ -87,7 +104,7 @@ def download(
 
 
 def _read_wish(
-    since: str, until: str | None, timeframe: str, kinds: str, symbols: str | None, top: int | None
+    since: str, until: str | None, timeframe: str, wanted: list[str], symbols: str | None, top: int | None
 ) -> Callable[..., Any]:
     """Check what can be checked without the exchange; the rest when its contracts are known."""
     from xsmom.domain.stamps import format_ms, parse_ms
@@ -101,7 +118,6 @@ def _read_wish(
         raise DataError(f"--until {format_ms(until_ms)} is not after --since {format_ms(since_ms)}")
     if symbols is not None and top is not None:
         raise ConfigError("--symbols and --top both choose: give one of them")
-    wanted = [word.strip() for word in kinds.split(",") if word.strip()]
     for word in wanted:
         if word not in _KINDS:
             raise ConfigError(f"kind {word!r} is not known: choose of {', '.join(_KINDS)}")

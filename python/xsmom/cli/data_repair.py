@@ -62,23 +62,32 @@ def _plan(
     lake: Lake, venue: str | None, symbols: list[str] | None, config: str | None, overrides: list[str] | None
 ) -> Repair:
     from xsmom.lake.checkup import check_files, check_market
+    from xsmom.lake.inspection import Inspection
     from xsmom.lake.repair import plan_repair
     from xsmom.venues.roster import TABLES
 
     _, limits, changes = load_rules(config, overrides)
     with lake.reading():
-        with ProgressBar("reading files") as tell:
-            _, broken = check_files(lake, venue, symbols, tell)
+        inspection = Inspection(lake)
         found = []
         for name, length in sorted({(key.venue, key.timeframe) for key in lake.keys(venue, "bars")}):
             with ProgressBar(f"{name} {length}") as tell:
                 market = check_market(
-                    lake, name, length, symbols=symbols, without=broken, limits=limits, changes=changes, progress=tell
+                    lake,
+                    name,
+                    length,
+                    symbols=symbols,
+                    inspection=inspection,
+                    limits=limits,
+                    changes=changes,
+                    progress=tell,
                 )
             found += [(name, length, finding) for finding in (market.findings if market is not None else ())]
+        with ProgressBar("other files") as tell:
+            check_files(lake, venue, symbols, inspection, tell)
         venues = {key.venue for key in lake.keys(venue)}
         asked = next((name for name in sorted(venues) if name in TABLES), None)
-        plan = plan_repair(lake, found, broken, asked)
+        plan = plan_repair(lake, found, inspection.broken(), asked)
     keep = [mend for mend in plan.fetch if venue in {None, mend.key.venue}]
     plan.fetch = [mend for mend in keep if symbols is None or mend.key.symbol in symbols]
     return plan

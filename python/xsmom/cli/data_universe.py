@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from xsmom.cli.choice import AsJson, ConfigSource, Overrides, load_choice, open_panel
+from xsmom.cli.market import choose_panel
 from xsmom.cli.survey_choice import Venue, open_cached
 
 if TYPE_CHECKING:
@@ -27,7 +28,12 @@ def universe(
     ] = None,
     panel: Annotated[
         Path | None,
-        typer.Option("--panel", metavar="PATH", help="A panel file.  [default: a sample]", show_default=False),
+        typer.Option(
+            "--panel",
+            metavar="PATH",
+            help="A panel file.  [default: data.panel of the configuration, else a sample]",
+            show_default=False,
+        ),
     ] = None,
     lake: Annotated[
         Path | None,
@@ -55,6 +61,7 @@ def universe(
     if panel is not None and lake is not None:
         raise typer.BadParameter("give one of --panel and --lake", param_hint="--lake")
     chosen = load_choice(config, overrides)
+    panel = choose_panel(panel, lake, chosen)
     params: dict[str, Any] = chosen.params()
     market = open_cached(lake, venue, chosen) if lake is not None else open_panel(panel, params["bar_ms"])
     found = universe_at(market, params, None if at is None else parse_ms(at))

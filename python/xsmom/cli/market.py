@@ -30,7 +30,13 @@ ConfigFile = Annotated[
     ),
 ]
 PanelFile = Annotated[
-    Path | None, typer.Option("--panel", metavar="PATH", help="Panel file; without one, a synthetic sample market.")
+    Path | None,
+    typer.Option(
+        "--panel",
+        metavar="PATH",
+        help="Panel file.  [default: data.panel of the configuration, else a synthetic sample market]",
+        show_default=False,
+    ),
 ]
 DataDir = Annotated[
     Path | None,
@@ -56,6 +62,14 @@ def choose_source(config: str | None) -> str:
 def with_timeframe(overrides: list[str] | None, timeframe: str | None) -> list[str]:
     """`--timeframe` is `--set strategy.timeframe`, said shortly."""
     return [*(overrides or ()), *([] if timeframe is None else [f"strategy.timeframe={timeframe}"])]
+
+
+def choose_panel(path: Path | None, data: Path | None, config: Resolved) -> Path | None:
+    """The panel file that was named; else, where no lake was named either, that of the configuration."""
+    written = config.value("data.panel")
+    if path is not None or data is not None or written is None:
+        return path
+    return Path(str(written))
 
 
 def open_market(path: Path | None, data: Path | None, venue: str | None, config: Resolved) -> Panel:

@@ -42,7 +42,7 @@ def simex(
     key: Annotated[str | None, typer.Option(help="API key.  [default: made anew]")] = None,
     secret: Annotated[str | None, typer.Option(help="Its secret.  [default: made anew]")] = None,
     cert: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the certificate here, as PEM.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print addresses and key as one JSON line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print addresses and key as one JSON document.")] = False,
 ) -> None:
     """Run a made-up exchange on this machine until it is interrupted.
 

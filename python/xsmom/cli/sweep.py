@@ -20,6 +20,7 @@ from xsmom.cli.market import (
     Since,
     Timeframe,
     Until,
+    choose_panel,
     choose_source,
     cut_market,
     open_market,
@@ -101,7 +102,7 @@ def sweep(
     base = load_config(source, with_timeframe(overrides, timeframe))
     started = datetime.now(UTC)
     folder = name_folder(out, started, base.config_hash)
-    market = cut_market(open_market(panel, data, venue, base), since, until)
+    market = cut_market(open_market(panel := choose_panel(panel, data, base), data, venue, base), since, until)
     if not as_json and count is not None and len(points) < count:
         print(f"{len(points):,} of {count:,} draws differ from one another")
     trials = make_trials(market, points, base, costs=None, timing={})

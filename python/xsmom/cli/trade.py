@@ -57,8 +57,15 @@ def live(
     lapse: Lapse = "1",
     adopt: Adopt = False,
     ignore: Ignore = None,
+    accept_annual_cost: Annotated[
+        float | None,
+        typer.Option(metavar="FRAC", help="Cost a year that you accept, as a share of equity, such as 0.4."),
+    ] = None,
 ) -> None:
     """Trade real money.
+
+    It wants a report of this very configuration on real data, not older than live.report_max_age_days, and reads
+    turnover and cost out. A cost above costs.max_annual_cost_frac has to be accepted by its figure.
 
     The process can be killed at any moment and started again: what was sent is looked up, what is held is
     compared with the exchange, and the stops stand on the exchange meanwhile. Ctrl-C or SIGTERM takes working
@@ -68,7 +75,16 @@ def live(
     Examples:
       xsmom live --config config.yaml
       xsmom live --config config.yaml --adopt --ignore BTCUSDT
+      xsmom live --config config.yaml --accept-annual-cost 0.4
     """
+    from datetime import UTC, datetime
+
+    from xsmom.cli.permit import check_permit
+    from xsmom.cli.run_folder import RUNS
+    from xsmom.config.load import load_config
+
+    for line in check_permit(load_config(str(config), overrides or ()), RUNS, accept_annual_cost, datetime.now(UTC)):
+        print(line)
     _trade("live", str(config), overrides, lapse, adopt=adopt, ignore=ignore)
 
 

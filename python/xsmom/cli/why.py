@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from xsmom.cli.choice import AsJson, ConfigSource, Overrides, load_choice, open_panel
+from xsmom.cli.market import choose_panel
 
 if TYPE_CHECKING:
     from xsmom.research.explain import Explanation
@@ -30,7 +31,10 @@ def why(
     panel: Annotated[
         Path | None,
         typer.Option(
-            "--panel", metavar="PATH", help="A panel file.  [default: a synthetic sample]", show_default=False
+            "--panel",
+            metavar="PATH",
+            help="A panel file.  [default: data.panel of the configuration, else a synthetic sample]",
+            show_default=False,
         ),
     ] = None,
     config: ConfigSource = "weekly",
@@ -68,6 +72,7 @@ def why(
     at_ms = None if at is None else parse_ms(at)
     chosen = load_choice(config, overrides)
     params: dict[str, Any] = chosen.params()
+    panel = choose_panel(panel, None, chosen)
     found = explain(open_panel(panel, params["bar_ms"]), params, symbol, at_ms, held)
     if as_json:
         from xsmom.cli.output import print_json

@@ -81,7 +81,7 @@ class Roster:
         return len(self.symbols)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Money:
     """Cash form: buying q at p takes q*p; equity = cash + sum of units * mark.
 
@@ -108,7 +108,7 @@ class Money:
         return self.fee_usdt + self.slippage_usdt + self.funding_usdt
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Names:
     """What is remembered of each name beside its position."""
 
@@ -144,7 +144,7 @@ class Names:
         )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Cycle:
     """Where the clock of bars stands, and the newest decision."""
 
@@ -286,6 +286,8 @@ class VenueFacts:
     fills_wanted_ms: int | None = None
     #: What could not be read at the newest try, and why.
     unread: tuple[tuple[str, str], ...] = ()
+    #: When the modes of the account are asked for again; 0 while nobody waits for them.
+    modes_due_ms: int = 0
     #: Due times of the timers that are set.
     sentinel_due_ms: int = 0
     reconcile_due_ms: int = 0
@@ -303,7 +305,7 @@ class Watch:
     exits_ms: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Book:
     """Everything. `seq` counts the events that made it."""
 

@@ -150,6 +150,8 @@ class AccountSeen:
     orders: Snapshot[OrderView] | None = None
     #: What was asked for and could not be read, and why.
     failed: tuple[tuple[str, str], ...] = ()
+    #: Our time before the first question went out: nothing in it is older. 0 where nobody noted it.
+    asked_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 from xsmom._core import Exchange
 from xsmom.domain.market_data import Instrument
@@ -78,6 +78,22 @@ class Core:
     def ask(self, query: Mapping[str, Any]) -> Any:
         """Answer a question."""
         return json.loads(self._exchange.ask(json.dumps(query).encode()))
+
+    def snapshot(self) -> bytes:
+        """All of the state."""
+        return self._exchange.snapshot()
+
+    @classmethod
+    def restored(cls, snapshot: bytes) -> Self:
+        """Go on from a snapshot, with the same future."""
+        core = cls.__new__(cls)
+        core._exchange = Exchange.restore(snapshot)  # noqa: SLF001  its own
+        return core
+
+    @property
+    def now_ms(self) -> int:
+        """Market time: that of the newest command."""
+        return self._exchange.now_ms
 
     @property
     def log_hash(self) -> str:

@@ -7,7 +7,6 @@ levels move, guards judge, and, where the bar is a rebalance and fresh, targets 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,6 +15,7 @@ from xsmom import kernel
 from xsmom.domain.book import Book, Floats
 from xsmom.domain.effects import Severity
 from xsmom.domain.events import BarClosed, Stage
+from xsmom.domain.evolve import evolve
 from xsmom.domain.orders import Intent, Purpose, Style
 from xsmom.domain.window import Window
 from xsmom.engine import money
@@ -46,7 +46,7 @@ def _touch(turn: Turn, window: Window, event: BarClosed) -> list[Intent]:
     if row is None or event.close_ms <= book.cycle.touched_ms:
         return []
     turn.put(
-        cycle=replace(
+        cycle=evolve(
             book.cycle,
             touched_ms=event.close_ms,
             window_hash=window.hash,
@@ -60,7 +60,7 @@ def _touch(turn: Turn, window: Window, event: BarClosed) -> list[Intent]:
     positions, exits = kernel.advance_stops(dict(book.positions), bar, turn.rules.params)
     turn.put(positions=positions)
     if exits:
-        turn.put(cycle=replace(turn.book.cycle, exited=True))
+        turn.put(cycle=evolve(turn.book.cycle, exited=True))
     return [exit_intent(turn, found) for found in exits if found.lots]
 
 
@@ -97,11 +97,11 @@ def _mark(turn: Turn, window: Window, event: BarClosed) -> list[Intent]:
     if event.close_ms <= book.cycle.marked_ms or window.last_ms != event.close_ms:
         return []
     close = window.close[-1]
-    names = replace(book.names, mark=np.where(np.isnan(close), book.names.mark, close))
-    turn.put(names=names, cycle=replace(book.cycle, marked_ms=event.close_ms))
+    names = evolve(book.names, mark=np.where(np.isnan(close), book.names.mark, close))
+    turn.put(names=names, cycle=evolve(book.cycle, marked_ms=event.close_ms))
     value = money.unit_value(turn.book)
     kept = turn.book.money
-    turn.put(money=replace(kept, unit_value_peak=max(kept.unit_value_peak, value)))
+    turn.put(money=evolve(kept, unit_value_peak=max(kept.unit_value_peak, value)))
     return []
 
 
@@ -110,7 +110,7 @@ def _close(turn: Turn, window: Window, event: BarClosed) -> list[Intent]:
     if event.close_ms <= book.cycle.closed_ms or window.last_ms != event.close_ms:
         return []
     row = kernel.features_last(window, turn.rules.params)
-    turn.put(cycle=replace(book.cycle, closed_ms=event.close_ms, atr=row.get("atr", np.zeros(0))))
+    turn.put(cycle=evolve(book.cycle, closed_ms=event.close_ms, atr=row.get("atr", np.zeros(0))))
     if not book.flat:
         _move_levels(turn, window, row, event.close_ms)
     _judge(turn, row, event.close_ms)
@@ -182,8 +182,8 @@ def _judge(turn: Turn, row: Row, close_ms: int) -> None:
         guards=guards,
         records=records,
         # The guard asks anew at each close; the operator has asked until the position is gone.
-        names=replace(book.names, close_asked=guards["close"] & held, close_ordered=book.names.close_ordered & held),
-        cycle=replace(book.cycle, guard=verdict["action"], guard_by=verdict["by"] or ""),
+        names=evolve(book.names, close_asked=guards["close"] & held, close_ordered=book.names.close_ordered & held),
+        cycle=evolve(book.cycle, guard=verdict["action"], guard_by=verdict["by"] or ""),
     )
     if verdict["action"] != before:
         turn.note(
@@ -199,7 +199,7 @@ def _judge(turn: Turn, row: Row, close_ms: int) -> None:
 def _count_stale(turn: Turn, close: Floats) -> None:
     names = turn.book.names
     stale = np.where(np.isnan(close), names.stale_bars + np.uint32(1), np.uint32(0)).astype(np.uint32)
-    turn.put(names=replace(names, stale_bars=stale))
+    turn.put(names=evolve(names, stale_bars=stale))
 
 
 def _note_week(turn: Turn) -> None:
@@ -209,7 +209,7 @@ def _note_week(turn: Turn) -> None:
     bars = 7 * 86_400_000 // turn.rules.pace.bar_ms
     cycle = turn.book.cycle
     week = (*cycle.paid_week, turn.book.money.paid_usdt)[-(bars + 1) :]
-    turn.put(cycle=replace(cycle, paid_week=week))
+    turn.put(cycle=evolve(cycle, paid_week=week))
 
 
 def _label(turn: Turn, row: Row) -> None:
@@ -222,7 +222,7 @@ def _decide(turn: Turn, window: Window, row: Row, close_ms: int) -> None:
     weights, reasons, state = kernel.decide(row, book_row(turn, row, close_ms), dict(book.decision), params, window)
     turn.put(
         decision=state,
-        cycle=replace(
+        cycle=evolve(
             book.cycle,
             decided_ms=close_ms,
             weight_frac=weights,

@@ -91,14 +91,16 @@ def begin(turn: Turn, event: Started) -> None:
         config_hash=event.config_hash,
         restarted=turn.book.seq > 0,
     )
-    gates = turn.rules.gates
-    modes = Modes(
-        leverage_x=Decimal(repr(gates.leverage_x)),
-        symbols=turn.book.roster.symbols,
-        cross_margin=gates.cross_margin,
-    )
-    turn.send(EnsureModes(modes))
+    turn.send(EnsureModes(wanted_modes(turn.book, turn.rules)))
     turn.send(FetchAccount("start"))
+
+
+def wanted_modes(book: Book, rules: Rules) -> Modes:
+    """How the account is to be set."""
+    gates = rules.gates
+    return Modes(
+        leverage_x=Decimal(repr(gates.leverage_x)), symbols=book.roster.symbols, cross_margin=gates.cross_margin
+    )
 
 
 def take_specs(turn: Turn, event: InstrumentsSeen) -> None:

@@ -72,7 +72,8 @@ TABLE: Final[Mapping[Mode, Mapping[Cause, Mode]]] = MappingProxyType(
         Mode.TRADING: _BY_CAUSE,
         Mode.REDUCING: _BY_CAUSE,
         Mode.FLATTENING: _BY_CAUSE,
-        Mode.HALTED: _AFTER_SILENCE,
+        # It waited for its orders already.
+        Mode.HALTED: {**_AFTER_SILENCE, Cause.STOP_WORKING: Mode.HALTED},
     }
 )
 
@@ -192,6 +193,8 @@ def settle_mode(turn: Turn) -> None:
     _latch(turn)
     while _step(turn):
         pass
+    if turn.book.stopping:
+        _leave(turn)
     if turn.rules.gates.facts_needed:
         _look_at_account(turn)
 
@@ -202,16 +205,22 @@ def _step(turn: Turn) -> bool:
     cause = cause_of(book, rules, turn.now_ms)
     late = cause is Cause.STOP_WORKING and book.mode is Mode.REDUCING and turn.now_ms - book.mode_ms >= _STOP_MAX_MS
     mode = Mode.HALTED if late else TABLE[book.mode][cause]
-    if mode is book.mode or (book.mode is Mode.HALTED and cause is Cause.STOP_WORKING):
+    if mode is book.mode:
         return False
     change_mode(turn, mode, _why(book, cause))
     # What fills whole at bars was sent for good: a guard of the kernel plans around it, as in the simulation.
     by_guard = cause in {Cause.GUARD_FLATTEN, Cause.GUARD_BLOCK, Cause.NONE}
     if mode is not Mode.TRADING and not (by_guard and fills_at_bars(rules)):
         cancel_entries(turn, cause.value)
-    if mode is Mode.HALTED and book.stopping:
-        turn.send(Exit(f"stopped: {book.stopping}"))
     return True
+
+
+def _leave(turn: Turn) -> None:
+    """End the process that was told to, once there is nothing to wait for; a kill switch may take too long to wait."""
+    book = turn.book
+    waited = turn.now_ms - book.mode_ms >= _STOP_MAX_MS
+    if book.mode is Mode.HALTED or (book.stopping == "keep" and book.mode is Mode.FLATTENING and waited):
+        turn.send(Exit(f"stopped: {book.stopping}"))
 
 
 def _latch(turn: Turn) -> None:

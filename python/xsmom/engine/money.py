@@ -6,7 +6,7 @@ price + fee`, units from whole lots, funding as the venue charged it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +17,7 @@ from xsmom import kernel
 from xsmom.domain.book import Book, Columns
 from xsmom.domain.effects import Severity
 from xsmom.domain.events import FundingPaid, TransferSeen
+from xsmom.domain.evolve import evolve
 from xsmom.domain.orders import Approved
 from xsmom.domain.trading import FillKind, VenueFill
 from xsmom.engine.turn import Turn
@@ -98,7 +99,7 @@ def fold_funding(turn: Turn, event: FundingPaid) -> None:
     at = book.roster.index(fill.symbol)
     money, paid = book.money, float(fill.fee_usdt)
     cash = money.cash_usdt - paid
-    turn.put(money=replace(money, cash_usdt=cash, funding_usdt=money.funding_usdt + paid))
+    turn.put(money=evolve(money, cash_usdt=cash, funding_usdt=money.funding_usdt + paid))
     turn.note("funding.paid", symbol=fill.symbol, paid_usdt=paid, at_ms=fill.at_ms)
     if at is None:
         return
@@ -106,7 +107,7 @@ def fold_funding(turn: Turn, event: FundingPaid) -> None:
     received = cash - money.cash_usdt
     names = book.names
     turn.put(
-        names=replace(
+        names=evolve(
             names,
             flow_usdt=_add(names.flow_usdt, at, received),
             trip_flow_usdt=_add(names.trip_flow_usdt, at, received),
@@ -131,7 +132,7 @@ def fold_transfer(turn: Turn, event: TransferSeen) -> None:
         left, shares = max(money.cash_usdt + amount, 1.0), 0.0
     turn.put(
         transfers_seen=_remember(book.transfers_seen, event.transfer_id, event.at_ms),
-        money=replace(
+        money=evolve(
             money,
             cash_usdt=money.cash_usdt + amount,
             units=left,
@@ -198,7 +199,7 @@ def _book(turn: Turn, part: Part) -> None:
         mark = _set(mark, at, part.reference_price)
     turn.put(
         positions=positions,
-        money=replace(
+        money=evolve(
             money,
             cash_usdt=money.cash_usdt - paid,
             fee_usdt=money.fee_usdt + part.fee_usdt,
@@ -206,7 +207,7 @@ def _book(turn: Turn, part: Part) -> None:
             traded_usdt=money.traded_usdt + abs(units) * part.reference_price,
             fills=money.fills + 1,
         ),
-        names=replace(
+        names=evolve(
             names,
             mark=mark,
             flow_usdt=_add(names.flow_usdt, at, -paid),
@@ -226,7 +227,7 @@ def _end_trip(turn: Turn, part: Part, net_usdt: float, side: int, ended: dict[st
     records: Columns = book.records
     if fields["streak_losses"] > 0 or fields["symbol_score_enabled"]:
         records = kernel.note_round_trip(dict(records), part.at, net_usdt, closes_ms, rules.params)
-    turn.put(records=records, cycle=replace(book.cycle, exited=book.cycle.exited or part.on_its_own))
+    turn.put(records=records, cycle=evolve(book.cycle, exited=book.cycle.exited or part.on_its_own))
     if part.exit_by in kernel.STOP_EXITS:
         note_stop(turn, part.at, side, closes_ms)
     trip = ended or {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from xsmom import kernel
 from xsmom.domain.book import Book
+from xsmom.domain.evolve import evolve
 from xsmom.domain.orders import Intent, Purpose
 from xsmom.engine import modes, money
 from xsmom.engine.execution import working_lots
@@ -31,7 +31,7 @@ def plan_intents(turn: Turn, row: dict[str, Any], close_ms: int, *, rebalance: b
     book, rules = turn.book, turn.rules
     held = book.lots != 0
     closing = ((book.positions["closing"] != 0) | book.names.close_asked | book.names.close_ordered) & held
-    turn.put(cycle=replace(book.cycle, exited=False))
+    turn.put(cycle=evolve(book.cycle, exited=False))
     if not book.cycle.weight_frac.size or not modes.plans(book):
         return []
     equity = money.equity_usdt(book)
@@ -56,7 +56,7 @@ def plan_intents(turn: Turn, row: dict[str, Any], close_ms: int, *, rebalance: b
         rules.params,
     )
     legs = done["legs"]
-    turn.put(names=replace(turn.book.names, goal_lots=done["goal_lots"]))
+    turn.put(names=evolve(turn.book.names, goal_lots=done["goal_lots"]))
     if legs:
         turn.put(last_plan_ms=turn.now_ms)
         turn.note("plan.made", close_ms=close_ms, legs=len(legs), rebalance=rebalance)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from xsmom.domain.book import Protection
-from xsmom.domain.effects import FetchAccount, FetchFills, SetTimer
+from xsmom.domain.effects import EnsureModes, FetchAccount, FetchFills, SetTimer
+from xsmom.engine.boot import wanted_modes
 from xsmom.engine.turn import Turn
 
 SENTINEL, RECONCILE = "sentinel", "reconcile"
@@ -33,9 +34,18 @@ def want_fills(turn: Turn, why: str) -> None:
 
 def keep_reading(turn: Turn) -> None:
     """Send what is due, and set the timers."""
+    _ask_modes(turn)
     _read_account(turn)
     _read_fills(turn)
     _set_timers(turn)
+
+
+def _ask_modes(turn: Turn) -> None:
+    """Nobody answered when the modes of the account were to be set: once more."""
+    due_ms = turn.book.venue.modes_due_ms
+    if due_ms and turn.now_ms >= due_ms:
+        turn.send(EnsureModes(wanted_modes(turn.book, turn.rules)))
+        turn.put(venue=replace(turn.book.venue, modes_due_ms=turn.now_ms + _LOST_MS))
 
 
 def _is_open(turn: Turn) -> bool:
@@ -95,6 +105,8 @@ def _set_timers(turn: Turn) -> None:
     due_ms = max(_due_ms(turn), poll_ms)
     if venue.wanted or venue.fills_wanted_ms is not None:
         due_ms = poll_ms
+    if venue.modes_due_ms:
+        due_ms = min(due_ms, max(venue.modes_due_ms, poll_ms))
     if due_ms != venue.sentinel_due_ms and (venue.sentinel_due_ms <= now_ms or due_ms < venue.sentinel_due_ms):
         turn.send(SetTimer(SENTINEL, due_ms))
         turn.put(venue=replace(turn.book.venue, sentinel_due_ms=due_ms))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from xsmom.domain.book import Book
 from xsmom.domain.effects import Effect, Note, Severity
+from xsmom.domain.evolve import evolve
 from xsmom.engine.rules import Rules
 
 
@@ -23,7 +24,7 @@ class Turn:
 
     def put(self, **changes: Any) -> None:
         """Replace parts of the book."""
-        self.book = replace(self.book, **changes)
+        self.book = evolve(self.book, **changes)
 
     def set_item(self, part: str, key: str, value: object | None) -> None:
         """Replace one entry of a mapping of the book; None takes it out."""

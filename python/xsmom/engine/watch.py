@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,64 @@ from xsmom.engine.rules import Rules
 from xsmom.engine.turn import Turn
 
 EVERY_MS = 60_000
-_AGAIN_MS = 3_600_000
+_HOUR_MS = 3_600_000
 _FILLS_MIN = 50
 """Costs of fewer fills are chance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """One row: how loud, how often again, when it fires, and what to do then."""
+
+    severity: Severity
+    fires: str
+    mend: str
+    again_ms: int = _HOUR_MS
+
+
+ALARMS: Final[Mapping[str, Alarm]] = {
+    "trades.missing": Alarm(
+        Severity.ERROR,
+        "plans had orders, and nothing has filled for `no_trade_hours` and for two rebalances",
+        "`xsmom orders` shows what waits, and for what; a spread guard, a pair or a limit may hold all of it",
+    ),
+    "orders.missing": Alarm(
+        Severity.ERROR,
+        "there are targets, nothing is held, and no plan has come to an order for as long",
+        "`xsmom why SYMBOL`: the equity may be too small for the least orders, or entries are blocked",
+    ),
+    "position.stuck": Alarm(
+        Severity.CRITICAL,
+        "a position that is to be closed has stood for `position_stuck_minutes`",
+        "close it by hand at the exchange; the book takes note of it by itself",
+    ),
+    "position.drifted": Alarm(
+        Severity.WARNING,
+        "held lots differ from those of the newest plan by `position_drift_pct`, half a bar after it",
+        "`xsmom why SYMBOL`; frozen, cooling and held names are left out, so the rest was not filled",
+    ),
+    "cost.overrun": Alarm(
+        Severity.WARNING,
+        "fees and slippage are above those that a simulation assumes by `cost_overrun_pct`",
+        "compare `costs` with the account's fee tier; a slower rebalance or a wider band trades less",
+        again_ms=24 * _HOUR_MS,
+    ),
+    "trade.losing": Alarm(
+        Severity.WARNING,
+        "one open position has lost `trade_loss_pct` of equity",
+        "nothing has to be done; `risk.max_trade_loss_pct` would close it",
+    ),
+    "liquidation.near": Alarm(
+        Severity.CRITICAL,
+        "a position is nearer to liquidation than a tenth of the mark",
+        "add collateral, or close it by hand",
+    ),
+}
+
+
+def _alarm(turn: Turn, name: str, **fields: object) -> None:
+    row = ALARMS[name]
+    turn.note_once(name, row.again_ms, row.severity, **fields)
 
 
 def watch(turn: Turn) -> None:
@@ -54,7 +109,7 @@ def _watch_fills(turn: Turn) -> None:
         since_ms = book.last_plan_ms
     turn.put(watch=replace(book.watch, unfilled_ms=since_ms))
     if since_ms and turn.now_ms - since_ms >= patience_ms(turn.rules):
-        turn.note_once("trades.missing", _AGAIN_MS, Severity.ERROR, since_ms=since_ms)
+        _alarm(turn, "trades.missing", since_ms=since_ms)
 
 
 def _watch_orders(turn: Turn) -> None:
@@ -65,14 +120,14 @@ def _watch_orders(turn: Turn) -> None:
     since_ms = (book.watch.orderless_ms or turn.now_ms) if idle else 0
     turn.put(watch=replace(book.watch, orderless_ms=since_ms))
     if since_ms and turn.now_ms - since_ms >= patience_ms(turn.rules):
-        turn.note_once("orders.missing", _AGAIN_MS, Severity.ERROR, since_ms=since_ms)
+        _alarm(turn, "orders.missing", since_ms=since_ms)
 
 
 def _watch_exits(turn: Turn) -> None:
     """Positions that are to be closed and still stand."""
     for symbol, since_ms in turn.book.watch.exits_ms.items():
         if turn.now_ms - since_ms >= turn.rules.pace.stuck_ms:
-            turn.note_once("position.stuck", _AGAIN_MS, Severity.CRITICAL, symbol=symbol, since_ms=since_ms)
+            _alarm(turn, "position.stuck", symbol=symbol, since_ms=since_ms)
 
 
 def _watch_drift(turn: Turn) -> None:
@@ -82,7 +137,7 @@ def _watch_drift(turn: Turn) -> None:
         return
     for symbol, share in _drifts(book):
         if share > pace.drift_frac:
-            turn.note_once("position.drifted", _AGAIN_MS, Severity.WARNING, symbol=symbol, drift_frac=share)
+            _alarm(turn, "position.drifted", symbol=symbol, drift_frac=share)
 
 
 def _drifts(book: Book) -> Iterable[tuple[str, float]]:
@@ -112,7 +167,7 @@ def _watch_costs(turn: Turn) -> None:
         return
     live = (money.fee_usdt + money.slippage_usdt) / money.traded_usdt
     if live > pace.cost_frac * (1.0 + pace.cost_overrun_frac):
-        turn.note_once("cost.overrun", 24 * _AGAIN_MS, Severity.WARNING, cost_frac=live, assumed_frac=pace.cost_frac)
+        _alarm(turn, "cost.overrun", cost_frac=live, assumed_frac=pace.cost_frac)
 
 
 def _watch_positions(turn: Turn) -> None:
@@ -123,12 +178,12 @@ def _watch_positions(turn: Turn) -> None:
         result = trip_usdt(book, int(at))
         if equity > 0.0 and -result / equity >= rules.pace.trade_loss_frac:
             symbol = book.roster.symbols[at]
-            turn.note_once("trade.losing", _AGAIN_MS, Severity.WARNING, symbol=symbol, loss_frac=-result / equity)
+            _alarm(turn, "trade.losing", symbol=symbol, loss_frac=-result / equity)
     views: Mapping[str, Any] = book.venue.positions or {}
     for symbol, view in views.items():
         distance = distance_frac(view)
         if distance < rules.gates.liquidation_min_frac:
-            turn.note_once("liquidation.near", _AGAIN_MS, Severity.CRITICAL, symbol=symbol, distance_frac=distance)
+            _alarm(turn, "liquidation.near", symbol=symbol, distance_frac=distance)
 
 
 def trip_usdt(book: Book, at: int) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -37,19 +38,35 @@ class BarRows:
         stamps = frame.get_column("open_ms").to_numpy()
         return cls(open_ms=np.ascontiguousarray(stamps, dtype=np.int64), **floats)
 
+    @cached_property
+    def steps_ms(self) -> Stamps:
+        """From each open to the next."""
+        return np.diff(self.open_ms)
+
     def __len__(self) -> int:
         return len(self.open_ms)
 
     def take(self, which: NDArray[np.int64] | Mask) -> Self:
-        """These rows only."""
+        """These rows only; itself where a mask leaves none out."""
+        if which.dtype == np.bool_ and which.all():
+            return self
         return type(self)(**{field.name: getattr(self, field.name)[which] for field in fields(self)})
+
+    def cut(self, first: int, end: int) -> Self:
+        """Rows from one place up to another, as views."""
+        return type(self)(**{field.name: getattr(self, field.name)[first:end] for field in fields(self)})
 
     def settled(self) -> Self:
         """High and low without the dust of somebody's rounding, and the value traded where only coins are told."""
         top, floor = np.fmax(self.open, self.close), np.fmin(self.open, self.close)
-        high = np.where((self.high < top) & (self.high >= top * (1 - _DUST)), top, self.high)
-        low = np.where((self.low > floor) & (self.low <= floor * (1 + _DUST)), floor, self.low)
-        value = np.where(np.isnan(self.volume_usdt), self.volume * self.close, self.volume_usdt)
+        high, low, value = self.high, self.low, self.volume_usdt
+        if (high < top).any():
+            high = np.where((high < top) & (high >= top * (1 - _DUST)), top, high)
+        if (low > floor).any():
+            low = np.where((low > floor) & (low <= floor * (1 + _DUST)), floor, low)
+        untold = np.isnan(value)
+        if untold.any():
+            value = np.where(untold, self.volume * self.close, value)
         return replace(self, high=high, low=low, volume_usdt=value)
 
 
@@ -61,16 +78,15 @@ def _floats(column: pl.Series) -> Floats:
 def order_rows(symbol: str, rows: BarRows, bar_ms: int) -> tuple[BarRows, Mask, list[Finding]]:
     """Put rows in order, on the grid, one a bar. The mask marks bars that were told in several ways."""
     found: list[Finding] = []
-    if len(rows) > 1 and (np.diff(rows.open_ms) < 0).any():
-        behind = np.concatenate(([False], np.diff(rows.open_ms) < 0))
+    if len(rows) > 1 and (rows.steps_ms < 0).any():
+        behind = np.concatenate(([False], rows.steps_ms < 0))
         found += note_all(symbol, "disorder", rows.open_ms, behind, "rows that lie before the one above them")
         rows = rows.take(np.argsort(rows.open_ms, kind="stable"))
     off = rows.open_ms % bar_ms != 0
     if off.any():
         found += note_runs(symbol, "off_grid", rows.open_ms, off, f"no multiple of {bar_ms:,} ms")
         rows = rows.take(~off)
-    again = np.concatenate(([False], np.diff(rows.open_ms) == 0))
-    if not again.any():
+    if not (rows.steps_ms == 0).any():
         return rows, np.zeros(len(rows), dtype=bool), found
     rows, unsure, twice = _settle_repeats(symbol, rows)
     return rows, unsure, found + twice
@@ -78,7 +94,7 @@ def order_rows(symbol: str, rows: BarRows, bar_ms: int) -> tuple[BarRows, Mask, 
 
 def _settle_repeats(symbol: str, rows: BarRows) -> tuple[BarRows, Mask, list[Finding]]:
     """One row for each stamp: the only one, the only possible one, or one that is marked as unsure."""
-    starts = np.flatnonzero(np.concatenate(([True], np.diff(rows.open_ms) != 0)))
+    starts = np.flatnonzero(np.concatenate(([True], rows.steps_ms != 0)))
     ends = np.append(starts[1:], len(rows))
     possible = is_possible(rows.settled())
     chosen, unsure, found = starts.copy(), np.zeros(len(starts), dtype=bool), []

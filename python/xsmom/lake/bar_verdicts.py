@@ -6,9 +6,11 @@ Each rule looks only at bars that no rule before it has marked, so that one bad 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from xsmom.domain.timeframe import DAY_MS
 from xsmom.lake.bar_rows import BarRows, Floats, has_prices, has_range, has_volume, order_rows
@@ -111,7 +113,7 @@ def _mark_copies(symbol: str, rows: BarRows, usable: Mask, bar_ms: int, limits: 
     del limits
     same = np.zeros(len(rows), dtype=bool)
     if len(rows) > 1:
-        same[1:] = (np.diff(rows.open_ms) == bar_ms) & (rows.high[1:] > rows.low[1:])
+        same[1:] = (rows.steps_ms == bar_ms) & (rows.high[1:] > rows.low[1:])
         for column in (rows.open, rows.high, rows.low, rows.close, rows.volume_usdt):
             same[1:] &= column[1:] == column[:-1]
     bad = usable & same
@@ -120,11 +122,13 @@ def _mark_copies(symbol: str, rows: BarRows, usable: Mask, bar_ms: int, limits: 
 
 def _mark_frozen(symbol: str, rows: BarRows, usable: Mask, bar_ms: int, limits: Limits) -> tuple[Mask, list[Finding]]:
     still = usable & (rows.volume_usdt == 0)
+    if not still.any():
+        return still, []
     found = note_all(symbol, "no_trade", rows.open_ms, still, "bars without a trade")
     joined = still.copy()
     if len(rows) > 1:
         # A run goes on only over neighbouring bars at one price.
-        breaks = (np.diff(rows.open_ms) != bar_ms) | (rows.close[1:] != rows.close[:-1])
+        breaks = (rows.steps_ms != bar_ms) | (rows.close[1:] != rows.close[:-1])
         joined[1:] &= ~breaks | ~still[:-1]
         starts = still & np.concatenate(([True], breaks | ~still[:-1]))
     else:
@@ -148,14 +152,20 @@ def _mark_spikes(symbol: str, rows: BarRows, usable: Mask, bar_ms: int, limits: 
     bad = np.zeros(len(rows), dtype=bool)
     if len(rows) < 3:
         return bad, []
+    near = (rows.steps_ms[:-1] == bar_ms) & (rows.steps_ms[1:] == bar_ms)
+    near &= usable[:-2] & usable[1:-1] & usable[2:]
+    # A logarithm costs more than all else here, so only bars that have jumped are looked at closely.
+    times = rows.close[1:-1] / rows.close[:-2]
+    jumped = (times > 1 + limits.spike_frac / 2) | (times < 1 / (1 + limits.spike_frac / 2))
+    at = np.flatnonzero(near & jumped)
+    if not at.size:
+        return bad, []
     reach = np.log1p(limits.spike_frac)
-    before, now, after = np.log(rows.close[:-2]), np.log(rows.close[1:-1]), np.log(rows.open[2:])
-    near = (np.diff(rows.open_ms)[:-1] == bar_ms) & (np.diff(rows.open_ms)[1:] == bar_ms)
+    before, now, after = np.log(rows.close[at]), np.log(rows.close[at + 1]), np.log(rows.open[at + 2])
     away = (
         (np.abs(now - before) > reach) & (np.abs(now - after) > reach) & (np.sign(now - before) == np.sign(now - after))
     )
-    bad[1:-1] = near & away & (np.abs(after - before) < np.abs(now - before) / 2)
-    bad &= usable & np.concatenate(([False], usable[:-1])) & np.concatenate((usable[1:], [False]))
+    bad[at + 1] = away & (np.abs(after - before) < np.abs(now - before) / 2)
     return bad, note_runs(symbol, "spike", rows.open_ms, bad, "closes away from both neighbours, which agree")
 
 
@@ -203,7 +213,7 @@ def suspect_cut(judged: JudgedBars) -> tuple[Stamps, Mask]:
     rows = judged.rows
     if len(rows) < _USUAL_BARS:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=bool)
-    near = judged.usable[:-1] & judged.usable[1:] & (np.diff(rows.open_ms) == judged.bar_ms)
+    near = judged.usable[:-1] & judged.usable[1:] & (rows.steps_ms == judged.bar_ms)
     span = np.where(judged.usable, rows.high / rows.low - 1, np.nan)
     apart = np.abs(rows.open[1:] / rows.close[:-1] - 1)
     usual_span, usual_volume = _usual(span), _usual(np.where(judged.usable, rows.volume_usdt, np.nan))
@@ -215,7 +225,16 @@ def suspect_cut(judged: JudgedBars) -> tuple[Stamps, Mask]:
 def _usual(values: Floats) -> Floats:
     """Mean of the known values around each place."""
     known = ~np.isnan(values)
-    total, count = (np.cumsum(np.concatenate(([0.0], each))) for each in (np.where(known, values, 0.0), known))
-    place, half = np.arange(len(values)), _USUAL_BARS // 2
-    first, end = np.maximum(place - half, 0), np.minimum(place + half + 1, len(values))
-    return np.asarray((total[end] - total[first]) / (count[end] - count[first]))
+    if known.all():
+        total, count = np.cumsum(np.concatenate(([0.0], values))), np.arange(len(values) + 1.0)
+    else:
+        total, count = (np.cumsum(np.concatenate(([0.0], each))) for each in (np.where(known, values, 0.0), known))
+    return np.asarray(_around(total) / _around(count))
+
+
+def _around(running: NDArray[Any]) -> NDArray[Any]:
+    """From running sums, one longer than their values, the sum of the values around each place."""
+    half = _USUAL_BARS // 2
+    end = np.concatenate((running[half + 1 :], np.full(half, running[-1])))
+    first = np.concatenate((np.full(half, running[0]), running[: -half - 1]))
+    return np.asarray(end - first)

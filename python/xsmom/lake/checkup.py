@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from xsmom.domain.tickers import Change, ticker_of
 from xsmom.lake.bar_rows import Floats
+from xsmom.lake.family import Instrument, side_by_side
 from xsmom.lake.findings import Stamps
 from xsmom.lake.funding_verdicts import judge_funding
+from xsmom.lake.inspection import Inspection
 from xsmom.lake.mark_verdicts import judge_mark
 from xsmom.lake.rules import Finding, Limits, Severity
 from xsmom.lake.series import SeriesKey
-from xsmom.lake.survey import Instrument, Progress, Survey
+from xsmom.lake.survey import Progress, Survey
 
 if TYPE_CHECKING:
     from xsmom.lake.store import Lake
@@ -59,17 +61,17 @@ def check_market(
     *,
     kinds: Sequence[str] = ("bars", "mark", "funding"),
     symbols: Sequence[str] | None = None,
-    without: Collection[SeriesKey] = (),
+    inspection: Inspection | None = None,
     since_ms: int | None = None,
     limits: Limits | None = None,
     changes: Sequence[Change] = (),
     progress: Progress | None = None,
 ) -> MarketCheck | None:
-    """Judge one market as `compile` would, and its mark prices too; `without` series that cannot be read."""
-    survey = Survey(lake, venue, timeframe, None, limits or Limits(), changes)
-    survey.narrow(symbols, without)
-    if not survey.bar_keys:
-        return None
+    """Judge one market as `compile` would, and its mark prices too, without series that are not what was written."""
+    inspection = inspection or Inspection(lake)
+    survey = Survey(lake, venue, timeframe, None, limits or Limits(), changes, inspection)
+    if symbols is not None:
+        survey.narrow(symbols)
     found = []
     lives: list[tuple[str, Stamps, int, int]] = []
     bars = 0
@@ -79,7 +81,7 @@ def check_market(
         last_ms = instrument.first_close_ms + (instrument.bars - 1) * survey.bar_ms
         lives.append((instrument.listing.symbol, closes, instrument.first_close_ms, last_ms))
         if "mark" in kinds:
-            found += _judge_mark(lake, survey, instrument, closes, without)
+            found += _judge_mark(lake, survey, instrument, closes, inspection)
     half = survey.half_finished()
     for symbol, closes, _, _ in lives:
         for stamp in closes[np.isin(closes, np.fromiter(half, np.int64, len(half)))]:
@@ -88,40 +90,46 @@ def check_market(
     found = [finding for finding in found if _is_wanted(finding, kinds) and _is_since(finding, since_ms)]
     coverage = _measure(lives, survey.bar_ms, since_ms)
     _lay_findings(coverage, found)
-    return MarketCheck(venue, timeframe, tuple(survey.bar_keys), len(lives), bars, tuple(found), coverage)
+    broken = inspection.broken()
+    tickers = tuple(symbol for symbol, key in survey.bar_keys.items() if key not in broken)
+    return MarketCheck(venue, timeframe, tickers, len(lives), bars, tuple(found), coverage) if tickers else None
 
 
 def check_files(
-    lake: Lake, venue: str | None, symbols: Sequence[str] | None, progress: Progress | None = None
-) -> tuple[list[Finding], set[SeriesKey]]:
-    """Hold every part against its manifest, and look for files of others. Also: which series are broken."""
-    found: list[Finding] = []
-    broken: set[SeriesKey] = set()
+    lake: Lake,
+    venue: str | None,
+    symbols: Sequence[str] | None,
+    inspection: Inspection,
+    progress: Progress | None = None,
+) -> list[Finding]:
+    """What was seen wrong in the files so far, what is wrong in those not read yet, and files of others."""
     keys = [key for key in lake.keys(venue) if symbols is None or key.symbol in symbols]
-    for done, key in enumerate(keys):
-        for sentence in lake.verify(key):
-            rule = "hash_differs" if "sha256 differs" in sentence else "unreadable"
-            found.append(Finding(key.symbol, rule, 0, 0, 0, sentence))
-            broken.add(key)
+    keys = [key for key in keys if key not in inspection.faults]
+    for done, _ in enumerate(side_by_side(inspection.load, keys)):
         if progress is not None:
             progress(done + 1, len(keys))
+    found = inspection.findings()
     for path in lake.strangers():
         if PANELS not in path.relative_to(lake.root).parts:
             found.append(Finding("", "foreign", 0, 0, 0, str(path)))
     for path in sorted(lake.root.rglob(".*.tmp")):
         found.append(Finding("", "leftover", 0, 0, 0, str(path)))
-    return found, broken
+    return found
 
 
 def check_lonely_funding(
-    lake: Lake, venue: str, symbols: Sequence[str] | None = None, without: Collection[SeriesKey] = ()
+    lake: Lake, venue: str, inspection: Inspection, symbols: Sequence[str] | None = None
 ) -> list[Finding]:
     """Judge funding of symbols without bars, which no market check meets."""
     with_bars = {key.symbol for key in lake.keys(venue, "bars")}
     found: list[Finding] = []
     for key in lake.keys(venue, "funding"):
-        if key.symbol not in with_bars and key not in without and (symbols is None or key.symbol in symbols):
-            found += judge_funding(key.symbol, lake.read(key), lake.info(key).covered).findings
+        if key.symbol in with_bars or (symbols is not None and key.symbol not in symbols):
+            continue
+        loaded = inspection.load(key)
+        if loaded is not None:
+            info, told = loaded
+            found += judge_funding(key.symbol, told, info.covered).findings
     return found
 
 
@@ -131,15 +139,16 @@ def _usable_closes(instrument: Instrument, bar_ms: int) -> Stamps:
 
 
 def _judge_mark(
-    lake: Lake, survey: Survey, instrument: Instrument, closes: Stamps, without: Collection[SeriesKey]
+    lake: Lake, survey: Survey, instrument: Instrument, closes: Stamps, inspection: Inspection
 ) -> list[Finding]:
     ticker = instrument.listing.ticker
     key = SeriesKey(survey.venue, "mark", survey.timeframe, ticker)
-    if key in without or key not in lake.keys(survey.venue, "mark", survey.timeframe):
+    loaded = inspection.load(key) if lake.part_paths(key) else None
+    if loaded is None:
         return []
     known = instrument.cells["close"]
     place = (closes - instrument.first_close_ms) // survey.bar_ms
-    return judge_mark(ticker, lake.read(key), closes - survey.bar_ms, known[place], survey.bar_ms)
+    return judge_mark(ticker, loaded[1], closes - survey.bar_ms, known[place], survey.bar_ms)
 
 
 # What every series has at its end, or all along, or what the share of bars shows already.

@@ -10,7 +10,10 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from threading import BoundedSemaphore
 
 from xsmom.errors import DataError, OutputError
 from xsmom.lake.telling import telling
@@ -18,6 +21,7 @@ from xsmom.lake.telling import telling
 COMMIT = ".commit"
 
 _SUFFIX = ".tmp"
+_FILES_AT_ONCE = 8  # on their way to the disk
 
 
 class Staging:
@@ -28,28 +32,33 @@ class Staging:
         self._renames = root / COMMIT
         self._staged: dict[Path, Path] = {}
         self._grown: set[Path] = set()  # folders that got a new entry besides the files
+        self._disk: _Disk | None = None
 
     def current(self, path: Path) -> Path:
         """Where the newest content of `path` lies: staged, or in its place."""
-        return self._staged.get(path, path)
+        temporary = self._staged.get(path)
+        if temporary is None:
+            return path
+        if self._disk is not None:
+            self._disk.wait_for(temporary)
+        return temporary
 
-    def put(self, path: Path, data: bytes) -> None:
-        """Write the new content of `path` beside it, down to the disk."""
+    def put(self, path: Path, make: Callable[[], bytes]) -> None:
+        """Have the new content of `path` made and written beside it; `commit` waits until that is done."""
         temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}{_SUFFIX}")
         with telling(path, OutputError):
             self._make_folder(path.parent)
-            try:
-                _write(temporary, data)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
-        before = self._staged.get(path)
+        if path in self._staged:
+            self.current(path).unlink(missing_ok=True)
         self._staged[path] = temporary
-        if before is not None:
-            before.unlink(missing_ok=True)
+        self._disk = self._disk or _Disk()
+        self._disk.write(path, temporary, make)
 
     def commit(self) -> None:
-        """Put all in place. What is interrupted here is finished by the next writer."""
+        """Put all in place, once all of it is on the disk. What is interrupted here is finished by the next writer."""
+        if self._disk is not None:
+            self._disk.finish()
+            self._disk = None
         pairs = list(self._staged.items())
         if len(pairs) > 1:
             self._store_list(pairs)
@@ -62,6 +71,9 @@ class Staging:
 
     def discard(self) -> None:
         """Forget what was staged."""
+        if self._disk is not None:
+            self._disk.drop()
+            self._disk = None
         for temporary in self._staged.values():
             temporary.unlink(missing_ok=True)
         self._staged = {}
@@ -90,12 +102,7 @@ class Staging:
     def _store_list(self, pairs: list[tuple[Path, Path]]) -> None:
         names = [[str(path.relative_to(self._root)) for path in pair] for pair in pairs]
         temporary = self._renames.with_name(f".commit.{os.getpid()}{_SUFFIX}")
-        with telling(self._renames, OutputError):
-            try:
-                _write(temporary, json.dumps(names).encode())
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
+        _write(self._renames, temporary, json.dumps(names).encode())
         _rename([(self._renames, temporary)])
 
     def _read_list(self) -> list[tuple[Path, Path]]:
@@ -119,15 +126,54 @@ class Staging:
         _sync({self._root})
 
 
-def _write(path: Path, data: bytes) -> None:
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(file, rest) :]
-        os.fsync(file)
-    finally:
-        os.close(file)
+class _Disk:
+    """Files on their way to the disk, some at a time: one after another, each would wait for the disk alone."""
+
+    def __init__(self) -> None:
+        self._workers = ThreadPoolExecutor(_FILES_AT_ONCE)
+        self._room = BoundedSemaphore(2 * _FILES_AT_ONCE)  # or all contents would wait in memory
+        self._arriving: dict[Path, Future[None]] = {}
+
+    def write(self, path: Path, temporary: Path, make: Callable[[], bytes]) -> None:
+        """Begin to write what will be `path`."""
+        self._room.acquire()
+        self._arriving[temporary] = self._workers.submit(self._work, path, temporary, make)
+
+    def wait_for(self, temporary: Path) -> None:
+        """Until this file is on the disk."""
+        self._arriving[temporary].result()
+
+    def finish(self) -> None:
+        """Until all are; the first trouble is told when each has had its turn."""
+        self._workers.shutdown()
+        for one in self._arriving.values():
+            one.result()
+
+    def drop(self) -> None:
+        """Begin no more, and wait for those that were begun."""
+        self._workers.shutdown(cancel_futures=True)
+
+    def _work(self, path: Path, temporary: Path, make: Callable[[], bytes]) -> None:
+        try:
+            _write(path, temporary, make())
+        finally:
+            self._room.release()
+
+
+def _write(path: Path, temporary: Path, data: bytes) -> None:
+    """Write what will be `path`, down to the disk; whole, or not at all."""
+    with telling(path, OutputError):
+        file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(file, rest) :]
+            os.fsync(file)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(file)
 
 
 def _rename(pairs: list[tuple[Path, Path]]) -> None:
@@ -139,10 +185,15 @@ def _rename(pairs: list[tuple[Path, Path]]) -> None:
 
 def _sync(folders: set[Path]) -> None:
     """A new name is lost with the power until its folder is on the disk."""
-    for folder in folders:
-        with telling(folder, OutputError):
-            file = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(file)
-            finally:
-                os.close(file)
+    with ThreadPoolExecutor(_FILES_AT_ONCE) as workers:
+        for synced in [workers.submit(_sync_folder, folder) for folder in folders]:
+            synced.result()
+
+
+def _sync_folder(folder: Path) -> None:
+    with telling(folder, OutputError):
+        file = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(file)
+        finally:
+            os.close(file)

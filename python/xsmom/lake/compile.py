@@ -7,7 +7,7 @@ a time, into the panel's own writer, which puts the file in its place only when 
 
 from __future__ import annotations
 
-import os
+import mmap
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +19,12 @@ from xsmom.domain.panel import CELL_FIELDS, NEVER_MS
 from xsmom.domain.stamps import format_ms
 from xsmom.errors import DataError, OutputError
 from xsmom.lake.bar_rows import Floats
+from xsmom.lake.family import Instrument, side_by_side
 from xsmom.lake.findings import Mask, count_by_rule
 from xsmom.lake.panel import Panel
 from xsmom.lake.panel_file import PanelWriter
 from xsmom.lake.rules import VERSION, Finding
-from xsmom.lake.survey import Instrument, Progress, Survey
+from xsmom.lake.survey import Progress, Survey
 from xsmom.lake.telling import telling
 
 _BLOCK_BYTES = 16 << 20  # of one block of rows, all fields together
@@ -74,8 +75,9 @@ def compile_panel(
         columns = [c for c in columns if c.first_close_ms <= last and _end_ms(c, survey.bar_ms) > first]
         bars = (last - first) // survey.bar_ms + 1
         half = survey.half_finished()
-        _note_half_finished(survey, scratch, columns, half)
-        _write(survey, scratch, columns, half, out, first, bars)
+        stored = _map(scratch)
+        _note_half_finished(survey, stored, columns, half)
+        _write(survey, stored, columns, half, out, first, bars)
     return Compiled(out, tuple(column.symbol for column in columns), bars, tuple(survey.findings))
 
 
@@ -94,6 +96,12 @@ def _store(scratch: IO[bytes], instrument: Instrument, out: Path) -> Column:
         delisted_ms=listing.delisted_ms,
         dates=(listing.listed_by, listing.delisted_by),
     )
+
+
+def _map(scratch: IO[bytes]) -> Floats:
+    """All that was stored, read page by page where it is looked at."""
+    scratch.flush()
+    return np.frombuffer(mmap.mmap(scratch.fileno(), 0, access=mmap.ACCESS_READ), dtype=np.float64)
 
 
 def _end_ms(column: Column, bar_ms: int) -> int:
@@ -115,10 +123,10 @@ def _span(columns: list[Column], bar_ms: int, since_ms: int | None, until_ms: in
     return first, last
 
 
-def _note_half_finished(survey: Survey, scratch: IO[bytes], columns: list[Column], half: frozenset[int]) -> None:
+def _note_half_finished(survey: Survey, stored: Floats, columns: list[Column], half: frozenset[int]) -> None:
     stamps = np.sort(np.fromiter(half, np.int64, len(half)))
     for column in columns if len(stamps) else ():
-        close = _read_cells(scratch, column, CELL_FIELDS.index("close"), 0, column.bars)
+        close = _read_cells(stored, column, CELL_FIELDS.index("close"), 0, column.bars)
         place = (stamps - column.first_close_ms) // survey.bar_ms
         inside = (place >= 0) & (place < column.bars)
         there = stamps[inside][~np.isnan(close[place[inside]])]
@@ -128,14 +136,13 @@ def _note_half_finished(survey: Survey, scratch: IO[bytes], columns: list[Column
 
 def _write(
     survey: Survey,
-    scratch: IO[bytes],
+    stored: Floats,
     columns: list[Column],
     half: frozenset[int],
     out: Path,
     first_close_ms: int,
     bars: int,
 ) -> None:
-    scratch.flush()
     symbols = tuple(column.symbol for column in columns)
     listed = np.array([column.listed_ms for column in columns], dtype=np.int64)
     delisted = np.array([column.delisted_ms for column in columns], dtype=np.int64)
@@ -151,17 +158,22 @@ def _write(
         provenance=_provenance(survey, columns, half),
     )
     step = max(1, _BLOCK_BYTES // (8 * len(CELL_FIELDS) * len(columns)))
+    cut = np.fromiter(half, np.int64, len(half))
+
+    def make_block(start: int) -> Panel:
+        rows = min(step, bars - start)
+        begin_ms = first_close_ms + start * survey.bar_ms
+        cells = _read_block(stored, columns, begin_ms, rows, survey.bar_ms)
+        closes = begin_ms + survey.bar_ms * np.arange(rows, dtype=np.int64)
+        _blank(cells, np.isin(closes, cut))
+        block = Panel(
+            close_ms=closes, symbols=symbols, bar_ms=survey.bar_ms, listed_ms=listed, delisted_ms=delisted, **cells
+        )
+        block.check()
+        return block
+
     with writer:
-        for start in range(0, bars, step):
-            rows = min(step, bars - start)
-            begin_ms = first_close_ms + start * survey.bar_ms
-            cells = _read_block(scratch, columns, begin_ms, rows, survey.bar_ms)
-            closes = begin_ms + survey.bar_ms * np.arange(rows, dtype=np.int64)
-            _blank(cells, np.isin(closes, np.fromiter(half, np.int64, len(half))))
-            block = Panel(
-                close_ms=closes, symbols=symbols, bar_ms=survey.bar_ms, listed_ms=listed, delisted_ms=delisted, **cells
-            )
-            block.check()
+        for block in side_by_side(make_block, range(0, bars, step)):
             writer.append(block)
 
 
@@ -173,7 +185,7 @@ def _blank(cells: dict[str, Floats], cut: Mask) -> None:
         cell.flags.writeable = False
 
 
-def _read_block(scratch: IO[bytes], columns: list[Column], begin_ms: int, rows: int, bar_ms: int) -> dict[str, Any]:
+def _read_block(stored: Floats, columns: list[Column], begin_ms: int, rows: int, bar_ms: int) -> dict[str, Any]:
     """The same bars of all instruments, turned from columns to rows."""
     cells: dict[str, Floats] = {name: np.full((rows, len(columns)), np.nan) for name in CELL_FIELDS}
     for place, column in enumerate(columns):
@@ -183,13 +195,13 @@ def _read_block(scratch: IO[bytes], columns: list[Column], begin_ms: int, rows: 
         if count <= 0:
             continue
         for number, name in enumerate(CELL_FIELDS):
-            cells[name][skip : skip + count, place] = _read_cells(scratch, column, number, start, count)
+            cells[name][skip : skip + count, place] = _read_cells(stored, column, number, start, count)
     return cells
 
 
-def _read_cells(scratch: IO[bytes], column: Column, number: int, start: int, count: int) -> Floats:
-    offset = column.offset + 8 * (number * column.bars + start)
-    return np.frombuffer(os.pread(scratch.fileno(), 8 * count, offset), dtype=np.float64)
+def _read_cells(stored: Floats, column: Column, number: int, start: int, count: int) -> Floats:
+    first = column.offset // 8 + number * column.bars + start
+    return stored[first : first + count]
 
 
 def _provenance(survey: Survey, columns: list[Column], half: frozenset[int]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -63,9 +64,17 @@ def write_frame(frame: pl.DataFrame, out: Path, how: Format) -> None:
             os.fsync(file.fileno())
             temporary.replace(out)
     except pl.exceptions.PolarsError as error:
-        raise OutputError(f"{out} cannot be written: {str(error).splitlines()[0]}") from None
+        raise _unwritten(out, str(error)) from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _unwritten(out: Path, told: str) -> OutputError:
+    """What the operating system said, where it is the system that refused; else the library's own words."""
+    number = re.search(r"\(os error (\d+)\)", told)
+    if number is not None:
+        return OutputError(f"{out}: {os.strerror(int(number[1])).lower()}")
+    return OutputError(f"{out} cannot be written: {told.splitlines()[0]}")
 
 
 def _columns_of(panel: PanelNoun, symbols: Sequence[str] | None) -> list[int]:

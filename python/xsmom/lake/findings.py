@@ -16,6 +16,8 @@ Stamps = NDArray[np.int64]
 
 def find_runs(mask: Mask) -> list[tuple[int, int]]:
     """First and last place of each unbroken run of True."""
+    if not mask.any():  # the usual case, and there are many rules
+        return []
     edges = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False])).astype(np.int8)))
     return [(int(first), int(end) - 1) for first, end in zip(edges[::2], edges[1::2], strict=True)]
 

@@ -69,7 +69,7 @@ def split_listings(
     edges = [0, *cuts, len(rows)]
     listings = []
     for number, (first, end) in enumerate(pairwise(edges), start=1):
-        piece = rows.take(np.arange(first, end))
+        piece = rows.cut(first, end)
         symbol = judged.symbol if number == 1 else f"{judged.symbol}.{number}"
         listed_ms, listed_by = int(piece.open_ms[0]), "first bar"
         delisted_ms, delisted_by = int(piece.open_ms[-1]) + judged.bar_ms, "last bar"
@@ -87,10 +87,14 @@ def _find_cuts(rows: BarRows, bar_ms: int) -> list[int]:
     """Places at which a new instrument begins."""
     if len(rows) < 2:
         return []
-    silent_ms = np.diff(rows.open_ms) - bar_ms
-    jump = np.abs(np.log(rows.open[1:] / rows.close[:-1]))
-    apart = np.where(silent_ms > 0, np.log(JUMP_AFTER_GAP_X), np.log(JUMP_X))
-    return [int(place) + 1 for place in np.flatnonzero((silent_ms >= RELIST_DAYS * DAY_MS) | (jump >= apart))]
+    silent_ms = rows.steps_ms - bar_ms
+    times = rows.open[1:] / rows.close[:-1]
+    # A logarithm of every bar would cost more than all else here: only what is near the limits is looked at.
+    least = min(JUMP_AFTER_GAP_X, JUMP_X) * 0.99
+    cut = silent_ms >= RELIST_DAYS * DAY_MS
+    at = np.flatnonzero((times >= least) | (times <= 1 / least))
+    cut[at] |= np.abs(np.log(times[at])) >= np.where(silent_ms[at] > 0, np.log(JUMP_AFTER_GAP_X), np.log(JUMP_X))
+    return [int(place) + 1 for place in np.flatnonzero(cut)]
 
 
 def _tell_cut(judged: JudgedBars, rows: BarRows, cut: int) -> Finding:

@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 from xsmom.errors import DataError, OutputError
-from xsmom.lake.telling import telling
 
 PATIENCE_S = 2.0
 """How long a process waits for one that holds the lock only for a moment."""
@@ -61,8 +60,14 @@ class FileLock:
             self._file = -1
 
     def _open(self, *, exclusive: bool) -> int:
-        with telling(self._path, OutputError if exclusive else DataError):
+        try:
             return os.open(self._path, os.O_RDWR | os.O_CREAT if exclusive else os.O_RDONLY, 0o666)
+        except OSError as error:
+            kind, deed = (OutputError, "written") if exclusive else (DataError, "read")
+            raise kind(
+                f"{self._subject} cannot be {deed} ({self._path.name}: {(error.strerror or str(error)).lower()}): "
+                "see to the rights of that folder, or choose another lake"
+            ) from error
 
     def _busy(self, inode: int, *, exclusive: bool) -> str:
         holders = _holders(inode)

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from xsmom.lake.bar_verdicts import JudgedBars, suspect_cut
+from xsmom.lake.findings import Mask, Stamps
 from xsmom.lake.rules import HALF_FINISHED_NAMES
 
 
@@ -23,9 +24,8 @@ class CutOffCount:
         self._first = 0
         self._counts = np.zeros((2, 0), dtype=np.int32)  # seen, cut off
 
-    def add(self, judged: JudgedBars) -> None:
-        """Count one series."""
-        stamps, cut = suspect_cut(judged)
+    def add(self, stamps: Stamps, cut: Mask) -> None:
+        """Count one series: opens of the bars that tell anything, rising, and which of them look cut off."""
         if not stamps.size:
             return
         bars = stamps // self._bar_ms
@@ -54,5 +54,5 @@ def find_half_finished(series: Iterable[JudgedBars]) -> frozenset[int]:
     count: CutOffCount | None = None
     for judged in series:
         count = count or CutOffCount(judged.bar_ms)
-        count.add(judged)
+        count.add(*suspect_cut(judged))
     return count.found() if count is not None else frozenset()

@@ -15,7 +15,6 @@ from xsmom.lake.compile import compile_panel
 from xsmom.lake.rules import VERSION
 from xsmom.lake.series import SeriesInfo
 from xsmom.lake.survey import Progress, Survey
-from xsmom.lake.telling import telling
 
 _KEPT = 4
 
@@ -26,8 +25,13 @@ def compile_cached(survey: Survey, progress: Progress | None = None) -> Path:
     path = folder / f"{survey.venue}-{survey.timeframe}-{_identity(survey)[:24]}.panel"
     if path.exists():
         return path
-    with telling(folder, OutputError):
+    try:
         folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{folder}, where panels of this lake are kept, cannot be made ({(error.strerror or str(error)).lower()}): "
+            "write one elsewhere by `xsmom data compile --out`, and give that by --panel"
+        ) from error
     compile_panel(survey, path, progress=progress)
     _prune(folder, path)
     return path

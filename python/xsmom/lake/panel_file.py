@@ -11,7 +11,7 @@ panel may be larger than memory. Layout, with all numbers little-endian:
     ..            blocks of i64 or f64, each at a multiple of 64 bytes, rows by (close_ms, symbol)
 
 Written to a temporary file beside the target and renamed when whole: a reader sees the old panel or
-the new one.
+the new one. What a killed writer left beside the target is removed by the next.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from xsmom.domain.panel import CELL_FIELDS, Panel
 from xsmom.domain.panel_hash import BLOCKS, canonical_rows, join_digests, raw_bytes
 from xsmom.domain.stamps import format_ms
 from xsmom.errors import DataError, OutputError
+from xsmom.lake.beside import open_beside, remove_leftovers
 from xsmom.lake.telling import telling
 
 MAGIC = b"XSMPANEL"
@@ -108,14 +109,14 @@ class PanelWriter:
         self._places = {block.name: block.offset for block in blocks}
         self._bars_written = 0
         self._path = path
-        self._temporary = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
+        self._temporary: Path | None = None
         self._file = -1
 
     def __enter__(self) -> Self:
         """Make the temporary file and write the listing dates."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         with telling(self._path, OutputError):
-            self._file = os.open(self._temporary, flags, 0o666)
+            remove_leftovers(self._path)
+            self._file, self._temporary = open_beside(self._path)
         try:
             for name, stamps in self._dates.items():
                 self._write(name, stamps)
@@ -171,9 +172,11 @@ class PanelWriter:
         content = join_digests(header.symbols, header.bar_ms, header.first_close_ms, header.bars, digests)
         blocks = [{**vars(block), "sha256": sha} for block, sha in zip(header.blocks, digests, strict=True)]
         self._put(_pack({**vars(header), "hash": content, "blocks": blocks}), 0)
+        assert self._temporary is not None
         with telling(self._path, OutputError):
             os.fsync(self._file)
             os.replace(self._temporary, self._path)  # noqa: PTH105  beside fsync, in one idiom
+            self._temporary = None
             folder = os.open(self._path.parent, os.O_RDONLY)
             try:
                 os.fsync(folder)  # or the rename itself may be lost with the power
@@ -181,10 +184,12 @@ class PanelWriter:
                 os.close(folder)
 
     def _discard(self) -> None:
+        if self._temporary is not None:
+            self._temporary.unlink(missing_ok=True)
+            self._temporary = None
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
-        self._temporary.unlink(missing_ok=True)
 
 
 def read_header(path: Path) -> PanelHeader:

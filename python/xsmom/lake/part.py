@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import polars as pl
@@ -48,8 +48,7 @@ class Manifest:
 
     def of(self, frame: pl.DataFrame) -> Manifest:
         """The same manifest for these rows."""
-        stamps = frame[self.key.stamp]
-        first, last = (stamps[0], stamps[-1]) if len(stamps) else (None, None)
+        first, last = _ends(self.key, frame)
         return replace(self, rows=len(frame), first_ms=first, last_ms=last, content_sha256=hash_rows(frame))
 
 
@@ -100,19 +99,74 @@ def read_part(path: Path, key: SeriesKey, year: int) -> tuple[Manifest, pl.DataF
     """Manifest and rows, of one and the same file whoever renames another over it."""
     with telling(path, DataError):
         data = path.read_bytes()
+    manifest = _read_footer(path, data, key, year)
     try:
-        footer = pl.read_parquet_metadata(io.BytesIO(data))
         frame = pl.read_parquet(io.BytesIO(data))
     except UNREADABLE as error:
         raise _broken(path, error) from None
-    manifest = _from_json(path, footer, key, year)
+    _refuse_misfit(path, manifest, frame)
+    return manifest, frame
+
+
+def read_parts(paths: Mapping[int, Path], key: SeriesKey) -> tuple[list[Manifest], pl.DataFrame]:
+    """`read_part` of several years, their rows as one frame: one call, because each costs as much as a part."""
+    data = []
+    for path in paths.values():
+        with telling(path, DataError):
+            data.append(path.read_bytes())
+    manifests = [_read_footer(path, part, key, year) for (year, path), part in zip(paths.items(), data, strict=True)]
+    try:
+        frame = pl.read_parquet(list[IO[bytes]](io.BytesIO(part) for part in data))
+    except UNREADABLE:
+        frame = None
+    if frame is not None and _fit(manifests, frame):
+        return manifests, frame
+    # Something is wrong: part by part it has a name.
+    parts = [read_part(path, key, year) for year, path in paths.items()]
+    return [manifest for manifest, _ in parts], pl.concat([rows for _, rows in parts])
+
+
+def split_parts(manifests: Sequence[Manifest], frame: pl.DataFrame) -> Iterator[tuple[Manifest, pl.DataFrame]]:
+    """Give each manifest its rows of one frame."""
+    begin = 0
+    for manifest in manifests:
+        yield manifest, frame[begin : begin + manifest.rows]
+        begin += manifest.rows
+
+
+def _fit(manifests: Sequence[Manifest], frame: pl.DataFrame) -> bool:
+    """Whether the rows of all parts are as many, and where each begins and ends, as their manifests say."""
+    if dict(frame.schema) != schema_of(manifests[0].key) or len(frame) != sum(part.rows for part in manifests):
+        return False
+    stamps, begin = frame[manifests[0].key.stamp].to_numpy(), 0
+    for part in manifests:
+        end = begin + part.rows
+        ends = (int(stamps[begin]), int(stamps[end - 1])) if part.rows else (None, None)
+        if ends != (part.first_ms, part.last_ms):
+            return False
+        begin = end
+    return True
+
+
+def _ends(key: SeriesKey, frame: pl.DataFrame) -> tuple[int | None, int | None]:
+    stamps = frame[key.stamp]
+    return (stamps[0], stamps[-1]) if len(stamps) else (None, None)
+
+
+def _read_footer(path: Path, data: bytes, key: SeriesKey, year: int) -> Manifest:
+    try:
+        footer = pl.read_parquet_metadata(io.BytesIO(data))
+    except UNREADABLE as error:
+        raise _broken(path, error) from None
+    return _from_json(path, footer, key, year)
+
+
+def _refuse_misfit(path: Path, manifest: Manifest, frame: pl.DataFrame) -> None:
+    key = manifest.key
     if dict(frame.schema) != schema_of(key):
         raise DataError(f"{path} holds columns {', '.join(frame.columns)}, not those of {key.kind}: {AGAIN}")
-    stamps = frame[key.stamp]
-    ends = (stamps[0], stamps[-1]) if len(stamps) else (None, None)
-    if (len(frame), *ends) != (manifest.rows, manifest.first_ms, manifest.last_ms):
+    if (len(frame), *_ends(key, frame)) != (manifest.rows, manifest.first_ms, manifest.last_ms):
         raise DataError(f"{path} holds {len(frame):,} rows and its manifest says {manifest.rows:,}: {AGAIN}")
-    return manifest, frame
 
 
 def _broken(path: Path, error: BaseException) -> DataError:

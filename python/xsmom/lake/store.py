@@ -16,6 +16,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal, Self
@@ -29,7 +30,17 @@ from xsmom.lake.commit import COMMIT, Staging
 from xsmom.lake.layout import find_parts, find_series, instruments_path, part_path
 from xsmom.lake.lock import FileLock
 from xsmom.lake.merge import Merged, compare, conform, merge_rows, refuse_outside, split_rows
-from xsmom.lake.part import AGAIN, Manifest, empty_rows, encode, hash_rows, read_manifest, read_part
+from xsmom.lake.part import (
+    AGAIN,
+    Manifest,
+    empty_rows,
+    encode,
+    hash_rows,
+    read_manifest,
+    read_part,
+    read_parts,
+    split_parts,
+)
 from xsmom.lake.series import Hole, Kind, SeriesInfo, SeriesKey, Source
 from xsmom.lake.spans import Span, difference, split_by_year, union, year_of
 from xsmom.lake.telling import telling
@@ -119,9 +130,8 @@ class Lake:
         paths = self.part_paths(key)
         if not paths:
             raise self._unknown(key)
-        parts = [(*read_part(path, key, year), path) for year, path in paths.items()]
-        info = _join_parts(key, [(manifest, path) for manifest, _, path in parts])
-        return info, pl.concat([rows for _, rows, _ in parts])
+        manifests, rows = read_parts(paths, key)
+        return _join_parts(key, list(zip(manifests, paths.values(), strict=True))), rows
 
     def read(self, key: SeriesKey, start_ms: int | None = None, end_ms: int | None = None) -> pl.DataFrame:
         """The rows with `start_ms <= stamp < end_ms`, rising, as their source told them."""
@@ -130,16 +140,27 @@ class Lake:
             raise self._unknown(key)
         first = year_of(start_ms) if start_ms is not None else min(years)
         last = year_of(end_ms) if end_ms is not None else max(years)
-        frames = [read_part(path, key, year)[1] for year, path in years.items() if first <= year <= last]
-        rows = pl.concat(frames) if frames else empty_rows(key)
+        inside = {year: path for year, path in years.items() if first <= year <= last}
+        rows = read_parts(inside, key)[1] if inside else empty_rows(key)
         if start_ms is not None:
             rows = rows.filter(pl.col(key.stamp) >= start_ms)
         if end_ms is not None:
             rows = rows.filter(pl.col(key.stamp) < end_ms)
         return rows
 
+    def load_verified(self, key: SeriesKey) -> tuple[tuple[SeriesInfo, pl.DataFrame] | None, list[str]]:
+        """`load` if every part is what was written; else one sentence for each that is not."""
+        paths = self.part_paths(key)
+        try:
+            manifests, rows = read_parts(paths, key)
+        except DataError:
+            return None, self.verify(key)
+        if any(hash_rows(part) != manifest.content_sha256 for manifest, part in split_parts(manifests, rows)):
+            return None, self.verify(key)
+        return (_join_parts(key, list(zip(manifests, paths.values(), strict=True))), rows), []
+
     def verify(self, key: SeriesKey) -> list[str]:
-        """Read a series and hash its rows; one sentence for each part that is not what was written."""
+        """Read a series part by part and hash its rows; one sentence for each that is not what was written."""
         faults = []
         for year, path in self.part_paths(key).items():
             try:
@@ -197,7 +218,7 @@ class Lake:
         with self.batch():
             rows, changed = instruments.append(self._staging.current(path), told, seen_ms)
             if changed:
-                self._staging.put(path, instruments.encode(rows))
+                self._staging.put(path, partial(instruments.encode, rows))
         return changed
 
     def instruments(self, venue: str, at_ms: int | None = None) -> pl.DataFrame:
@@ -249,7 +270,7 @@ class Lake:
 
     def _store(self, manifest: Manifest, rows: pl.DataFrame) -> None:
         path = part_path(self.root, manifest.key, manifest.year)
-        self._staging.put(path, encode(manifest, rows))
+        self._staging.put(path, partial(encode, manifest, rows))
 
     def _unknown(self, key: SeriesKey) -> DataError:
         return DataError(f"the lake {self.root} has no {key}: `xsmom data ls` shows what it has")
@@ -297,7 +318,8 @@ def _create(root: Path) -> None:
     if others:
         raise OutputError(f"{root} holds other files ({min(others)}): give a new or empty folder for the lake")
     staging = Staging(root)
-    staging.put(root / MARKER, (json.dumps({"what": "xsmom lake", "version": VERSION}) + "\n").encode())
+    text = json.dumps({"what": "xsmom lake", "version": VERSION}) + "\n"
+    staging.put(root / MARKER, text.encode)
     staging.commit()
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import TracebackType
 
 from xsmom.errors import XsmomError
+
+_NUMBER = re.compile(r" \(os error \d+\)$")  # which polars adds to the system's words
 
 
 class telling:  # noqa: N801  reads as a verb: `with telling(path, DataError):`
@@ -22,5 +25,5 @@ class telling:  # noqa: N801  reads as a verb: `with telling(path, DataError):`
     ) -> None:
         """Translate an OSError."""
         if isinstance(error, OSError):
-            reason = (error.strerror or str(error)).lower()
+            reason = _NUMBER.sub("", error.strerror or str(error)).lower()
             raise self._kind(f"{self._path}: {reason}") from error

@@ -31,7 +31,7 @@ from xsmom.domain.events import (
     OrderLookedUp,
     VenueReplied,
 )
-from xsmom.domain.trading import Answer, FillKind, VenueFill
+from xsmom.domain.trading import Answer, FillKind, Unknown, VenueFill
 from xsmom.errors import VenueError
 from xsmom.live.link import LinkMeter
 from xsmom.ports import Clock, Venue
@@ -132,7 +132,7 @@ class Courier:
         try:
             report = await self._link.call("modes", lambda: self._venue.ensure_modes(effect.modes))
         except VenueError as error:
-            self._put(AccountSeen(self._clock.now_ms(), failed=(("modes", str(error)),)))
+            self._put(VenueReplied(Ask.MODES, "", "", sent_ms, Unknown(str(error))))
             return
         self._put(VenueReplied(Ask.MODES, "", "", sent_ms, modes=report))
 
@@ -147,12 +147,13 @@ class Courier:
         while True:
             self._read_again = False
             failed: list[tuple[str, str]] = []
+            asked_ms = self._clock.now_ms()
             account, positions, orders = await asyncio.gather(
                 self._try("account", self._venue.account, failed),
                 self._try("positions", self._venue.positions, failed),
                 self._try("orders", self._venue.open_orders, failed),
             )
-            self._put(AccountSeen(self._clock.now_ms(), account, positions, orders, tuple(failed)))
+            self._put(AccountSeen(self._clock.now_ms(), account, positions, orders, tuple(failed), asked_ms))
             if not self._read_again:
                 return
 

@@ -45,6 +45,8 @@ class Feeds:
         self._venue, self._clock, self._link, self._courier = venue, clock, link, courier
         self._put, self._tell = put, tell
         self._beats = beats or Beats()
+        #: The stream has spoken for the first time.
+        self.listening = asyncio.Event()
 
     async def run(self, symbols: frozenset[str]) -> None:
         """All feeds at once; ends only when the key is no longer accepted."""
@@ -57,17 +59,25 @@ class Feeds:
         while True:
             try:
                 async for event in self._venue.events():
-                    self._link.streaming = True
                     self._hear(event)
             except AuthFailed as error:
                 self._tell([Note("link.refused", Severity.CRITICAL, {"why": str(error)})])
                 raise
             except VenueError as error:
                 self._tell([Note("link.lost", Severity.WARNING, {"why": str(error)})])
-            self._link.streaming = False
+            self._stream_is(up=False)
             await self._sleep(1.0)
 
+    def _stream_is(self, *, up: bool) -> None:
+        """Told at once: entries rest on hearing of their fills."""
+        self._link.streaming = up
+        self._put(self._link.look(self._clock.now_ms()))
+        if up:
+            self.listening.set()
+
     def _hear(self, event: object) -> None:
+        if not self._link.streaming:
+            self._stream_is(up=True)
         if isinstance(event, OrderView):
             self._put(OrderUpdated(event))
         elif isinstance(event, VenueFill):

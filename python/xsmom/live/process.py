@@ -23,6 +23,7 @@ from xsmom.engine import money, sentinel
 from xsmom.engine.rules import Rules
 from xsmom.errors import StateError, XsmomError
 from xsmom.live.bars import BarFeed, BarSource, Pace, Progress
+from xsmom.live.clock import SystemClock
 from xsmom.live.control import STOP_FILE, read_commands, remove_command, stop_file_command
 from xsmom.live.courier import Courier
 from xsmom.live.feeds import Beats, Feeds
@@ -33,6 +34,8 @@ from xsmom.live.names import choose_names
 from xsmom.live.recovery import recover
 from xsmom.ports import Clock, Journal, Sink, Venue
 from xsmom.store.window_bytes import pack
+
+_STREAM_WAIT_S = 30.0
 
 
 @dataclass(slots=True)
@@ -81,7 +84,12 @@ class Process:
         last_ms = kept.window.last_ms
         work = [
             asyncio.ensure_future(one)
-            for one in (feeds.run(symbols), self._bars(bars, loop, last_ms), self._listen(loop), self._beat(loop))
+            for one in (
+                feeds.run(symbols),
+                self._bars(bars, feeds, loop, last_ms),
+                self._listen(loop),
+                self._beat(loop),
+            )
         ]
         try:
             await asyncio.wait({leading, *work}, return_when=asyncio.FIRST_COMPLETED)
@@ -129,8 +137,11 @@ class Process:
             ignore=setting.ignore,
         )
 
-    async def _bars(self, bars: BarFeed, loop: Loop, last_ms: int | None) -> None:
+    async def _bars(self, bars: BarFeed, feeds: Feeds, loop: Loop, last_ms: int | None) -> None:
         begun_ms = self.clock.now_ms()
+        # A bar that is decided before the stream stands would find every entry refused.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(feeds.listening.wait(), _STREAM_WAIT_S)
         newest_ms = await bars.catch_up(last_ms, loop.window.bars_max, self.setting.progress)
         loop.tell([Note("bars.caught_up", Severity.INFO, {"took_ms": self.clock.now_ms() - begun_ms})])
         notify_systemd("READY=1")
@@ -164,7 +175,8 @@ class Process:
             book = loop.book
             if book is not None:
                 self.journal.beat(self.clock.now_ms())
-                write_heartbeat(self.setting.state_dir, heartbeat_of(book, self.clock.now_ms()))
+                # Whoever watches has the clock of this machine, not that of an exchange in time-lapse.
+                write_heartbeat(self.setting.state_dir, heartbeat_of(book, SystemClock().now_ms()))
                 notify_systemd("WATCHDOG=1")
             await asyncio.sleep(self.setting.heartbeat_s if book is not None else self.setting.poll_s)
 
@@ -186,7 +198,7 @@ def heartbeat_of(book: Book, at_ms: int) -> Heartbeat:
     )
 
 
-async def _outcome(leading: asyncio.Future[str], work: list[asyncio.Future[None]]) -> str:
+async def _outcome(leading: asyncio.Future[str], work: Sequence[asyncio.Future[None]]) -> str:
     """Why it ended; a feed that ended has failed, since none ends by itself."""
     if leading.done():
         return leading.result()

@@ -62,9 +62,9 @@ class Timing:
 class Replayed:
     """What a replay was: the columns of the fast simulation, the last book, and what it took."""
 
-    run: dict[str, Any]
-    book: Book
-    steps: int
+    run: dict[str, Any] = field(default_factory=dict)
+    book: Book | None = None
+    steps: int = 0
     step_ns: list[int] = field(default_factory=list)
     #: Refusals of gates, by name: none of them is the kernel's.
     refused: dict[str, int] = field(default_factory=dict)
@@ -119,7 +119,7 @@ class Replay:
         self.journal, self._hashes = journal, hashes
         self.book: Book | None = None
         self.columns = Columns(panel, self.instruments)
-        self.done = Replayed({}, None, 0)  # type: ignore[arg-type]  the book comes with the first event
+        self.done = Replayed()
         self._bar = 0
 
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,6 +17,7 @@ from xsmom.engine.rules import Rules
 from xsmom.errors import ConfigError
 from xsmom.live.bars import Pace, Progress
 from xsmom.live.clock import LapseClock, SystemClock
+from xsmom.live.lapse import stretch
 from xsmom.live.process import Process, Setting, stop_on_signals
 from xsmom.ports import Clock, Sink, Venue
 from xsmom.store.opening import open_journal
@@ -25,6 +27,9 @@ from xsmom.venues.roster import open_market, open_venue
 from xsmom.venues.wire import Access, Keys
 
 Open = Callable[["Start", Clock], Any]
+
+PAPER_ACCOUNT = "account.paper"
+"""The paper account's file in the folder of its state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,7 @@ def _setting(start: Start, state_dir: Path) -> Setting:
     written = Path(str(config.value("risk.kill_switch.file")))
     return Setting(
         config=config,
-        rules=Rules.of(config),
+        rules=stretch(Rules.of(config), start.lapse),
         state_dir=state_dir,
         stop_file=written,
         sinks=start.sinks,
@@ -90,7 +95,7 @@ def _setting(start: Start, state_dir: Path) -> Setting:
 
 async def open_account(start: Start) -> tuple[Venue, Clock]:
     """The venue of a mode, and the clock that goes with it."""
-    access = access_of(start.config)
+    access = access_of(start.config, start.lapse)
     if start.lapse != 1.0 and access.base_url is None:
         raise ConfigError("--lapse is for an exchange of your own: give its address as exchange.base_url")
     exchange = str(start.config.value("exchange.id"))
@@ -99,8 +104,9 @@ async def open_account(start: Start) -> tuple[Venue, Clock]:
         clock = await _clock(market.now_ms, start.lapse)
         from xsmom.venues.paper.paper_venue import PaperVenue
 
-        cash = Decimal(str(start.config.value("paper.initial_equity_usdt")))
-        return await PaperVenue.over_market(market, cash_usdt=cash, costs=start.config.costs(), clock=clock), clock
+        start.state_dir.mkdir(parents=True, exist_ok=True)
+        keep = start.state_dir / PAPER_ACCOUNT
+        return await PaperVenue.over_market(market, clock=clock, keep=keep, **paper_options(start.config)), clock
     if access.keys is None:
         raise ConfigError(
             "no key: give XSMOM__EXCHANGE__API_KEY and XSMOM__EXCHANGE__API_SECRET in the environment or in .env"
@@ -110,7 +116,17 @@ async def open_account(start: Start) -> tuple[Venue, Clock]:
     return (ShadowVenue(venue) if start.mode == "shadow" else venue), clock
 
 
-def access_of(config: Resolved) -> Access:
+def paper_options(config: Resolved) -> dict[str, Any]:
+    """What a paper account begins with, and how its orders are treated."""
+    return {
+        "cash_usdt": Decimal(str(config.value("paper.initial_equity_usdt"))),
+        "costs": config.costs(),
+        "latency_ms": int(str(config.value("paper.latency_ms"))),
+        "partial_fills": bool(config.value("paper.partial_fills")),
+    }
+
+
+def access_of(config: Resolved, lapse: float = 1.0) -> Access:
     """How the account is reached, and its keys."""
     written = config.written.exchange
     keys = None
@@ -122,7 +138,22 @@ def access_of(config: Resolved) -> Access:
         requests_per_second=written.requests_per_second,
         keys=keys,
         recv_window_ms=written.recv_window_ms,
+        proxy_url=written.proxy_url,
+        lapse=lapse,
+        tls=trust(written.ca_file),
     )
+
+
+def trust(ca_file: str | None) -> ssl.SSLContext | None:
+    """Who vouches for the server: one certificate of its own, or None for the usual authorities."""
+    if ca_file is None:
+        return None
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"exchange.ca_file: {ca_file} is no certificate ({error}): give the PEM file of the server"
+        ) from error
 
 
 async def _clock(venue_now: Callable[[], Any], lapse: float) -> Clock:

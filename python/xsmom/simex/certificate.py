@@ -7,6 +7,7 @@ that all that hangs on an address, error tables among it, works as it does in ea
 from __future__ import annotations
 
 import datetime as dt
+import ipaddress
 import ssl
 import tempfile
 from collections.abc import Sequence
@@ -23,7 +24,9 @@ def make_certificate(hosts: Sequence[str]) -> tuple[bytes, bytes]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "xsmom simulated exchange")])
     now = dt.datetime.now(dt.UTC)
-    names = [x509.DNSName(host) for host in hosts]
+    names: list[x509.GeneralName] = [x509.DNSName(host) for host in hosts]
+    # Whoever is given its address, and not an exchange's host, finds it under that.
+    names.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)

@@ -16,6 +16,9 @@ def wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+_ON_THE_WAY_MS = 2_000
+
+
 @dataclass
 class VenueClock:
     """Market time: `start_ms` when made, then `speed` times as fast as the wall; 0 moves by steps only."""
@@ -56,6 +59,11 @@ class VenueClock:
             if -1000 * factor < late_ms <= window_ms * factor:
                 return True
         return False
+
+    def has_passed(self, at_ms: int) -> bool:
+        """Whether a stamp of the sender's future is past; in time-lapse the way here takes market time too."""
+        on_the_way_ms = _ON_THE_WAY_MS * (max(1.0, self.speed) - 1.0)
+        return at_ms <= self.told_ms() - on_the_way_ms
 
     def wall_seconds_until(self, at_ms: int) -> float:
         """Real seconds until market time is there; infinite while it stands still."""

@@ -117,7 +117,11 @@ def _open_postgres(place: Place, *, write: bool) -> sa.Engine:
         options = f"{asked if isinstance(asked, str) else ' '.join(asked)} {options}"
     arguments = {name: value for name, value in arguments.items() if name not in written}
     return sa.create_engine(
-        place.url.set(query=written), poolclass=NullPool, connect_args={**arguments, "options": options}
+        place.url.set(query=written),
+        poolclass=NullPool,
+        connect_args={**arguments, "options": options},
+        # What a reader asks in one transaction is of one moment.
+        isolation_level="READ COMMITTED" if write else "REPEATABLE READ",
     )
 
 
@@ -187,11 +191,18 @@ def _meaning(error: DBAPIError) -> tuple[type[XsmomError], str]:
         family = "_".join(name.split("_")[:2])
         return _SQLITE.get(family, (StateError, f"the database says {error.orig}"))
     if hasattr(error.orig, "sqlstate"):
-        state = getattr(error.orig, "sqlstate", None) or ""
+        state = getattr(error.orig, "sqlstate", None) or _state_of_refusal(str(error.orig))
         found = _POSTGRES.get(state) or _POSTGRES.get(state[:2])
         if found is not None:
             return found
     return StateError, f"the database says {str(error.orig).strip()}"
+
+
+def _state_of_refusal(text: str) -> str:
+    """Code of a connection that was refused: libpq hands the words of the server on, and not its code."""
+    if "does not exist" in text and "database" in text:
+        return "3D000"
+    return "28P01" if "password" in text or "authentication" in text else ""
 
 
 def close_quietly(connection: sa.Connection) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from xsmom.domain.effects import Note
+from xsmom.domain.effects import Note, Severity
 from xsmom.errors import OutputError, StateError
 from xsmom.ports import Clock
 from xsmom.store.database import Place, close_quietly, find_place, open_engine, telling_database
@@ -58,9 +58,18 @@ def _open(
         _settle_account(connection, place, account)
         told: tuple[Note, ...] = lease.take(connection, now_ms)
         told += mend_tail(connection, place, now_ms)
+        told += _doubt_server(connection, place)
         refill_ledger(connection, Ledger(connection))
         tail = Tail.newest(connection)
     return SqlJournal(place, connection, lock=lock, lease=lease, rules=rules, clock=clock, tail=tail, told=told)
+
+
+def _doubt_server(connection: sa.Connection, place: Place) -> tuple[Note, ...]:
+    """Tell of a server that says "committed" before the disk has it: a power cut may then lose what was sent."""
+    if not place.postgres or connection.execute(sa.text("SHOW fsync")).scalar() == "on":
+        return ()
+    why = "the server of storage.url runs with fsync=off: a power cut may lose steps that were acted upon; set it on"
+    return (Note("journal.not_durable", Severity.ERROR, {"why": why}),)
 
 
 def _make_folder(place: Place) -> None:

@@ -1,7 +1,7 @@
 """The fixed list of what the journal can hold: every dataclass and every Enum of the nouns, by name.
 
 A name in a journal is a promise: renaming or removing a class, a field or a word of an Enum makes old journals
-unreadable, and needs a migration. `tests/vectors/journal.json` holds texts of every class, so that a breach is seen.
+unreadable, and needs a migration.
 """
 
 from __future__ import annotations

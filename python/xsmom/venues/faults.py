@@ -14,6 +14,7 @@ class Fault(Enum):
     """How a request ended, if not well."""
 
     UNREACHABLE = "unreachable"  # nothing was sent
+    UNTRUSTED = "untrusted"  # nothing was sent: whoever answers is not who was asked
     NO_ANSWER = "no answer"  # sent, and then the connection broke or the time was up
     GARBLED = "garbled"  # an answer that is not the exchange's format
     STATUS = "status"  # an HTTP status that says no, without the exchange's own code
@@ -45,7 +46,7 @@ class WireFault(Exception):  # noqa: N818  not every fault is an error to the ca
             return self.meaning in {Meaning.BUSY, Meaning.RATE, Meaning.CLOCK}
         if self.fault is Fault.STATUS:
             return self.status not in {401, 404}
-        return self.fault is not Fault.BARRED
+        return self.fault not in {Fault.BARRED, Fault.UNTRUSTED}
 
 
 def excerpt(body: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -60,12 +61,26 @@ class Access:
     #: A mutation that has no answer by then is unknown.
     send_timeout_ms: int = SEND_TIMEOUT_MS
     recv_window_ms: int = 5_000
+    #: How much faster than ours the clock of `base_url` runs: an exchange of our own, in time-lapse.
+    lapse: float = 1.0
+    #: What all connections go through; may hold a name and a password.
+    proxy_url: SecretStr | None = None
     #: Waits between tries of a read.
     pauses_s: tuple[float, ...] = field(default_factory=lambda: _PAUSES_S)
     #: Makes the resolver of host names; left out, the system's.
     resolver: Callable[[], Any] | None = None
     #: Checks the server's certificate; left out, against the usual authorities.
     tls: ssl.SSLContext | None = None
+
+    @property
+    def proxy(self) -> str | None:
+        """The proxy's address, in the clear."""
+        return None if self.proxy_url is None else self.proxy_url.get_secret_value()
+
+    def __post_init__(self) -> None:
+        """Refuse a proxy of another kind, without showing its password."""
+        if self.proxy is not None and not self.proxy.startswith(("http://", "https://")):
+            raise ConfigError("exchange.proxy_url is no proxy that can be used: write http://host:port")
 
 
 class Wire:
@@ -74,7 +89,7 @@ class Wire:
     def __init__(self, table: ExchangeTable, access: Access) -> None:
         self.table, self.access = table, access
         self.limiter = Limiter(_shared(table, access), table.budgets)
-        self.clock = ExchangeClock(self._ask_clock)
+        self.clock = ExchangeClock(self._ask_clock, monotonic_s=lambda: time.monotonic() * access.lapse)
         self._budget_of = {endpoint.path: endpoint.budget for endpoint in table.endpoints.values()}
         self._data_calls = asyncio.Semaphore(_DATA_CALLS_MAX)
         self._client: Any = None
@@ -201,7 +216,7 @@ class Wire:
             _make_client(self.table, self.access, self._observe, self._stamp_ms, timeout_ms)
             for timeout_ms in (self.access.timeout_ms, self.access.send_timeout_ms)
         )
-        tls = self.access.tls or ssl.create_default_context(cafile=client.cafile)
+        tls = self.access.tls or _usual_trust(client.cafile)
         resolver = self.access.resolver() if self.access.resolver is not None else None
         connector = aiohttp.TCPConnector(limit=_CONNECTIONS_MAX, ssl=tls, resolver=resolver)
         self._session = aiohttp.ClientSession(connector=connector)
@@ -226,6 +241,13 @@ class Wire:
         return self.clock.now_ms()
 
 
+def _usual_trust(authorities: str) -> ssl.SSLContext:
+    """The library's list of authorities, and what this machine trusts: `SSL_CERT_FILE` names more."""
+    context = ssl.create_default_context(cafile=authorities)
+    context.load_default_certs()
+    return context
+
+
 def _shared(table: ExchangeTable, access: Access) -> tuple[Window, ...]:
     """The exchange's windows, and the user's own where it is tighter."""
     wanted = access.requests_per_second
@@ -244,6 +266,8 @@ def _make_client(
     if access.keys is not None:
         options["apiKey"] = access.keys.api_key.get_secret_value()
         options["secret"] = access.keys.api_secret.get_secret_value()
+    if access.proxy is not None:
+        options["aiohttp_proxy"] = access.proxy
     if access.base_url is not None:
         address = access.base_url.rstrip("/")
         options["urls"] = {"api": dict.fromkeys(("public", "private"), address)}
@@ -271,6 +295,14 @@ def _of_library(error: Exception) -> WireFault:
     cause = error.__cause__ or error
     if isinstance(error, library.AuthenticationError):
         return WireFault(Fault.CODE, str(error), meaning=Meaning.AUTH)
+    if isinstance(cause, aiohttp.ClientConnectorCertificateError):
+        told = cause.certificate_error
+        why = getattr(told, "verify_message", "") or _short(told)
+        return WireFault(
+            Fault.UNTRUSTED,
+            f"the certificate of {cause.host} is not trusted ({why}): something may stand between you and the "
+            "exchange; a server of your own is trusted when SSL_CERT_FILE names its certificate",
+        )
     if isinstance(cause, aiohttp.ClientConnectorError):
         return WireFault(Fault.UNREACHABLE, f"no connection ({_short(cause)})")
     if isinstance(error, library.RequestTimeout):

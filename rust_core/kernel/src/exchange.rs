@@ -130,6 +130,7 @@ impl Exchange {
             Command::Funding { symbol, rate_e8 } => self.settle_funding(*symbol, *rate_e8),
             Command::Status { symbol, status } => self.set_status(*symbol, *status),
             Command::Delist { symbol, ticks } => self.delist(*symbol, *ticks),
+            Command::List { spec } => self.list(spec),
             Command::Respec { symbol, spec } => self.respec(*symbol, spec),
             Command::Deleverage { account, symbol, lots } => {
                 self.deleverage(*account, *symbol, *lots);

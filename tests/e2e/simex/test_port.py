@@ -28,16 +28,10 @@ from xsmom.domain.trading import (
 )
 from xsmom.errors import VenueError
 from xsmom.simex.faults import parse_faults
-from xsmom.venues.limiter import Limiter, Window
 from xsmom.venues.roster import open_venue
 from xsmom.venues.wire import Access, Keys
 
 PROOF = os.environ.get("XSMOM_PROOF") == "1"
-INTENTS, AT_ONCE = 500, 40
-SEEDS = range(20 if PROOF else 1)
-#: A request that arrives later than this after it was signed is refused by the exchange.
-RECV_WINDOW_MS = 1_000
-LONGEST_DELAY_S = 0.3
 
 
 @contextlib.asynccontextmanager
@@ -166,58 +160,3 @@ async def test_events_tell_of_orders_and_fills_and_of_gaps(rig):
         orders = [event for event in told if isinstance(event, OrderView)]
         assert orders[-1].state is OrderState.FILLED
         assert orders[-1].filled_lots == 500
-
-
-async def send_once(venue, request, patience_s):
-    """Follow the rule: one name for ever; what is unknown is looked up; sent again only once it cannot arrive."""
-    while True:
-        answer = await venue.submit(request)
-        if isinstance(answer, Ack):
-            return
-        if isinstance(answer, Rejected) and answer.refusal not in (Refusal.DUPLICATE_ID, Refusal.RATE, Refusal.CLOCK):
-            raise AssertionError(answer)
-        async with asyncio.timeout(30):
-            if await is_there(venue, request, patience_s):
-                return
-
-
-async def is_there(venue, request, patience_s):
-    """Look until the order is seen, or until a request as old as this one would be refused."""
-    loop = asyncio.get_running_loop()
-    give_up_s = loop.time() + patience_s
-    while True:
-        last = loop.time() >= give_up_s
-        with contextlib.suppress(VenueError):
-            if await venue.order_by_client_id(request.symbol, request.client_order_id) is not None:
-                return True
-            if last:
-                return False
-        await asyncio.sleep(0.05)
-
-
-async def soak(rig, patience_s, intents, seed):
-    """Send every intent through seeded faults; give how often each name stands in the book."""
-    async with port(rig, recv_window_ms=RECV_WINDOW_MS, send_timeout_ms=800) as venue:
-        # Ten orders a second would be waited for; here the budget is not what is tried.
-        venue.wire.limiter = Limiter([Window(100_000, 1_000)], {})
-        rig.world.faults.set_profile(0.2, seed)
-        gate = asyncio.Semaphore(AT_ONCE)
-
-        async def intend(number):
-            async with gate:
-                await send_once(venue, limit_below(rig, f"i-{number}", lots=30), patience_s)
-
-        await asyncio.gather(*[intend(number) for number in range(intents)])
-        rig.world.faults.set_profile(0.0, 0)
-    return [order["client_id"] for order in rig.truth()["open_orders"]]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", SEEDS)
-@on_exchange(lags_ms={"realtime": 50})
-async def test_every_intent_becomes_exactly_one_order(rig, seed):
-    names = await soak(rig, RECV_WINDOW_MS / 1000 + LONGEST_DELAY_S, INTENTS, seed)
-    assert len(names) == len(set(names)), "none is double"
-    assert set(names) == {f"i-{number}" for number in range(INTENTS)}, "none is lost"
-    spoiled = sum(row["do"] in ("drop", "html200", "empty", "cut", "http") for row in rig.world.faults.done)
-    assert spoiled > INTENTS // 20, "the profile met enough of them"

@@ -55,6 +55,30 @@ def test_costs_stand_in_the_first_line(panel_file: Path, capsys: pytest.CaptureF
     assert told.err == ""
 
 
+def test_the_configuration_may_name_the_panel(
+    panel_file: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`data.panel` where the command line names no market; `--panel` and `--data` come before it."""
+    (folder / "config.yaml").write_text(f"data:\n  panel: {panel_file}\nstrategy:\n  timeframe: 1d\n")
+    other = folder / "other.panel"
+    SampleMarket(12, 300, DAY_MS, 8).write(other)
+    expected = {"by config": xs.Panel.open(panel_file).hash, "by option": xs.Panel.open(other).hash}
+    for command in (["backtest", "--fast", "--no-report"], ["sweep", "--no-report", "--grid", "strategy.k_max=2,4"]):
+        for name, more in (("by config", []), ("by option", ["--panel", str(other)])):
+            capsys.readouterr()
+            assert main([*command, *more, "--out", f"{command[0]} {name}", "--json"]) == 0
+            assert expected[name] in capsys.readouterr().out
+    assert main(["why", "BTCUSDT", "--config", "config.yaml"]) == 0
+    assert str(panel_file) in capsys.readouterr().out
+    assert main(["data", "universe", "--config", "config.yaml", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["panel_hash"] == expected["by config"]
+    assert main(["backtest", "check", "--only", "account", "--json"]) in (0, 1)
+    assert json.loads(capsys.readouterr().out)["panel"] == str(panel_file)
+    (folder / "config.yaml").write_text("data:\n  panel: gone.panel\nstrategy:\n  timeframe: 1d\n")
+    assert run("--fast") == 4
+    assert "gone.panel: no such file" in capsys.readouterr().err
+
+
 def test_the_folder_tells_everything(panel_file: Path, folder: Path) -> None:
     assert run("--fast", "--no-report", "--panel", panel_file, "--set", "strategy.k_max=11", "--out", "here") == 0
     here = folder / "here"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from tests.unit.lake.market_lakes import healthy_lake, put_bars
+from tests.unit.lake.market_lakes import healthy_lake, put_bars, put_funding
 from tests.unit.lake.market_rows import HOUR_MS, START_MS, healthy
 from xsmom.cli.data import app
 from xsmom.errors import DataError
@@ -56,6 +57,27 @@ def test_a_healthy_lake_ends_with_zero(lake: Lake) -> None:
     assert (told["errors"], found(told)) == (0, [])
     assert told["markets"][0]["usable_bars"] == 4 * 300
     assert "0 errors, 0 warnings, 0 notes" in run("check", "--lake", lake.root)
+
+
+def test_each_part_is_read_once(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bars, funding and mark prices, a name with funding alone, and a part that is broken and looked at closely."""
+    put_bars(lake, "N0USDT", healthy(300, 0), kind="mark")
+    put_funding(lake, "ALONEUSDT", range(0, 300, 8), [1e-4] * 38)
+    put_bars(lake, "TORNUSDT", healthy(300, 5))
+    paths = {path for key in lake.keys(None) for path in lake.part_paths(key).values()}
+    torn = next(path for path in paths if "TORNUSDT" in str(path))
+    torn.write_bytes(torn.read_bytes()[:-100])
+    read: Counter[Path] = Counter()
+    real = Path.read_bytes
+
+    def count(path: Path) -> bytes:
+        read[path] += path.suffix == ".parquet"
+        return real(path)
+
+    monkeypatch.setattr(Path, "read_bytes", count)
+    assert "unreadable" in found(look(lake.root, code=1))
+    assert {path for path, times in read.items() if times} >= paths
+    assert all(times == 1 for path, times in read.items() if path in paths - {torn})
 
 
 def test_errors_end_with_one_and_are_shown_by_rule_and_symbol(lake: Lake) -> None:

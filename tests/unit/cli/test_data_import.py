@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -187,6 +189,23 @@ def test_an_export_is_cut_to_what_was_asked(bars: Path, capsys: pytest.CaptureFi
         assert words in capsys.readouterr().err
         assert not Path("y.csv").exists()
     assert run("export", "--out", "y.bin") == 2
+
+
+NO_ROOM = """
+import resource, sys
+from xsmom.cli.main import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (600, 600))
+sys.exit(main(["data", "export", "--out", sys.argv[1]]))
+"""
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv", "feather"])
+def test_an_export_without_room_leaves_nothing(bars: Path, ending: str) -> None:
+    assert run("import", bars) == 0
+    command = [sys.executable, "-W", "ignore", "-c", NO_ROOM, f"x.{ending}"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (answer.returncode, answer.stderr.strip()) == (6, f"xsmom: x.{ending}: file too large")
+    assert sorted(path.name for path in Path().iterdir()) == ["bybit_bars.csv", "lake"]
 
 
 def test_two_markets_are_not_exported_as_one(bars: Path, capsys: pytest.CaptureFixture[str]) -> None:

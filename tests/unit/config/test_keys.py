@@ -62,6 +62,9 @@ OTHER: dict[str, Any] = {
     "strategy.router.corr_exit": 0.4,
     "data.dir": "store",
     "data.venue": "binance",
+    "data.since": "2021-01-01",
+    "data.kinds": ["funding"],
+    "data.panel": "market.panel",
     "universe.whitelist": ["BTCUSDT"],
     "universe.banlist": ["DOGEUSDT"],
     "universe.exclude": ["metals"],
@@ -78,7 +81,7 @@ OTHER: dict[str, Any] = {
 
 
 # How an exchange is reached, and how the live engine goes about what was decided, shapes no run of the core.
-OUTSIDE = ("exchange.", "execution.", "live.")
+OUTSIDE = ("exchange.", "execution.", "live.", "storage.")
 
 
 def available() -> list[Key]:
@@ -127,7 +130,7 @@ SIMULATION_ONLY = {
 # How raw rows become a panel; neither the core nor the simulation is told.
 DATA_ONLY = {"data.max_spike_frac", "data.max_stale_bars", "universe.renames"}
 # Which lake is meant; what a run does is the same wherever its panel came from.
-PLACES = {"data.dir", "data.venue"}
+PLACES = {"data.dir", "data.venue", "data.since", "data.kinds", "data.panel"}
 # What the live engine obeys beside the decision: `Rules` are told. A report is good for all of their values.
 ENGINE_BLOCKS = (
     "notifications.",
@@ -218,7 +221,7 @@ def test_every_setting_is_described() -> None:
 def test_a_secret_that_nothing_reads_may_not_be_written() -> None:
     secrets = [key for key in tree().keys.values() if key.extras.secret]
     assert len(secrets) > 10
-    assert {key.name for key in secrets if key.available} == {"exchange.api_key", "exchange.api_secret"}
+    assert {key.name for key in secrets if key.available} == {"exchange.api_key", "exchange.api_secret", "storage.url"}
 
 
 TUNED = {

@@ -136,7 +136,7 @@ class Scene:
             self.timers[effect.name] = effect.due_ms
             self.at(effect.due_ms, TimerFired(effect.name, effect.due_ms))
         elif isinstance(effect, FetchAccount):
-            self.at(now_ms + READ_MS, self.venue.read(now_ms))
+            self.at(now_ms + READ_MS, replace(self.venue.read(now_ms), asked_ms=now_ms))
         elif isinstance(effect, FetchFills):
             self._tell_fills(effect)
         elif isinstance(effect, LookupOrder):

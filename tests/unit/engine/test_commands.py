@@ -132,7 +132,7 @@ def test_resuming_while_it_flattens_changes_its_mind() -> None:
 
 def test_one_name_is_closed_and_then_held_by_hand() -> None:
     now = after(Command.FLATTEN, book((5, -5, 0)), symbol="BBBUSDT")
-    assert now.book.names.close_asked.tolist() == [False, True, False]
+    assert now.book.names.close_ordered.tolist() == [False, True, False]
     assert now.book.held_by_hand == {"BBBUSDT": "closed by me"}
     assert now.book.flattening == ""
     assert refusal(after(Command.FLATTEN, book((5, 0, 0)), symbol="BBBUSDT")) == "no position in BBBUSDT"

@@ -23,8 +23,9 @@ from tests.unit.engine.gate_books import (
 from xsmom.domain.book import Book, Kill, Mode
 from xsmom.domain.effects import CancelOrder, Exit
 from xsmom.domain.orders import Purpose, Style
-from xsmom.engine import modes
+from xsmom.engine import execution, modes
 from xsmom.engine.modes import TABLE, Cause, cause_of, plan_guard, plans, settle_mode
+from xsmom.engine.rules import Rules
 
 B, R, T, D, F, H = Mode.BOOT, Mode.RECONCILING, Mode.TRADING, Mode.REDUCING, Mode.FLATTENING, Mode.HALTED
 
@@ -33,7 +34,7 @@ WANTED: dict[Cause, tuple[Mode, ...]] = {
     Cause.KILL_FLATTEN: (F, F, F, F, F, F),
     Cause.KILL: (H, H, H, H, H, H),
     Cause.STOP_FLATTEN: (F, F, F, F, F, F),
-    Cause.STOP_WORKING: (D, D, D, D, D, D),
+    Cause.STOP_WORKING: (D, D, D, D, D, H),
     Cause.STOP: (H, H, H, H, H, H),
     Cause.FLATTEN: (F, F, F, F, F, F),
     Cause.REFUSED: (H, H, H, H, H, H),
@@ -188,7 +189,18 @@ def test_stopping_waits_for_its_orders_and_then_leaves() -> None:
     again = turn(late.book, now_ms=NOW_MS + 31_000)
     settle_mode(again)
     assert again.book.mode is Mode.HALTED
-    assert not any(isinstance(effect, Exit) for effect in again.effects)
+
+
+def test_a_process_that_is_halted_or_busy_closing_can_be_stopped_too() -> None:
+    frozen = turn(book((5, 0, 0), kill=killed(flatten=False), mode=Mode.HALTED, stopping="keep"))
+    settle_mode(frozen)
+    assert Exit("stopped: keep") in frozen.effects
+    closing = book((5, 0, 0), kill=killed(flatten=True), mode=Mode.FLATTENING, mode_ms=NOW_MS, stopping="keep")
+    for wait_ms, leaves in ((29_999, False), (30_000, True)):
+        now = turn(closing, now_ms=NOW_MS + wait_ms)
+        settle_mode(now)
+        assert now.book.mode is Mode.FLATTENING
+        assert (Exit("stopped: keep") in now.effects) == leaves
 
 
 def test_stopping_flat_closes_first() -> None:
@@ -231,15 +243,29 @@ def test_nothing_is_planned_where_nothing_is_known() -> None:
     assert [mode for mode in Mode if plans(book(mode=mode))] == [Mode.TRADING, Mode.REDUCING, Mode.FLATTENING]
 
 
-def test_a_guard_of_the_kernel_leaves_orders_that_fill_at_bars_alone() -> None:
-    by = rules({}, facts_needed=False)
-    by = replace(by, work=replace(by.work, style=Style.WHOLE))
-    order = live("AAAUSDT", 5)
-    made = replace(guarded("block_entries"), orders={order.client_order_id: order})
-    now = turn(made, by)
+def at_bars() -> Rules:
+    made = rules({}, facts_needed=False)
+    return replace(made, work=replace(made.work, style=Style.WHOLE))
+
+
+@pytest.mark.parametrize("guard", ["block_entries", "flatten"])
+def test_a_guard_of_the_kernel_leaves_orders_that_fill_at_bars_alone(guard: str) -> None:
+    """The plan counts them as filled, here and in the simulation: a fill delayed by bars comes all the same."""
+    waiting = under_way((0, 0, 5), worked(entry(style=Style.WHOLE)))
+    now = turn(replace(waiting, cycle=replace(waiting.cycle, guard=guard)), at_bars())
     settle_mode(now)
-    assert now.book.mode is Mode.REDUCING
+    execution.work(now)
+    assert now.book.mode is not Mode.TRADING
     assert now.effects == []
+    assert set(now.book.tasks) == set(waiting.tasks)
+
+
+def test_a_kill_takes_even_those_back() -> None:
+    waiting = under_way((0, 0, 5), worked(entry(style=Style.WHOLE)), kill=killed(flatten=True))
+    now = turn(waiting, at_bars())
+    settle_mode(now)
+    execution.work(now)
+    assert [type(effect) for effect in now.effects] == [CancelOrder]
 
 
 def test_what_was_compared_before_this_start_counts_for_nothing() -> None:

@@ -26,17 +26,7 @@ from xsmom.domain.effects import SetTimer
 from xsmom.domain.events import TimerFired
 from xsmom.engine.rules import Rules
 from xsmom.engine.turn import Turn
-from xsmom.engine.watch import patience_ms, trip_usdt, watch
-
-ALARMS = {
-    "trades.missing",
-    "orders.missing",
-    "position.stuck",
-    "position.drifted",
-    "cost.overrun",
-    "trade.losing",
-    "liquidation.near",
-}
+from xsmom.engine.watch import ALARMS, patience_ms, trip_usdt, watch
 
 
 def look(made: Book, by: Rules | None = None, now_ms: int = NOW_MS) -> Turn:
@@ -46,7 +36,7 @@ def look(made: Book, by: Rules | None = None, now_ms: int = NOW_MS) -> Turn:
 
 
 def alarms(of: Turn) -> set[str]:
-    return set(told(of)) & ALARMS
+    return set(told(of)) & set(ALARMS)
 
 
 @pytest.mark.parametrize("lots", [(0, 0, 0), (30, -300, 0)])

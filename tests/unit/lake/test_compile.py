@@ -278,6 +278,9 @@ def test_killed_at_any_moment_a_panel_is_whole(tmp_path: Path) -> None:
     assert len(hashes) == 1
     leftovers = [path for path in tmp_path.iterdir() if path not in {lake.root, out}]
     assert all(path.suffix == ".tmp" for path in leftovers)
+    assert len(leftovers) <= 1  # of the last one; each run removes what the one before it left
+    compiled(lake, out)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lake", "out.panel"]
     checked = check_market(Lake.open(lake.root), "acme", "1h")
     assert checked is not None
     assert checked.findings == ()

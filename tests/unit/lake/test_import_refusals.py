@@ -131,6 +131,7 @@ def parquet_of(frame: pl.DataFrame, path: Path) -> bytes:
 
 FILES: dict[str, tuple[str, Callable[[Path], bytes], str]] = {
     "empty": ("x.csv", lambda _: b"", "is empty"),
+    "a web page": ("x.csv", lambda _: b"\n<!DOCTYPE html><html><body>blocked</body></html>", "is a web page, not data"),
     "a cut Parquet": ("x.parquet", lambda path: cut(parquet_of(BOTH, path)), "cannot be read as parquet"),
     "a cut CSV": ("x.csv", lambda _: csv_of(BOTH)[:-30], "ends within a line: it was cut off"),
     "a cut zip": ("x.zip", lambda path: cut(write_zip(path, kline_csv(BTC, header=True)).read_bytes()), "no whole zip"),

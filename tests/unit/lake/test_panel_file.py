@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import mmap
 import os
@@ -182,6 +183,43 @@ def test_a_killed_writer_leaves_the_old_file(path: Path) -> None:
         child.kill()
     assert child.returncode < 0
     assert Panel.open(path, verify=True).label == "old"
+    assert len(list(path.parent.iterdir())) == 2  # and what there was of the new one
+    make(label="newer").save(path)
+    assert [item.name for item in path.parent.iterdir()] == ["market.panel"]
+
+
+def test_only_what_nobody_writes_any_more_is_removed(path: Path) -> None:
+    strangers = [".market.panel.tmp", ".other.panel.1-00000000.tmp", ".market.panel.1-0000000.tmp", "market.panel.bak"]
+    for name in strangers:
+        path.with_name(name).write_bytes(b"half")
+    dead = path.with_name(f".market.panel.{os.getpid()}-0123abcd.tmp")  # a number that lives again
+    dead.write_bytes(b"half")
+    panel = make()
+    with writer_of(panel, path) as living:
+        living.append(panel.slice(0, 10))
+        assert not dead.exists()
+        make(label="other").save(path)
+        assert Panel.open(path, verify=True).label == "other"
+        living.append(panel.slice(10, panel.bars))
+    assert Panel.open(path, verify=True).label == "made by hand"
+    assert sorted(item.name for item in path.parent.iterdir()) == sorted([*strangers, "market.panel"])
+
+
+def test_a_leftover_that_is_taken_before_its_lock_is_made_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the making of the file and its lock, another writer may come by."""
+    real = fcntl.flock
+    made: list[Path] = []
+
+    def lock(file: int, how: int) -> None:
+        if not made:
+            made.append(next(path.parent.glob(".*.tmp")))
+            made[0].unlink()
+        real(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", lock)
+    make().save(path)
+    assert Panel.open(path, verify=True).bars == 50
+    assert [item.name for item in path.parent.iterdir()] == ["market.panel"]
 
 
 def test_an_open_panel_outlives_the_file_that_replaces_it(path: Path) -> None:

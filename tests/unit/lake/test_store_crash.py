@@ -173,4 +173,7 @@ def test_a_folder_that_cannot_be_written_can_be_read(lake: Lake) -> None:
     )
     lines = answer.stdout.splitlines()
     assert lines[:1] == ["6"], answer.stderr
-    assert lines[1] == f"OutputError {lake.root}/.lock: permission denied"
+    assert lines[1] == (
+        f"OutputError the lake {lake.root} cannot be written (.lock: permission denied): "
+        "see to the rights of that folder, or choose another lake"
+    )

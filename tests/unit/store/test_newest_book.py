@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,10 +15,10 @@ from hypothesis import strategies as st
 from tests.databases.fixtures import Database
 from tests.oracle import nouns
 from xsmom.domain.book import Book, Mode
-from xsmom.domain.events import BarsBackfilled, Event, Started
+from xsmom.domain.events import BarsBackfilled, Event, Stage, Started, TimerFired
 from xsmom.domain.window import BarRow
 from xsmom.store import codec
-from xsmom.store.book_parts import find_change, join
+from xsmom.store.book_parts import Places, find_change, join
 from xsmom.store.journal import SqlJournal
 from xsmom.store.memory import MemoryJournal
 from xsmom.store.tables import BOOK, ENTRIES
@@ -53,7 +54,12 @@ def step(book: Book, seq: int) -> Book:
     orders[f"xmorder{seq % 4:08d}"] = nouns.order(0, seq)
     positions = {**book.positions, "lots": book.lots + seq}
     held = {**book.held_by_hand, f"C{seq % 3}": str(seq)}
-    parts = {1: {"orders": orders}, 2: {"positions": positions}, 3: {"held_by_hand": held}, 4: {"mode": Mode.HALTED}}
+    parts: dict[int, dict[str, Any]] = {
+        1: {"orders": orders},
+        2: {"positions": positions},
+        3: {"held_by_hand": held},
+        4: {"mode": Mode.HALTED},
+    }
     return replace(book, seq=seq, **parts.get(seq % 5, {}))
 
 
@@ -66,7 +72,8 @@ deeds = st.lists(st.tuples(st.sampled_from(["move", "set", "drop", "shuffle"]), 
 def test_mappings_keep_their_order_whatever_happens_to_them(rounds) -> None:
     """Rows are kept as a database would keep them; what they join to is the book."""
     rows: dict[tuple[str, str], dict] = {}
-    places, before, book = {}, None, nouns.book(1)
+    places: Places = {}
+    before, book = None, nouns.book(1)
     for number, deeds_now in enumerate(rounds):
         held = dict(book.held_by_hand)
         for deed, key, value in deeds_now:
@@ -181,10 +188,10 @@ HISTORY: tuple[Event, ...] = (
     started(3),
     BarsBackfilled((bar(1), bar(2), bar(3))),
     closed(4),
-    nouns.bar(3, 4 * nouns.HOUR_MS, stage=nouns.Stage.DECIDE),
+    nouns.bar(3, 4 * nouns.HOUR_MS, stage=Stage.DECIDE),
     started(3),
     closed(5),
-    nouns.TimerFired("work", 1),
+    TimerFired("work", 1),
     BarsBackfilled((bar(6), bar(7))),
 )
 

@@ -11,11 +11,11 @@ from xsmom.config.setting import MarginRow, Name, Section, Whole, planned, setti
 class Exchange(Section):
     """The account that is traded."""
 
-    id: Literal["bybit", "binance", "krakenfutures", "paper"] = planned("bybit", "Exchange to trade on.")
+    id: Literal["bybit", "binance", "krakenfutures", "paper"] = setting("bybit", "Exchange to trade on.")
     testnet: bool = setting(False, "Use the exchange's test network.")
     account_type: Literal["unified", "standard"] = planned("unified", "Kind of account.")
     quote: Name = planned("USDT", "Currency that contracts settle in.")
-    leverage_x: float = planned(
+    leverage_x: float = setting(
         5, "Leverage set on each contract and verified; gross stays below half of it.", unit="x", gt=0, le=125
     )
     margin_mode: Literal["cross", "isolated"] = planned("cross", "Margin mode, verified at start.")
@@ -29,7 +29,10 @@ class Exchange(Section):
         "Address of a server that speaks this exchange's protocol, in place of its own hosts.",
         example="http://127.0.0.1:8080",
     )
-    proxy_url: SecretStr | None = planned(None, "Proxy, credentials included.", secret=True)
+    ca_file: str | None = setting(
+        None, "Certificate of that server, as PEM, where no authority vouches for it.", example="simex.pem"
+    )
+    proxy_url: SecretStr | None = setting(None, "Proxy (http://), credentials included.", secret=True)
     requests_per_second: float | None = setting(
         None, "Request budget; left out: the exchange's own.", unit="1/s", ge=0.2, le=1_000
     )
@@ -41,9 +44,17 @@ class Data(Section):
 
     dir: str = setting("lake", "Folder of the lake.")
     venue: Name = setting("bybit", "Exchange whose data are used, as the lake names it.")
-    since: str | None = planned(None, "First day to download, YYYY-MM-DD.", example="2021-01-01")
-    kinds: list[Literal["ohlcv", "funding", "mark"]] = planned(["ohlcv", "funding", "mark"], "What to download.")
-    panel: str | None = planned(None, "Compiled panel file that research opens.")
+    since: str | None = setting(
+        None, "First day that `data download` fetches, where it is not told by --since.", example="2021-01-01"
+    )
+    kinds: list[Literal["ohlcv", "funding", "mark"]] = setting(
+        ["ohlcv", "funding", "mark"], "What `data download` fetches, where it is not told by --kinds."
+    )
+    panel: str | None = setting(
+        None,
+        "Panel file that is run on where the command line names no market; left out: a sample market.",
+        example="market.panel",
+    )
     max_spike_frac: float = setting(
         0.5,
         "A close that is further than this from both its neighbours, which agree, is a bad print.",

@@ -81,7 +81,7 @@ class VenueLimits(Section):
 class KillSwitch(Section):
     """Latched on disk; checked before anything else."""
 
-    file: str = planned("state/EMERGENCY_STOP", "File whose presence stops trading.")
+    file: str = setting("state/EMERGENCY_STOP", "File whose presence stops trading.")
     on_activate: Literal["flatten", "freeze"] = setting("flatten", "What activating does.")
     market_after_seconds: int = setting(60, "Time with a bounded price before market orders flatten.", unit="s", ge=0)
 

@@ -10,31 +10,31 @@ from xsmom.config.setting import Section, block, planned, setting
 class Twap(Section):
     """Equal slices over time."""
 
-    slices: int = planned(10, "Slices of an order.", unit="slices", ge=1, le=1000)
-    minutes: float = planned(5, "Time over which they are spread.", unit="minutes", gt=0)
+    slices: int = setting(10, "Slices of an order.", unit="slices", ge=1, le=1000)
+    minutes: float = setting(5, "Time over which they are spread.", unit="minutes", gt=0)
 
 
 class Vwap(Section):
     """A share of what the market trades."""
 
-    participation_pct: float = planned(10, "Share of traded volume.", unit="%", gt=0, le=100)
-    max_minutes: float = planned(30, "Deadline.", unit="minutes", gt=0)
+    participation_pct: float = setting(10, "Share of traded volume.", unit="%", gt=0, le=100)
+    max_minutes: float = setting(30, "Deadline.", unit="minutes", gt=0)
 
 
 class DynamicOffset(Section):
     """Distance of a resting price from the touch."""
 
-    enabled: bool = planned(False, "Widen the offset with the spread.")
-    base_bps: float = planned(3.0, "Offset without spread.", unit="bps", ge=0)
-    per_spread_coeff: float = planned(0.5, "Part of the spread added to it.", unit="x", ge=0)
-    max_offset_bps: float = planned(20.0, "Widest offset.", unit="bps", ge=0)
+    enabled: bool = setting(False, "Widen the offset with the spread.")
+    base_bps: float = setting(3.0, "Offset without spread.", unit="bps", ge=0)
+    per_spread_coeff: float = setting(0.5, "Part of the spread added to it.", unit="x", ge=0)
+    max_offset_bps: float = setting(20.0, "Widest offset.", unit="bps", ge=0)
 
 
 class SpreadGuard(Section):
     """No crossing of a wide spread."""
 
-    enabled: bool = planned(True, "Hold entries while the spread is wide.")
-    max_spread_bps: float = planned(15, "Widest spread.", unit="bps", gt=0)
+    enabled: bool = setting(True, "Hold entries while the spread is wide.")
+    max_spread_bps: float = setting(15, "Widest spread.", unit="bps", gt=0)
 
 
 class ImbalanceGuard(Section):
@@ -48,10 +48,10 @@ class ImbalanceGuard(Section):
 class StaleOrders(Section):
     """Orders that the market left behind."""
 
-    enabled: bool = planned(True, "Sweep them.")
-    interval_seconds: int = planned(60, "Time between sweeps.", unit="s", ge=1)
-    max_age_seconds: int = planned(180, "Age that makes an order stale.", unit="s", ge=1)
-    reprice_if_far_bps: float = planned(15, "Distance that makes it stale.", unit="bps", gt=0)
+    enabled: bool = setting(True, "Sweep them.")
+    interval_seconds: int = setting(60, "Time between sweeps.", unit="s", ge=1)
+    max_age_seconds: int = setting(180, "Age that makes an order stale.", unit="s", ge=1)
+    reprice_if_far_bps: float = setting(15, "Distance that makes it stale.", unit="bps", gt=0)
 
 
 class Sentinel(Section):
@@ -73,12 +73,12 @@ class Reconcile(Section):
 class Execution(Section):
     """How an approved order is worked."""
 
-    style: Literal["post_only", "limit", "market", "twap", "vwap"] = planned("post_only", "How entries are worked.")
-    deadline_seconds: int = planned(120, "Time after which an order crosses.", unit="s", ge=1)
-    reprice_seconds: int = planned(10, "Time between repricings.", unit="s", ge=1)
-    max_cross_bps: float = planned(20, "Worst price, from arrival, that crossing may pay.", unit="bps", gt=0)
-    min_notional_usdt: float = planned(5, "Smallest order, beside the exchange's own.", unit="USDT", ge=0)
-    max_order_usdt: float | None = planned(None, "Largest single order.", unit="USDT", gt=0)
+    style: Literal["post_only", "limit", "market", "twap", "vwap"] = setting("post_only", "How entries are worked.")
+    deadline_seconds: int = setting(120, "Time after which an order crosses.", unit="s", ge=1)
+    reprice_seconds: int = setting(10, "Time between repricings.", unit="s", ge=1)
+    max_cross_bps: float = setting(20, "Worst price, from arrival, that crossing may pay.", unit="bps", gt=0)
+    min_notional_usdt: float = setting(5, "Smallest order, beside the exchange's own.", unit="USDT", ge=0)
+    max_order_usdt: float | None = setting(None, "Largest single order.", unit="USDT", gt=0)
     twap: Twap = block(Twap, "Time slices.")
     vwap: Vwap = block(Vwap, "Volume participation.")
     dynamic_offset: DynamicOffset = block(DynamicOffset, "Distance of resting prices.")
@@ -99,32 +99,34 @@ class Live(Section):
         gt=0,
         le=30,
     )
-    bar_grace_seconds: float = planned(10, "Time that late bars are waited for.", unit="s", ge=0)
+    bar_grace_seconds: float = setting(10, "Time that late bars are waited for.", unit="s", ge=0)
     ramp_days: float = setting(0, "Days over which a first start grows to full size.", unit="days", ge=0)
     adopt_positions: bool = setting(False, "Take over positions that are open at the first start.")
     ignore_symbols: list[str] = setting([], "Symbols of the account that are left alone.")
-    report_max_age_days: int = planned(
+    report_max_age_days: int = setting(
         30, "Oldest backtest report of this very configuration that live accepts.", unit="days", ge=1
     )
-    state_dir: str = planned("state", "Folder of latch, heartbeat and locks.")
-    heartbeat_seconds: int = planned(60, "Time between heartbeats.", unit="s", ge=1)
+    state_dir: str = setting("state", "Folder of latch, heartbeat and locks.")
+    heartbeat_seconds: int = setting(60, "Time between heartbeats.", unit="s", ge=1)
 
 
 class Paper(Section):
     """The paper venue."""
 
-    initial_equity_usdt: float = planned(10_000, "Equity to start with.", unit="USDT", gt=0)
+    initial_equity_usdt: float = setting(10_000, "Equity to start with.", unit="USDT", gt=0)
     profile: Literal["bar", "order"] = planned("order", "Fill whole at the bar, or order by order.")
-    latency_ms: int = planned(200, "Time from send to venue.", unit="ms", ge=0)
+    latency_ms: int = setting(200, "Time from send to venue.", unit="ms", ge=0)
     queue_frac: float = planned(0.5, "Place in the queue of a resting order.", unit="share", ge=0, le=1)
-    partial_fills: bool = planned(True, "Fill no more than the book showed.")
+    partial_fills: bool = setting(True, "Fill no more than the book showed.")
 
 
 class Storage(Section):
     """Journal, studies, reports."""
 
-    url: SecretStr | None = planned(None, "Database of the journal; left out: SQLite in live.state_dir.", secret=True)
+    url: SecretStr | None = setting(None, "Database of the journal; left out: SQLite in live.state_dir.", secret=True)
     study_url: SecretStr | None = planned(None, "Database of the studies.", secret=True)
     runs_dir: str = planned("runs", "Folder of reports.")
-    snapshot_every_events: int = planned(10_000, "Events between snapshots.", unit="events", ge=100)
-    keep_days: int = planned(0, "Days that old journals are kept; 0 keeps all.", unit="days", ge=0)
+    snapshot_every_events: int = setting(10_000, "Events between snapshots.", unit="events", ge=100)
+    keep_days: int = setting(
+        0, "Days that entries, decisions and notes are kept; 0 keeps all. The ledger stays.", unit="days", ge=0
+    )

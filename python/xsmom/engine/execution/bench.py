@@ -18,6 +18,8 @@ class Bench:
     tasks: dict[str, Task] = field(init=False)
     #: Client ids of each task's orders, oldest first.
     children: dict[str, list[str]] = field(init=False)
+    _tasks_in: dict[str, list[str]] | None = field(init=False, default=None)
+    _orders_in: dict[str, list[str]] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.orders = dict(self.turn.book.orders)
@@ -41,12 +43,17 @@ class Bench:
         name = order.client_order_id
         if name not in self.orders:
             self.children.setdefault(order.parent_id, []).append(name)
+            if self._orders_in is not None:
+                self._orders_in.setdefault(order.symbol, []).append(name)
         self.orders[name] = order
         return order
 
     def put_task(self, task: Task) -> Task:
         """Take in a new or changed task."""
-        self.tasks[task.approved.client_order_id] = task
+        name = task.approved.client_order_id
+        if self._tasks_in is not None and name not in self.tasks:
+            self._tasks_in.setdefault(task.approved.intent.symbol, []).append(name)
+        self.tasks[name] = task
         return task
 
     def drop_order(self, name: str) -> None:
@@ -65,6 +72,22 @@ class Bench:
     def live_of(self, task: Task) -> list[LiveOrder]:
         """Those that may still fill."""
         return [order for order in self.orders_of(task) if not order.phase.final]
+
+    def orders_in(self, symbol: str) -> list[LiveOrder]:
+        """All orders in a symbol."""
+        if self._orders_in is None:
+            self._orders_in = {}
+            for name, order in self.orders.items():
+                self._orders_in.setdefault(order.symbol, []).append(name)
+        return [self.orders[name] for name in self._orders_in.get(symbol, []) if name in self.orders]
+
+    def tasks_in(self, symbol: str) -> list[Task]:
+        """All tasks in a symbol."""
+        if self._tasks_in is None:
+            self._tasks_in = {}
+            for name, task in self.tasks.items():
+                self._tasks_in.setdefault(task.approved.intent.symbol, []).append(name)
+        return [self.tasks[name] for name in self._tasks_in.get(symbol, []) if name in self.tasks]
 
     def task_of(self, order: LiveOrder) -> Task | None:
         """The task that an order belongs to."""

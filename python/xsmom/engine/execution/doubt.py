@@ -103,6 +103,9 @@ def _found(bench: Bench, order: LiveOrder, event: OrderLookedUp) -> None:
             lookups=order.lookups,
         )
     # What was asked for before this lookup has taken effect by now, or never will: who still wants it asks again.
+    task = bench.task_of(order)
+    if task is not None:
+        bench.put_task(replace(task, due_ms=bench.now_ms))
     settled_ms = event.asked_ms - EFFECT_MS // 2
     if order.cancel_asked_ms is not None and order.cancel_asked_ms <= settled_ms:
         order = replace(order, cancel_asked_ms=None)

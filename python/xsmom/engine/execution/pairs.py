@@ -43,13 +43,14 @@ class Exposure:
                 continue
             task = bench.task_of(order)
             price = float(mark[at])
-            if not math.isfinite(price):
-                price = task.approved.intent.reference_price if task is not None else 0.0
+            if not math.isfinite(price) and task is not None:
+                price = task.approved.intent.reference_price
+            price = price if math.isfinite(price) else 0.0
             unit = float(step[at]) * price
             held += order.untold_lots * unit
             left = order.left_lots * unit
             buying, selling = buying + max(left, 0.0), selling + max(-left, 0.0)
-        return cls(rules.fields["net_cap_frac"] * sizing_usdt(book, rules), held, buying, selling)
+        return cls(net_cap_frac(rules) * sizing_usdt(book, rules), held, buying, selling)
 
     def room_lots(self, side: int, unit_usdt: float, least: int) -> int:
         """Lots that may go out on a side, unsigned."""
@@ -61,7 +62,8 @@ class Exposure:
         return lots
 
     def add(self, side: int, usdt: float) -> None:
-        """An order more is out."""
+        """An order more is out; one that nobody can value counts as nothing."""
+        usdt = usdt if math.isfinite(usdt) else 0.0
         if side > 0:
             self.buying_usdt += usdt
         else:
@@ -85,6 +87,12 @@ class Room:
         """An order more is out."""
         if self._exposure is not None:
             self._exposure.add(side, usdt)
+
+
+def net_cap_frac(rules: Rules) -> float:
+    """The cap that the plan obeys: where the router may lean, its own if that is wider."""
+    cap = float(rules.fields["net_cap_frac"])
+    return max(cap, float(rules.fields["router_net_cap_frac"])) if rules.fields["router_enabled"] else cap
 
 
 def sizing_usdt(book: Book, rules: Rules) -> float:

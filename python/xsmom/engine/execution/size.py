@@ -14,6 +14,8 @@ from xsmom.engine.rules import WorkRules
 
 LIVE_MAX = 10
 """Orders of one task that may stand at the same time."""
+LOTS_MAX = 2**53
+"""Beyond this, lots are no longer exact anywhere."""
 
 
 def out_lots(bench: Bench, task: Task) -> int:
@@ -29,8 +31,8 @@ def closable_lots(bench: Bench, symbol: str, side: int, *, urgent: bool = False)
     at = bench.book.roster.index(symbol)
     held = int(bench.book.lots[at]) if at is not None else 0
     asked = 0
-    for order in bench.orders.values():
-        if order.symbol != symbol or order.protective:
+    for order in bench.orders_in(symbol):
+        if order.protective:
             continue
         held += order.untold_lots
         giving_way = urgent and order.cancel_asked_ms is not None
@@ -50,8 +52,8 @@ def least_lots(contract: Instrument, price: float, work: WorkRules, *, reduce_on
 
 
 def most_lots(contract: Instrument, price: float, work: WorkRules, *, market: bool) -> int:
-    """The largest single order."""
-    most = contract.lots_max_market if market else contract.lots_max
+    """The largest single order; a contract that names no limit has none."""
+    most = (contract.lots_max_market if market else contract.lots_max) or LOTS_MAX
     if work.order_usdt_max is not None:
         unit = float(contract.qty_step) * price
         most = min(most, math.floor(work.order_usdt_max / unit + 1e-9)) if unit > 0.0 else most

@@ -31,15 +31,18 @@ def work(turn: Turn) -> None:
             turn.put(work_due_ms=0)
         return
     bench = Bench(turn)
-    if book.mode in _NO_ENTRIES or book.kill.active:
+    # What was sent whole is left alone: a plan counts it as filled, in the simulation too; `modes` calls it off.
+    stays = turn.rules.work.style is Style.WHOLE and not book.kill.active
+    if (book.mode in _NO_ENTRIES or book.kill.active) and not stays:
         give_up(bench, entries(bench), f"mode {book.mode.value}" if not book.kill.active else "kill switch")
     look(bench)
     swept_ms = sweep(bench)
     room = Room(bench, turn.rules)
     for task in sorted(bench.tasks.values(), key=_rank):
         name = task.approved.client_order_id
-        if name in bench.tasks and task.approved.intent.style is not Style.WHOLE:
-            Worker(bench, bench.tasks[name], room).move()
+        newest = bench.tasks.get(name)
+        if newest is not None and newest.due_ms <= bench.now_ms and newest.approved.intent.style is not Style.WHOLE:
+            Worker(bench, newest, room).move()
     _forget(bench)
     bench.put_back()
     turn.put(swept_ms=swept_ms)

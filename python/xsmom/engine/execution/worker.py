@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from xsmom.domain.book import Mode
@@ -38,6 +39,10 @@ class Worker:
         self.rules = bench.turn.rules
         self.work: WorkRules = self.rules.work
         self.touch: Touch | None = touch_of(bench.book, self.intent.symbol, bench.now_ms)
+        #: What crossing is bounded by; NaN where neither the decision nor the market tells a price.
+        self.arrival = self.intent.reference_price
+        if not self.arrival > 0.0:
+            self.arrival = (self.touch.bid + self.touch.ask) / 2.0 if self.touch else math.nan
 
     def move(self) -> None:
         """Do what is due, and set the next moment."""
@@ -48,7 +53,7 @@ class Worker:
             for order in bench.live_of(self.task):
                 ask_cancel(bench, order)
             settle(bench, name)
-        elif now_ms >= self.task.due_ms:
+        else:
             self._move_on()
             settle(bench, name)
         if name in bench.tasks and bench.tasks[name].due_ms <= now_ms:
@@ -60,11 +65,13 @@ class Worker:
             give_up(self.bench, [self.task.approved.client_order_id], "no longer in the roster")
             return
         contract = self.bench.book.roster.instruments[at]
-        price = self.touch.bid if self.touch else self.intent.reference_price
+        price = self.touch.bid if self.touch else self.arrival
         least = least_lots(contract, price, self.work, reduce_only=not self.opens)
         self._count_turnover()
         wanted = wish(self.task, self.bench.now_ms, self.rules, least=least, unit_usdt=float(contract.qty_step) * price)
         due_ms = min(wanted.until_ms, self.bench.now_ms + self.work.reprice_ms)
+        if wanted.pricing is Pricing.CROSS and urgent(self.task) and math.isnan(self.arrival):
+            wanted = replace(wanted, pricing=Pricing.MARKET)  # nothing to bound it by, and it has to get out
         live = self.bench.live_of(self.task)
         if wanted.pricing is not Pricing.REST:
             due_ms = min(due_ms, self._take_back_resting(live))
@@ -84,7 +91,7 @@ class Worker:
 
     def _waits_for(self, pricing: Pricing, contract: Instrument) -> str:
         """What keeps it from sending now; empty when nothing does."""
-        busy = [task for task in self.bench.tasks.values() if self._is_rival(task)]
+        busy = [task for task in self.bench.tasks_in(self.intent.symbol) if self._is_rival(task)]
         if self.opens and any(task.approved.intent.reduce_only for task in busy):
             return "closes"
         if not urgent(self.task) and any(self._is_older_opposite(task) for task in busy):
@@ -94,19 +101,19 @@ class Worker:
         if self.opens and self._symbol_in_doubt():
             return "unknown"
         if self.touch is None:
-            return "quote" if self.opens or pricing is Pricing.REST else ""
+            blind = self.opens or pricing is Pricing.REST or (pricing is Pricing.CROSS and math.isnan(self.arrival))
+            return "quote" if blind else ""
         if self._held_by_spread(self.touch):
             return "spread"
         if pricing is Pricing.CROSS:
-            bound = bound_ticks(self.side, self.intent.reference_price, self.work, float(contract.price_tick))
+            bound = bound_ticks(self.side, self.arrival, self.work, float(contract.price_tick))
             far = self.touch.far(self.side) / float(contract.price_tick)
             if self.side * (far - bound) > 0.5:
                 return "bound"
         return ""
 
     def _is_rival(self, task: Task) -> bool:
-        same = task.approved.intent.symbol == self.intent.symbol
-        if not same or task.approved.client_order_id == self.task.approved.client_order_id:
+        if task.approved.client_order_id == self.task.approved.client_order_id:
             return False
         return bool(self.bench.live_of(task)) or (not task.ending and task.left_lots != 0)
 
@@ -114,8 +121,7 @@ class Worker:
         return task.started_ms < self.task.started_ms and task.approved.lots * self.side < 0
 
     def _symbol_in_doubt(self) -> bool:
-        orders = self.bench.orders.values()
-        return any(order.phase is Phase.UNKNOWN and order.symbol == self.intent.symbol for order in orders)
+        return any(order.phase is Phase.UNKNOWN for order in self.bench.orders_in(self.intent.symbol))
 
     def _held_by_spread(self, touch: Touch) -> bool:
         return self.opens and self.work.spread_guard and touch.spread_frac > self.work.spread_max_frac
@@ -147,7 +153,7 @@ class Worker:
         lots = self._cut_to_room(lots, contract, least) if self.opens else self._cut_to_position(lots)
         if lots < least:
             return
-        tick, price = float(contract.price_tick), self.intent.reference_price
+        tick, price = float(contract.price_tick), self.arrival
         most = most_lots(contract, price, self.work, market=wanted.pricing is Pricing.MARKET)
         standing = len(self.bench.live_of(self.task))
         for piece in pieces(lots, most)[: max(LIVE_MAX - standing, 0)]:
@@ -165,7 +171,7 @@ class Worker:
         if pricing is Pricing.MARKET:
             return None, TimeInForce.IOC
         if pricing is Pricing.CROSS:
-            return bound_ticks(self.side, self.intent.reference_price, self.work, tick), TimeInForce.IOC
+            return bound_ticks(self.side, self.arrival, self.work, tick), TimeInForce.IOC
         post_only = self.intent.style is Style.POST_ONLY
         assert self.touch is not None  # without one it waits
         ticks = rest_ticks(self.side, self.touch, self.work, tick, post_only=post_only)
@@ -178,7 +184,7 @@ class Worker:
         if left < least and not live:
             give_up(self.bench, [self.task.approved.client_order_id], "what is left is less than the smallest order")
             return 0
-        room = self.room.lots(self.side, float(contract.qty_step) * self.intent.reference_price, least)
+        room = self.room.lots(self.side, float(contract.qty_step) * self.arrival, least)
         cut = min(lots, room)
         if 0 < left - cut < least:
             cut = left if left <= room and left <= lots else cut - (least - (left - cut))
@@ -194,8 +200,8 @@ class Worker:
         if cut:
             return cut
         others = any(
-            order.symbol == self.intent.symbol and order.left_lots and order.request.reduce_only
-            for order in self.bench.orders.values()
+            order.left_lots and order.request.reduce_only
+            for order in self.bench.orders_in(self.intent.symbol)
             if not order.protective
         )
         if others:
@@ -254,7 +260,8 @@ class Worker:
         self.task = self.bench.put_task(replace(self.task, seen_turnover_usdt=seen, turnover_ms=self.bench.now_ms))
 
     def _set_due(self, due_ms: int) -> None:
-        self.task = self.bench.put_task(replace(self.task, due_ms=due_ms))
+        if self.task.due_ms != due_ms:
+            self.task = self.bench.put_task(replace(self.task, due_ms=due_ms))
 
 
 def _rests(order: LiveOrder) -> bool:

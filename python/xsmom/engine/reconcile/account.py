@@ -23,10 +23,11 @@ _TOLD_MS = 3_600_000
 
 def on_account(turn: Turn, event: AccountSeen) -> None:
     """Take in a reading, judge it, correct what may be corrected, and say what is wrong."""
-    seen_ms = _seen_ms(turn)
+    seen_ms = _seen_ms(turn, event)
     _fold_views(turn, event, seen_ms)
     doubts = Doubts.of(turn.book, seen_ms, turn.rules.agree.stable_ms)
-    findings = [Finding("R1", "", f"{what} could not be read: {why}") for what, why in event.failed]
+    # Why stands in `venue.unread`: the words of an error differ each time, the finding is one.
+    findings = [Finding("R1", "", f"{what} could not be read") for what, _ in event.failed]
     judged = {Part.ANY}
     if event.orders is not None:
         judged.add(Part.ORDERS)
@@ -61,9 +62,11 @@ def on_fills_read(turn: Turn, event: FillsRead) -> None:
         reading.want(turn, "fills were read")
 
 
-def _seen_ms(turn: Turn) -> int:
+def _seen_ms(turn: Turn, event: AccountSeen) -> int:
     """Our time of the reading: nothing in it is older than the moment of asking."""
     venue = turn.book.venue
+    if event.asked_ms:
+        return event.asked_ms
     return venue.asked_ms if venue.asked_ms > venue.answered_ms else turn.now_ms
 
 

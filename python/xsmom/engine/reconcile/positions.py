@@ -66,6 +66,8 @@ def _differs(turn: Turn, at: int, row: PositionView | None, as_of_ms: int, doubt
     symbol, held = book.roster.symbols[at], int(book.lots[at])
     lots = row.lots if row is not None else 0
     key, text = f"R7 {symbol}", f"the venue holds {lots} lots, the book {held}"
+    if not turn.rules.agree.correct and f"{key}: {text}" in book.venue.mismatches:
+        return [Finding("R7", symbol, text)]  # found already, and nothing more to be done about it
     believed = doubts.is_believed(key, text, book.venue.fills_ms)
     if not believed or _is_behind(turn, symbol, row, doubts.seen_ms):
         if doubts.needs_fills(key, book.venue.fills_asked_ms):

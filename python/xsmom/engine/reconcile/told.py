@@ -7,12 +7,15 @@ from decimal import Decimal
 
 from xsmom.domain.effects import Severity
 from xsmom.domain.events import Started, TransferSeen, VenueReplied
-from xsmom.domain.trading import VenueFill
+from xsmom.domain.trading import Unknown, VenueFill
 from xsmom.engine import money, reading
 from xsmom.engine.reconcile.invariants import Finding, invariant_of
 from xsmom.engine.reconcile.origin import Origin
 from xsmom.engine.reconcile.takeover import hold
 from xsmom.engine.turn import Turn
+
+_MODES_AGAIN_MS = 10_000
+"""After so long the modes of the account are asked for again when nobody answered."""
 
 
 def on_started(turn: Turn, event: Started) -> None:
@@ -43,6 +46,7 @@ def on_started(turn: Turn, event: Started) -> None:
         fills_asked_ms=0,
         fills_answered_ms=0,
         unread=(),
+        modes_due_ms=0,
         mismatches=(),
         foreign=(),
         sentinel_due_ms=0,
@@ -86,8 +90,11 @@ def on_modes(turn: Turn, event: VenueReplied) -> None:
     kept = tuple(one for one in turn.book.venue.mismatches if invariant_of(one).number != "R12")
     turn.put(venue=replace(turn.book.venue, mismatches=kept))
     if report is None:
-        _add(turn, Finding("R12", "", "the modes of the account could not be set: no answer"))
+        why = event.answer.why if isinstance(event.answer, Unknown) else "no answer"
+        _add(turn, Finding("R12", "", f"the modes of the account could not be set: {why}"))
+        turn.put(venue=replace(turn.book.venue, modes_due_ms=turn.now_ms + _MODES_AGAIN_MS))
         return
+    turn.put(venue=replace(turn.book.venue, modes_due_ms=0))
     for what, why in report.failed:
         _add(turn, Finding("R12", "", f"{what} could not be set: {why}"))
     if report.changed:

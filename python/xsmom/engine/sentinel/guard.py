@@ -37,9 +37,11 @@ def guard_positions(turn: Turn) -> list[Intent]:
         return []
     intents: list[Intent] = []
     held: set[str] = set()
+    read_ms = min(turn.book.venue.positions_ms, turn.book.venue.orders_ms)
     for holding in holdings(turn.book, rules.trigger):
         held.add(holding.symbol)
-        intents += _guard(turn, holding)
+        if not _is_quiet(turn.book.protection.get(holding.symbol), holding, read_ms):
+            intents += _guard(turn, holding)
     for symbol in sorted(turn.book.protection.keys() - held):
         _let_go(turn, symbol)
     reading.keep_reading(turn)
@@ -57,6 +59,17 @@ def coverage_frac(book: Book) -> float:
 def _is_verified(book: Book, symbol: str) -> bool:
     kept = book.protection.get(symbol)
     return kept is not None and kept.verified_ms is not None
+
+
+def _is_quiet(kept: Protection | None, holding: Holding, read_ms: int) -> bool:
+    """Nothing is to be done: verified by the newest reading, as large as then, not met, and where it is wanted."""
+    if kept is None or kept.verified_ms is None or kept.verified_ms < read_ms or kept.lots != holding.lots:
+        return False
+    ticks, planned = kept.stop_ticks, plan_ticks(holding)
+    if ticks is None or kept.crossed_ms is not None or is_crossed(holding, ticks):
+        return False
+    wanted = [one for one in (planned, kept.goal_ticks) if one is not None]
+    return (kept.emergency or planned is not None) and not any(is_tighter(one, ticks, holding.side) for one in wanted)
 
 
 def _guard(turn: Turn, holding: Holding) -> list[Intent]:
@@ -102,16 +115,17 @@ def _judge(turn: Turn, holding: Holding, kept: Protection, sight: Sight) -> Prot
         kept = replace(kept, stop_order_ids=(*kept.stop_order_ids, sight.order_id)[-_ORDERS_KEPT:])
     if sight.standing_ticks is None:
         return _miss(turn, holding, kept, sight)
-    kept = replace(kept, stop_ticks=sight.standing_ticks)
     if kept.verified_ms is not None:
-        return replace(kept, verified_ms=max(kept.verified_ms, sight.seen_ms))
+        seen_ms = max(kept.verified_ms, sight.seen_ms)
+        return replace(kept, stop_ticks=sight.standing_ticks, verified_ms=seen_ms)
     matched_ms = sight.seen_ms if kept.matched_ms is None else kept.matched_ms
     if sight.seen_ms - matched_ms < turn.rules.protect.poll_ms:
-        return replace(kept, matched_ms=matched_ms)
+        return replace(kept, stop_ticks=sight.standing_ticks, matched_ms=matched_ms)
     naked_ms = 0 if kept.naked_since_ms is None else turn.now_ms - kept.naked_since_ms
     turn.note("stop.placed", symbol=holding.symbol, ticks=sight.standing_ticks, naked_ms=naked_ms)
     return replace(
         kept,
+        stop_ticks=sight.standing_ticks,
         matched_ms=matched_ms,
         verified_ms=sight.seen_ms,
         naked_since_ms=None,

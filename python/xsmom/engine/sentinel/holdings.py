@@ -10,7 +10,6 @@ from xsmom.domain.book import Book
 from xsmom.domain.market_data import Quote
 from xsmom.domain.trading import PositionView, TriggerBy
 
-
 _FRESH_MS = 60_000
 """An older price says nothing about where the market is."""
 

@@ -25,6 +25,7 @@ _KLINE_NAMES = ("open_time", "open", "high", "low", "close", "volume", "close_ti
 _OHLCV_NAMES = _KLINE_NAMES[:6]
 _BARE = {12: _KLINE_NAMES, 11: _KLINE_NAMES[:11], 6: _OHLCV_NAMES}
 _UNPACKED_BYTES_MAX = 8 << 30  # what a member of an archive may grow to
+_WEB_PAGE = (b"<!doctype html", b"<html")
 
 
 class Table(NamedTuple):
@@ -70,6 +71,8 @@ def read_tables(path: Path) -> Iterator[Table]:
     digest = sha256(data).hexdigest()
     if not data:
         raise DataError(f"{path} is empty")
+    if data[:512].lstrip().lower().startswith(_WEB_PAGE):
+        raise DataError(f"{path} is a web page, not data: whoever was asked for it sent that instead; fetch it again")
     if path.suffix.lower() == ".zip":
         yield from _read_zip(path, data, digest)
         return

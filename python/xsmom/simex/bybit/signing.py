@@ -72,7 +72,7 @@ def check_socket(args: list[object], keys: Mapping[str, Key], clock: VenueClock)
         return None, codes.BAD_KEY
     expires_ms = int(str(args[1]))
     # Until then the signature holds; it may lie far ahead.
-    if not clock.is_timely(expires_ms, 0) and expires_ms <= clock.told_ms():
+    if not clock.is_timely(expires_ms, 0) and clock.has_passed(expires_ms):
         return None, codes.BAD_TIME
     if not _same(sign(key.secret, f"GET/realtime{expires_ms}"), str(args[2])):
         return None, codes.BAD_SIGN

@@ -110,7 +110,9 @@ class AccountStream:
 
         try:
             async with asyncio.timeout(self._patience.answer_s):
-                return await self._wire.session.ws_connect(self._wire.stream_url, autoping=True, max_msg_size=0)
+                return await self._wire.session.ws_connect(
+                    self._wire.stream_url, autoping=True, max_msg_size=0, proxy=self._wire.access.proxy
+                )
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise _Lost(f"no connection for events ({type(error).__name__})") from error
 

@@ -33,6 +33,7 @@ class PanelMarket:
         self.now_ms = now_ms
         self.column = {symbol: number for number, symbol in enumerate(panel.symbols)}
         self._contracts = {symbol: instruments[symbol] for symbol in panel.symbols}
+        self._day_bar, self._day_usdt = -1, [0.0] * len(panel.symbols)
 
     def contracts(self) -> dict[str, Instrument]:
         """Every contract that is listed by now, with what may be done with it now."""
@@ -77,8 +78,11 @@ class PanelMarket:
 
     def turnover_usdt_day(self, symbol: str, bar: int) -> float:
         """Traded in the 24 hours up to a bar's close."""
-        bars = max(1, 86_400_000 // self.panel.bar_ms)
-        return float(np.nansum(self.panel.volume_usdt[max(0, bar + 1 - bars) : bar + 1, self.column[symbol]]))
+        if self._day_bar != bar:
+            bars = max(1, 86_400_000 // self.panel.bar_ms)
+            self._day_usdt = np.nansum(self.panel.volume_usdt[max(0, bar + 1 - bars) : bar + 1], axis=0).tolist()
+            self._day_bar = bar
+        return self._day_usdt[self.column[symbol]]
 
     def next_funding_ms(self, symbol: str, now_ms: int) -> int:
         """The next multiple of the contract's interval."""

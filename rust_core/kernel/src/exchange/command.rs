@@ -231,6 +231,11 @@ pub enum Command {
         /// Price.
         ticks: i64,
     },
+    /// A new contract, which gets the next number.
+    List {
+        /// Specification.
+        spec: Spec,
+    },
     /// The contract is specified anew; tick and step stay what they are worth.
     Respec {
         /// Contract.

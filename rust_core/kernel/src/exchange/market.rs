@@ -106,6 +106,17 @@ impl Exchange {
         }
     }
 
+    /// Take in a new contract; nobody holds any of it.
+    pub(super) fn list(&mut self, spec: &Spec) {
+        if spec.check().is_err() {
+            return self.refuse(0, Refusal::Price);
+        }
+        self.markets.push(Market::new(spec.clone()));
+        for account in &mut self.accounts {
+            account.positions.push(super::Position::default());
+        }
+    }
+
     pub(super) fn respec(&mut self, symbol: Id, spec: &Spec) {
         match self.markets.get_mut(symbol as usize) {
             None => self.refuse(0, Refusal::NoSymbol),

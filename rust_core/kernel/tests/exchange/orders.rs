@@ -1,11 +1,11 @@
 //! How orders come in, stand, are met and go.
 
 use xsmom_kernel::exchange::{
-    CancelReason, Command, Filter, OrderState, Place, Refusal, Status, StopKind, TimeInForce,
-    Trigger, TriggerBy,
+    CancelReason, Command, Event, Exchange, Filter, OrderState, Place, Refusal, Status, StopKind,
+    TimeInForce, Trigger, TriggerBy,
 };
 
-use crate::venue::{Venue, cancelled, limit, market};
+use crate::venue::{Venue, cancelled, limit, market, spec};
 
 #[test]
 fn a_market_order_takes_levels_within_its_protection() {
@@ -259,4 +259,19 @@ fn many_can_be_taken_back_at_once() {
     assert_eq!(venue.position(0).stop_loss_ticks, 900);
     venue.go(&all(Filter::All));
     assert_eq!(venue.position(0).stop_loss_ticks, 0, "everything takes the stops with it");
+}
+
+#[test]
+fn a_contract_that_is_listed_later_trades_like_the_others() {
+    let mut venue = Venue::new();
+    let events = venue.go(&Command::List { spec: spec("CCCUSDT") });
+    assert!(events.is_empty());
+    let mut refused = spec("DDDUSDT");
+    refused.unit_e8 = 0;
+    assert!(matches!(venue.go(&Command::List { spec: refused })[..], [Event::Refused { .. }]));
+    venue.price(2, 500);
+    let order = venue.place(&Place { symbol: 2, ..market(100) }).expect("taken");
+    assert_eq!(order.symbol, 2);
+    let again = Exchange::restore(&venue.exchange.snapshot()).expect("whole");
+    assert_eq!(again, venue.exchange);
 }

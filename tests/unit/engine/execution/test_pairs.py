@@ -126,6 +126,16 @@ def test_the_cap_is_a_share_of_the_equity_that_is_sized_with() -> None:
     assert sent(stage) == [(SYMBOLS[0], 200), (SYMBOLS[1], -200)]
 
 
+def test_where_the_router_may_lean_its_wider_cap_holds() -> None:
+    routed = {**CAPPED, "router_enabled": True, "router_net_cap_frac": 0.3}
+    stage = Stage(rules=rules(fields=routed))
+    legs(stage, Style.MARKET, 4_000)
+    assert sent(stage) == [(SYMBOLS[0], 3_000)]
+    stage = Stage(rules=rules(fields={**routed, "router_net_cap_frac": 0.01}))
+    legs(stage, Style.MARKET, 4_000)
+    assert sent(stage) == [(SYMBOLS[0], 1_000)]
+
+
 def test_an_unknown_mark_is_not_taken_for_nothing() -> None:
     stage = Stage(rules=rules(fields=CAPPED))
     marks = np.full(len(SYMBOLS), np.nan)

@@ -133,6 +133,9 @@ def test_report_only_blocks_and_leaves_the_book_alone() -> None:
     # It is the owner's, and it is protected all the same; but never closed from here.
     assert acted.venue.positions[A].stop_ticks is not None
     assert acted.exits == []
+    asked = len(acted.sent)
+    acted.run(EVERY_MS)
+    assert len(acted.sent) - asked < 60, "it is looked at as often as anything, and no more"
     told = [one for one in acted.told("book.mismatched") if one.fields["invariant"] == "R7"]
     assert len(told) == 1
     del acted.venue.positions[A]

@@ -9,6 +9,7 @@ import pytest
 
 from tests.unit.engine.books import CASH, T0, fill
 from tests.unit.engine.reconcile.scenes import RULES, A, B, agreed, begin, scene
+from xsmom.domain.effects import EnsureModes
 from xsmom.domain.events import Ask, FundingPaid, Started, TransferSeen, VenueReplied
 from xsmom.domain.trading import FillKind, ModeReport
 from xsmom.engine import money, reconcile
@@ -135,6 +136,10 @@ def test_modes_that_could_not_be_set_block_entries_and_a_later_answer_clears_the
     reconcile.on_modes(turn, VenueReplied(Ask.MODES, "", "", T0, modes=ModeReport(unchanged=("all",))))
     assert not turn.book.venue.mismatches
     reconcile.on_modes(turn, VenueReplied(Ask.MODES, "", "", T0))
+    acted.book = turn.book
+    acted.poke()
+    acted.run(30_000)
+    assert [at for at, one in acted.sent if isinstance(one, EnsureModes)] == [turn.now_ms + 10_000]
     assert turn.book.venue.mismatches == ("R12: the modes of the account could not be set: no answer",)
 
 

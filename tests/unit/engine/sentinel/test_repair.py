@@ -136,3 +136,8 @@ def test_levels_of_the_kernel_are_followed_and_never_back() -> None:
         acted.run(16_000)
         assert acted.venue.positions[A].stop_ticks == stands
     assert acted.exits == []
+    # Nor when it has to be placed anew.
+    acted.venue.positions[A].stop_ticks, acted.venue.positions[A].stop_order = None, False
+    acted.venue.note(acted.now_ms)
+    acted.run(18_000)
+    assert acted.venue.positions[A].stop_ticks == 973

@@ -1,0 +1,149 @@
+"""The real command against the real exchange program, killed with signal 9 again and again, with a database on disk.
+
+After the last start nothing is sent twice, the book is the exchange's, every position has its stop, and a kill switch
+that was set is set. `XSMOM_KILLS=100` asks for as many kills.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.live.trader import MARKET
+from xsmom.live.heartbeat import read_heartbeat
+
+LAPSE = "20x"
+PATIENCE_S = 90.0
+KILLS = int(os.environ.get("XSMOM_KILLS", "2"))
+CONFIG = """
+strategy: {{timeframe: 1h}}
+universe: {{exclude: []}}
+execution: {{style: market}}
+live: {{state_dir: {state}, heartbeat_seconds: 1}}
+risk: {{kill_switch: {{file: {state}/STOP}}}}
+exchange: {{base_url: "{address}", ca_file: {certificate}}}
+"""
+
+
+class Programs:
+    """The exchange, and the trader that is killed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.state = folder, folder / "state"
+        self.environment = {
+            **os.environ,
+            "XSMOM__EXCHANGE__API_KEY": "kkkkkkkk",
+            "XSMOM__EXCHANGE__API_SECRET": "ssssssss",
+        }
+        self.config = folder / "config.yaml"
+        self.trader: subprocess.Popen | None = None
+
+    def __enter__(self):
+        panel = self.folder / "market.panel"
+        MARKET.write(panel)
+        certificate = self.folder / "simex.pem"
+        options = ["--key", "kkkkkkkk", "--secret", "ssssssss", "--cert", str(certificate), "--speed", LAPSE, "--json"]
+        self.exchange = self._start("simex", "--panel", str(panel), *options, stdout=subprocess.PIPE)
+        assert self.exchange.stdout is not None
+        told = json.loads("".join(iter(self.exchange.stdout.readline, "}\n")) + "}")
+        self.control = told["control"]
+        self.config.write_text(
+            CONFIG.format(state=self.state, address=f"https://127.0.0.1:{told['port']}", certificate=certificate),
+            "utf-8",
+        )
+        return self
+
+    def __exit__(self, *_) -> None:
+        for program in (self.trader, self.exchange):
+            if program is not None and program.poll() is None:
+                program.kill()
+                program.wait()
+            if program is not None and program.stdout is not None:
+                program.stdout.close()
+
+    def _start(self, *arguments: str, stdout: int = subprocess.DEVNULL) -> subprocess.Popen:
+        command = [sys.executable, "-W", "ignore", "-m", "xsmom", *arguments]
+        log = (self.folder / f"{arguments[0]}.log").open("ab")
+        with contextlib.closing(log):
+            return subprocess.Popen(
+                command, cwd=self.folder, env=self.environment, stdout=stdout, stderr=log, text=True
+            )
+
+    def start(self) -> None:
+        self.trader = self._start("live", "--config", str(self.config), "--lapse", LAPSE)
+
+    def kill(self) -> None:
+        assert self.trader is not None
+        if self.trader.poll() is not None:
+            pytest.fail(f"the trader ended by itself: {(self.folder / 'live.log').read_text()[-2_000:]}")
+        self.trader.send_signal(signal.SIGKILL)
+        self.trader.wait()
+
+    def run(self, *arguments: str) -> str:
+        command = [sys.executable, "-W", "ignore", "-m", "xsmom", *arguments, "--config", str(self.config)]
+        answer = subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert answer.returncode == 0, answer.stdout + answer.stderr
+        return answer.stdout
+
+    def truth(self) -> dict:
+        request = urllib.request.Request(f"{self.control}/state", data=b"{}", method="POST")
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            told = json.loads(answer.read())
+        return {"names": told["symbols"], **told["accounts"]["main"]}
+
+    def until(self, reached, seconds: float = PATIENCE_S) -> None:
+        end = time.monotonic() + seconds
+        while not reached():
+            if time.monotonic() > end:
+                pytest.fail(f"it did not come to pass: {(self.folder / 'live.log').read_text()[-3_000:]}")
+            assert self.trader is None or self.trader.poll() is None, (self.folder / "live.log").read_text()[-3_000:]
+            time.sleep(0.2)
+
+    def settled(self) -> bool:
+        beat = read_heartbeat(self.state)
+        return beat is not None and beat.positions > 0 and beat.coverage_frac == 1.0 and self.at_rest()
+
+    def at_rest(self) -> bool:
+        """No order of ours works at the exchange beside the stops of positions."""
+        return not [row for row in self.truth()["open_orders"] if row["client_id"].startswith("xm")]
+
+
+def test_killed_at_random_it_never_sends_twice_and_never_forgets(tmp_path: Path) -> None:
+    chance = random.Random(20)
+    with Programs(tmp_path) as programs:
+        for _ in range(KILLS):
+            programs.start()
+            programs.until(lambda: read_heartbeat(programs.state) is not None)
+            time.sleep(chance.uniform(0.5, 5.0))
+            programs.kill()
+        programs.start()
+        programs.until(programs.settled)
+        assert "taken" in programs.run("kill", "activate", "--reason", "the test ends", "--freeze")
+        programs.until(lambda: (beat := read_heartbeat(programs.state)) is not None and beat.kill)
+        programs.kill()
+
+        truth = programs.truth()
+        sent = [row["client_id"] for row in (*truth["open_orders"], *truth["closed_orders"]) if row["client_id"]]
+        assert len(sent) == len(set(sent)) > 0
+        assert all(row["stop_loss_ticks"] for row in truth["positions"] if row["lots"])
+        held = {truth["names"][row["symbol"]]: row["lots"] for row in truth["positions"] if row["lots"]}
+        programs.start()
+        programs.until(lambda: (beat := read_heartbeat(programs.state)) is not None and beat.pid == programs.trader.pid)
+        beat = read_heartbeat(programs.state)
+        assert beat is not None
+        assert beat.kill
+        assert beat.mode == "halted"
+        programs.kill()
+        assert len(held) == beat.positions

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 import xsmom as xs
@@ -157,7 +158,7 @@ def test_orders_go_out_whole() -> None:
 def real_panel(path, funding_path, bars: int):
     """The newest hourly bars of 29 names."""
     candles = read_candles(path, HOUR_MS)
-    last = int(candles["close_ms"].max())
+    last = int(candles.select(pl.col("close_ms").max()).item())
     funding = read_funding(funding_path, HOUR_MS)
     raw = build_panel(candles, HOUR_MS, max(first_close_ms(candles), last - (bars - 1) * HOUR_MS), bars, funding)
     return core.to_panel(raw, HOUR_MS)

@@ -8,20 +8,16 @@ from __future__ import annotations
 
 import getpass
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from xsmom.cli.choice import Overrides
+from xsmom.cli.trader_choice import ConfigFile, ModeName, Trader, ago
 
 if TYPE_CHECKING:
-    from xsmom.config.resolved import Resolved
     from xsmom.domain.events import Command
-    from xsmom.live.heartbeat import Heartbeat
 
-ConfigFile = Annotated[str, typer.Option("--config", metavar="FILE", help="Configuration of the trader that is meant.")]
-ModeName = Annotated[Literal["live", "paper", "shadow"], typer.Option("--mode", help="Which of its traders is meant.")]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept in the journal.")]
 Symbol = Annotated[str, typer.Argument(metavar="SYMBOL", help="A name as the exchange writes it, such as BTCUSDT.")]
 
@@ -55,8 +51,8 @@ def activate(
     """
     from xsmom.domain.events import Command
 
-    resolved = _load(config, overrides)
     if flatten is None:
+        resolved = Trader.of(config, mode, overrides).config
         flatten = resolved.value("risk.kill_switch.on_activate") == "flatten"
     _give(Command.KILL, config, mode, overrides, reason, {"flatten": "yes" if flatten else "no"})
 
@@ -74,7 +70,7 @@ def deactivate(
     from xsmom.domain.events import Command
     from xsmom.errors import StateError
 
-    stop_file = Path(str(_load(config, overrides).value("risk.kill_switch.file")))
+    stop_file = Trader.of(config, mode, overrides).stop_file
     if stop_file.exists():
         raise StateError(f"{stop_file} is there and would activate the switch again at once: remove it first")
     _give(Command.KILL_CLEAR, config, mode, overrides, reason)
@@ -88,14 +84,15 @@ def status(config: ConfigFile = "config.yaml", mode: ModeName = "live", override
     Examples:
       xsmom kill status
     """
-    beat = _heartbeat(config, mode, overrides)
-    stop_file = Path(str(_load(config, overrides).value("risk.kill_switch.file")))
+    trader = Trader.of(config, mode, overrides)
+    beat, stop_file = trader.heartbeat(), trader.stop_file
     if stop_file.exists():
         print(f"{stop_file} is there: the switch is active as soon as a trader runs")
     if beat is None:
         print("no trader of this configuration has told anything yet")
         return
-    print(f"kill switch {'ACTIVE' if beat.kill else 'not active'}, as told {_ago(beat.at_ms)} (mode {beat.mode})")
+    state = "ACTIVE" if beat.kill else "not active"
+    print(f"kill switch {state}, as told {ago(trader.silent_s(beat))} (mode {beat.mode})")
 
 
 @flatten_app.command()
@@ -247,10 +244,10 @@ def _give(
     """Leave the command, and wait a moment to see whether somebody takes it."""
     from xsmom.live.control import write_command
 
-    folder = _state_dir(config, mode, overrides)
-    beat = _heartbeat(config, mode, overrides)
-    path = write_command(folder, command, by=f"{getpass.getuser()} by command line", reason=reason, args=args)
-    if beat is None or time.time() - beat.at_ms / 1_000 > _ALIVE_S:
+    trader = Trader.of(config, mode, overrides)
+    beat = trader.heartbeat()
+    path = write_command(trader.state_dir, command, by=f"{getpass.getuser()} by command line", reason=reason, args=args)
+    if beat is None or trader.silent_s(beat) > _ALIVE_S:
         print(
             f"{command.value}: left in {path.parent}; no trader has told anything lately, the next start takes it first"
         )
@@ -262,25 +259,3 @@ def _give(
         print(f"{command.value}: left in {path.parent}, not taken within {_WAIT_S:g} s: look at the trader's log")
         raise typer.Exit(1)
     print(f"{command.value}: taken")
-
-
-def _load(config: str, overrides: list[str] | None) -> Resolved:
-    from xsmom.config.load import load_config
-
-    return load_config(config, overrides or ())
-
-
-def _state_dir(config: str, mode: str, overrides: list[str] | None) -> Path:
-    base = Path(str(_load(config, overrides).value("live.state_dir")))
-    return base if mode == "live" else base / mode
-
-
-def _heartbeat(config: str, mode: str, overrides: list[str] | None) -> Heartbeat | None:
-    from xsmom.live.heartbeat import read_heartbeat
-
-    return read_heartbeat(_state_dir(config, mode, overrides))
-
-
-def _ago(at_ms: int) -> str:
-    seconds = max(0.0, time.time() - at_ms / 1_000)
-    return f"{seconds:.0f} s ago" if seconds < 120 else f"{seconds / 60:.0f} min ago"

@@ -59,8 +59,6 @@ class Feeds:
         while True:
             try:
                 async for event in self._venue.events():
-                    if not self._link.streaming:
-                        self._stream_is(up=True)
                     self._hear(event)
             except AuthFailed as error:
                 self._tell([Note("link.refused", Severity.CRITICAL, {"why": str(error)})])
@@ -78,6 +76,8 @@ class Feeds:
             self.listening.set()
 
     def _hear(self, event: object) -> None:
+        if not self._link.streaming:
+            self._stream_is(up=True)
         if isinstance(event, OrderView):
             self._put(OrderUpdated(event))
         elif isinstance(event, VenueFill):

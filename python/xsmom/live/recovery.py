@@ -51,7 +51,9 @@ def recover(journal: Journal, rules: Rules, roster: Roster) -> Recovered:
         return Recovered(book, window)
     if snapshot is not None and (kept := unpack(snapshot[1])).symbols == roster.symbols and _fits(kept, rules):
         window = kept
-    for row in journal.window_rows(window.last_ms or 0):
+    # Without a window that fits, only as many bars as one holds.
+    reach_ms = book.cycle.touched_ms - window.bars_max * window.bar_ms
+    for row in journal.window_rows(window.last_ms or max(0, reach_ms)):
         if window.last_ms is None or row.close_ms > window.last_ms:
             window.append(row)
     return Recovered(book, window)

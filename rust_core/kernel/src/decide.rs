@@ -99,6 +99,12 @@ impl Decider {
         legs.name.iter().chain(frozen).map(|name| *name as usize)
     }
 
+    /// Did the last decision leave no name frozen?
+    #[inline(always)]
+    pub(crate) fn moves_all(&self) -> bool {
+        self.scratch.frozen.is_empty()
+    }
+
     /// Decide at one bar; `params` must be those that the decider was made with.
     pub fn decide(
         &mut self,
@@ -109,15 +115,7 @@ impl Decider {
         out: &mut Targets,
     ) -> Result<()> {
         shape::check(self.facts.names(), row, book, state, params, out)?;
-        let scene = Scene { facts: &self.facts, row, book, params };
-        lanes::dispatch(
-            #[inline(always)]
-            || {
-                let signal = &mut self.signal;
-                let mix = signal.read_with_book(scene, state);
-                self.scratch.decide(scene, signal, mix, state, out);
-            },
-        );
+        self.decide_fitting(None, row, book, state, params, out);
         Ok(())
     }
 
@@ -133,13 +131,39 @@ impl Decider {
         out: &mut Targets,
     ) -> Result<()> {
         shape::check(self.facts.names(), row, book, state, params, out)?;
-        debug_assert!(Signal::is_shared(params) && signal.of_bar(row), "a signal of its own");
+        self.decide_fitting(Some(signal), row, book, state, params, out);
+        Ok(())
+    }
+
+    /// Both of these, for a caller whose arrays are made to fit once a run and are not asked at each bar.
+    pub(crate) fn decide_fitting(
+        &mut self,
+        signal: Option<&mut Signal>,
+        row: &FeatureRow<'_>,
+        book: &BookRow<'_>,
+        state: &mut DecisionState,
+        params: &Params,
+        out: &mut Targets,
+    ) {
+        debug_assert!(shape::check(self.facts.names(), row, book, state, params, out).is_ok());
         let scene = Scene { facts: &self.facts, row, book, params };
+        let (own, scratch) = (&mut self.signal, &mut self.scratch);
         lanes::dispatch(
             #[inline(always)]
-            || self.scratch.decide(scene, signal, None, state, out),
+            || {
+                debug_assert!(
+                    signal.as_ref().is_none_or(|s| Signal::is_shared(params) && s.of_bar(row)),
+                    "a signal of its own"
+                );
+                let (signal, mix) = if let Some(signal) = signal {
+                    (signal, None)
+                } else {
+                    let mix = own.read_with_book(scene, state);
+                    (own, mix)
+                };
+                scratch.decide(scene, signal, mix, state, out);
+            },
         );
-        Ok(())
     }
 }
 
@@ -215,8 +239,8 @@ impl Scratch {
             let others = (0..weights.len()).skip(i).step_by(names);
             others.filter(|at| !renewed.contains(at)).any(|at| weights[at] != 0.0)
         };
-        let flags = state.awaiting_reentry.iter();
-        let any_awaiting = flags.fold(false, |any, [long, short]| any | long | short);
+        let flags = state.awaiting_reentry.as_flattened();
+        let any_awaiting = flags.iter().fold(0, |any, flag| any | u8::from(*flag)) != 0;
         let one = scene.params.tranches == 1;
         let Signal { roll, cross, ladders, .. } = signal;
         let field = Field {
@@ -229,6 +253,7 @@ impl Scratch {
             held_weight: if one { scene.book.weight_now_frac } else { &weights[renewed.clone()] },
             in_other_tranche: &in_other_tranche,
             awaiting: &state.awaiting_reentry,
+            any_awaiting,
         };
         self.picks.choose(&field, ladders, reason);
         if any_awaiting {

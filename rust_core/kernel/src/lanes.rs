@@ -98,6 +98,22 @@ pub fn end_lane() {
     std::sync::atomic::compiler_fence(std::sync::atomic::Ordering::SeqCst);
 }
 
+/// Eight values from `at` on; NaN beyond the end.
+#[inline(always)]
+pub fn load(values: &[f64], at: usize) -> Lane {
+    match values[at..].first_chunk::<LANES>() {
+        Some(chunk) => *chunk,
+        None => load_tail(&values[at..]),
+    }
+}
+
+#[inline(never)]
+fn load_tail(values: &[f64]) -> Lane {
+    let mut lane = [f64::NAN; LANES];
+    lane[..values.len()].copy_from_slice(values);
+    lane
+}
+
 /// `f` of each lane.
 #[inline(always)]
 pub fn map<const N: usize>(a: [f64; N], f: impl Fn(f64) -> f64) -> [f64; N] {
@@ -131,6 +147,30 @@ pub fn zip3<const N: usize>(
         out[k] = f(a[k], b[k], c[k]);
     }
     out
+}
+
+/// One bit for each of up to 64 values, whole lanes of them, of which `is` says so.
+#[inline(always)]
+pub fn bits_where(values: &[f64], is: impl Fn(f64) -> bool) -> u64 {
+    let (chunks, tail) = values.as_chunks::<LANES>();
+    debug_assert!(tail.is_empty() && values.len() <= 64, "rows are padded to whole lanes");
+    let mut bits = [0; LANES];
+    let mut bit = [1_u64, 2, 4, 8, 16, 32, 64, 128];
+    for chunk in chunks {
+        for l in 0..LANES {
+            bits[l] |= u64::from(is(chunk[l])).wrapping_neg() & bit[l];
+            bit[l] <<= LANES;
+        }
+    }
+    bits.iter().fold(0, |all, lane| all | lane)
+}
+
+/// One bit for each of up to 64 pairs of values of which `is` says so.
+#[inline(always)]
+pub fn bits_where_two(x: &[f64], y: &[f64], is: impl Fn(f64, f64) -> bool) -> u64 {
+    debug_assert!(x.len() <= 64, "a word has so many bits");
+    let pairs = x.iter().zip(y).enumerate();
+    pairs.fold(0, |bits, (at, (x, y))| bits | u64::from(is(*x, *y)) << at)
 }
 
 /// `ln` in place, over a whole row at once: so long a body is vectorised as a loop only.

@@ -42,27 +42,19 @@ pub struct CostTotals {
     pub traded_usdt: f64,
 }
 
-/// Cash and costs.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Purse {
-    cash_usdt: f64,
-    costs: CostTotals,
-    fills: u64,
-}
-
-impl Purse {
-    /// Pay for an execution; returns what flowed in.
-    #[inline(always)]
-    pub fn pay(&mut self, units: f64, reference_price: f64, done: &Execution) -> f64 {
-        let paid = units * done.price + done.fee_usdt;
-        self.fills += 1;
-        self.cash_usdt -= paid;
-        self.costs.fee_usdt += done.fee_usdt;
-        self.costs.spread_usdt += done.spread_usdt;
-        self.costs.impact_usdt += done.impact_usdt;
-        self.costs.traded_usdt += units.abs() * reference_price;
-        -paid
-    }
+/// What one execution pays.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Payment {
+    /// Paid less received, fees included.
+    pub paid_usdt: f64,
+    /// Part of it that is fees.
+    pub fee_usdt: f64,
+    /// Part of it that is spread.
+    pub spread_usdt: f64,
+    /// Part of it that is impact.
+    pub impact_usdt: f64,
+    /// Traded notional at reference prices.
+    pub traded_usdt: f64,
 }
 
 /// Cash, units and marks of every symbol.
@@ -101,22 +93,25 @@ impl Ledger {
         reference_price: f64,
         done: &Execution,
     ) {
-        let mut purse = self.purse();
-        purse.pay(units, reference_price, done);
-        self.take_back(purse);
+        self.pay(&Payment {
+            paid_usdt: units * done.price + done.fee_usdt,
+            fee_usdt: done.fee_usdt,
+            spread_usdt: done.spread_usdt,
+            impact_usdt: done.impact_usdt,
+            traded_usdt: units.abs() * reference_price,
+        });
         self.units[symbol] += units;
     }
 
-    /// Cash and costs on their own, for a caller with many fills; [`Self::take_back`] ends it.
+    /// Take what an execution pays out of cash. Whoever calls it moves the units.
     #[inline(always)]
-    pub fn purse(&self) -> Purse {
-        Purse { cash_usdt: self.cash_usdt, costs: self.costs, fills: self.fills }
-    }
-
-    /// What a purse holds is the ledger's again.
-    #[inline(always)]
-    pub fn take_back(&mut self, purse: Purse) {
-        (self.cash_usdt, self.costs, self.fills) = (purse.cash_usdt, purse.costs, purse.fills);
+    pub fn pay(&mut self, payment: &Payment) {
+        self.cash_usdt -= payment.paid_usdt;
+        self.costs.fee_usdt += payment.fee_usdt;
+        self.costs.spread_usdt += payment.spread_usdt;
+        self.costs.impact_usdt += payment.impact_usdt;
+        self.costs.traded_usdt += payment.traded_usdt;
+        self.fills += 1;
     }
 
     /// Settle funding on the units held. The caller does it before any fill at or after the instant.

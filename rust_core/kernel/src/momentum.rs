@@ -3,10 +3,10 @@
 //! `x` → `z = (x − mean)/std` (or its robust or rank form) → funding tilt → clip →
 //! `s = sign(z)·|z|^p` → mean taken out → mixed with time series. See decision.md §3.
 
-use crate::lanes::{self, LANES};
+use crate::lanes::{self, LANES, load};
 use crate::params::{Params, SignalCombine, Standardise};
 use crate::row::FeatureRow;
-use crate::universe::{Roll, SIGMA_MIN, load};
+use crate::universe::{Roll, SIGMA_MIN};
 
 mod normal;
 pub(crate) mod power;
@@ -49,6 +49,12 @@ impl Cross {
     #[inline(always)]
     pub fn key(&self) -> &[f64] {
         if self.by_z { &self.z } else { &self.s }
+    }
+
+    /// Do the names rank by z itself?
+    #[inline(always)]
+    pub fn ranks_by_z(&self) -> bool {
+        self.by_z
     }
 
     /// Power still to be taken of [`Self::key`] to make it s.

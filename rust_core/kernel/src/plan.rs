@@ -16,8 +16,10 @@ mod balance;
 mod goal;
 mod lots;
 mod quick;
+mod rows;
 
 pub use lots::{LOTS_MAX, lots_least, target_lots};
+pub(crate) use rows::Rows;
 
 /// Days in the year of the cost budget, over the days in which the cost was paid.
 const WEEKS_A_YEAR: f64 = 365.0 / 7.0;
@@ -84,10 +86,8 @@ pub struct Plan {
     concerned: Vec<u32>,
     /// Working rows of these.
     names: Vec<Name>,
-    /// The same of an ordinary plan, side by side.
-    rows: quick::Rows,
-    /// Orders that open or increase.
-    growing: Vec<Leg>,
+    /// What is to be traded of these, side by side.
+    pub(crate) rows: Rows,
     /// Names of the heavier leg, in the order in which they are cut.
     cuts: Vec<(f64, f64, usize)>,
 }
@@ -137,16 +137,23 @@ pub fn plan(input: &PlanInput, params: &Params, plan: &mut Plan) {
     let named = wanted.filter(|(_, (lots, weight))| **lots != 0 || **weight != 0.0);
     concerned.extend(named.map(|(symbol, _)| symbol as u32));
     plan_each(input, &concerned, params, plan);
+    plan.write_legs(&concerned);
     plan.concerned = concerned;
     plan.write_rows(input);
 }
 
 /// [`plan`] for a caller who knows, in their order, all symbols that are held or wanted, and who
-/// reads the legs alone.
+/// reads the rows alone. `calm`: nothing is to be closed, nothing stands still, no order has a least.
 #[inline(always)]
-pub(crate) fn plan_named(input: &PlanInput, named: &[u32], params: &Params, plan: &mut Plan) {
+pub(crate) fn plan_named(
+    input: &PlanInput,
+    named: &[u32],
+    calm: bool,
+    params: &Params,
+    plan: &mut Plan,
+) {
     let ordinary = input.rebalance && entries_blocked(input, params).is_none();
-    if !(ordinary && quick::plan(&input.evened(), named, params, plan)) {
+    if !(ordinary && quick::plan(&input.evened(), named, calm, params, plan)) {
         plan_each(input, named, params, plan);
     }
 }
@@ -187,7 +194,7 @@ fn plan_each(input: &PlanInput, named: &[u32], params: &Params, plan: &mut Plan)
     } else if !free {
         balance::cut_blocked(input, plan, cap);
     }
-    plan.write_legs();
+    plan.rows.take(input, &plan.names);
 }
 
 /// What the names of a plan add up to.
@@ -346,8 +353,7 @@ impl Plan {
             legs: Vec::with_capacity(2 * symbols),
             concerned: Vec::with_capacity(symbols),
             names: Vec::with_capacity(symbols),
-            rows: quick::Rows::default(),
-            growing: Vec::with_capacity(symbols),
+            rows: Rows::default(),
             cuts: Vec::with_capacity(symbols),
         }
     }
@@ -367,33 +373,5 @@ impl Plan {
             self.order_lots[symbol] = name.goal - name.held;
             self.reason[symbol] = name.reason;
         }
-    }
-
-    /// The orders. Whether a name has one, two or none is a coin that nobody predicts, so each is
-    /// written always and counted where meant.
-    #[inline(always)]
-    fn write_legs(&mut self) {
-        let names = self.names.len();
-        let blank = Leg { symbol: 0, lots: 0, reduce_only: true };
-        // Room for all; what stands there is overwritten or cut off.
-        for legs in [&mut self.legs, &mut self.growing] {
-            if legs.len() < names {
-                legs.resize(names, blank);
-            }
-        }
-        let (mut reducing, mut growing) = (0, 0);
-        let (legs, more) = (&mut self.legs[..names], &mut self.growing[..names]);
-        for name in &self.names {
-            let symbol = name.symbol as usize;
-            let same_side = i64::from((name.goal ^ name.held) >= 0);
-            let side = 1 | (name.held >> 63);
-            let kept = same_side * side * name.goal.abs().min(name.held.abs());
-            legs[reducing] = Leg { symbol, lots: kept - name.held, reduce_only: true };
-            reducing += usize::from(kept != name.held);
-            more[growing] = Leg { symbol, lots: name.goal - kept, reduce_only: false };
-            growing += usize::from(kept != name.goal);
-        }
-        self.legs.truncate(reducing);
-        self.legs.extend_from_slice(&self.growing[..growing]);
     }
 }

@@ -51,6 +51,31 @@ pub struct FeatureRow<'a> {
 }
 
 impl FeatureRow<'_> {
+    /// Nothing is known of no name.
+    pub(crate) const EMPTY: Self = Self {
+        close_ms: 0,
+        close: &[],
+        score: &[],
+        moves: &[],
+        trend: &[],
+        variance: &[],
+        atr: &[],
+        trail_ma: &[],
+        slope_bps_day: &[],
+        adx: &[],
+        breakout: &[],
+        beta: &[],
+        funding_frac: &[],
+        dollar_volume_usdt: &[],
+        adv_usdt: &[],
+        ret_window: &[],
+        ret_rows: 0,
+        vol_ratio: f64::NAN,
+        dispersion_ratio: f64::NAN,
+        implied_corr: f64::NAN,
+        router_dispersion_bps: f64::NAN,
+    };
+
     /// Volatility of name `i`, a bar.
     #[inline(always)]
     pub fn sigma(&self, i: usize) -> f64 {

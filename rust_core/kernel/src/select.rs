@@ -47,6 +47,7 @@ pub(crate) struct Field<'a> {
     /// Is there a weight in any tranche that is not renewed?
     pub(crate) in_other_tranche: &'a dyn Fn(usize) -> bool,
     pub(crate) awaiting: &'a [[bool; 2]],
+    pub(crate) any_awaiting: bool,
 }
 
 impl Field<'_> {
@@ -62,6 +63,18 @@ impl Field<'_> {
     #[inline(always)]
     fn sign_right(&self, i: usize, side: Side) -> bool {
         !self.signed() || side.sign() * self.cross.key()[i] > SIGN_MIN
+    }
+
+    /// Are sign and z of the first names of a side good enough? If the last one's are, all are: it has
+    /// the least key, and the least z where names rank by it.
+    #[inline(always)]
+    fn all_enter(&self, first: &[u32], side: Side) -> bool {
+        let entry = self.scene.params.entry_zscore_min;
+        let Some(last) = first.last() else { return true };
+        let z_falls = self.cross.ranks_by_z();
+        let enters = |name: &u32| self.z(*name as usize, side) >= entry;
+        self.sign_right(*last as usize, side)
+            && if z_falls { enters(last) } else { first.iter().all(enters) }
     }
 
     #[inline(always)]
@@ -96,6 +109,8 @@ pub(crate) struct Picks {
     slots: [Vec<Slot>; 2],
     /// Selected names of each side, best rank first.
     pub(crate) chosen: [Vec<u32>; 2],
+    /// Places that the last walk came past.
+    depth: usize,
     /// Tests switch the short cut off to compare it with the long way.
     pub(crate) shortcut: bool,
 }
@@ -105,6 +120,7 @@ impl Picks {
         Self {
             slots: Side::BOTH.map(|_| vec![Slot::Free; names / 2]),
             chosen: Side::BOTH.map(|_| Vec::with_capacity(names)),
+            depth: 0,
             shortcut: true,
         }
     }
@@ -117,7 +133,10 @@ impl Picks {
         ladders: &mut Ladders,
         reason: &mut [Reason],
     ) {
-        Ladder::climb_both(ladders, field.cross.key(), field.k);
+        // As deep as the last walk went: that decides the speed alone.
+        let want = self.depth.min(field.half()).max(field.k);
+        Ladder::climb_both(ladders, field.cross.key(), want);
+        self.depth = 0;
         let gate = Gate::new(field);
         if !(self.shortcut && self.take_first(field, &gate, ladders, reason)) {
             self.walk_down(field, &gate, ladders, reason);
@@ -137,17 +156,21 @@ impl Picks {
         if !gate.open_by_rank() {
             return false;
         }
-        let entry = field.scene.params.entry_zscore_min;
         let mut pass = true;
+        let asked = field.any_awaiting || gate.any_barred();
+        let (names, reason_row) = (field.scene.facts.names(), &mut *reason);
+        let (held, reason_row) = (&field.held_weight[..names], &mut reason_row[..names]);
         for side in Side::BOTH {
             let first = &ladders[side as usize].known()[..field.k];
-            // The last of them has the least score: if its sign is right, all are.
-            pass &= field.sign_right(first[field.k - 1] as usize, side);
+            pass &= field.all_enter(first, side);
+            if asked {
+                let free = |i| gate.unbarred(i, side) && !field.awaiting[i][side as usize];
+                pass &= first.iter().all(|name| free(*name as usize));
+            }
             for name in first {
                 let i = *name as usize;
-                pass &= (field.z(i, side) >= entry) & gate.unbarred(i, side);
-                pass &= !field.awaiting[i][side as usize];
-                reason[i] = if field.held(i, side) { Reason::Kept } else { Reason::Selected };
+                let keeps = side.sign() * held[i] > 0.0;
+                reason_row[i] = if keeps { Reason::Kept } else { Reason::Selected };
             }
             let chosen = &mut self.chosen[side as usize];
             chosen.clear();
@@ -195,6 +218,7 @@ impl Picks {
                 }
             }
         }
+        self.depth = place[0].max(place[1]);
         for side in Side::BOTH {
             let s = side as usize;
             self.chosen[s].clear();
@@ -249,7 +273,7 @@ impl Picks {
         let (half, s) = (field.half(), side as usize);
         while *place < half {
             if *place >= ladder.known().len() {
-                ladder.climb(field.cross.key(), half);
+                ladder.climb(field.cross.key(), (*place + 1 + field.k).min(half));
             }
             let here = *place;
             *place += 1;
@@ -309,15 +333,17 @@ impl Picks {
 /// Lower the flag of every stopped name that is now seen outside the first `k` of its side.
 #[inline(never)]
 pub(crate) fn clear_reentry(awaiting: &mut [[bool; 2]], ladders: &Ladders, roll: &Roll, k: usize) {
-    for (i, flags) in awaiting.iter_mut().enumerate() {
+    for (eight, part) in awaiting.chunks_mut(8).enumerate() {
         // Nearly nobody waits.
-        if *flags == [false, false] {
+        if part.as_flattened().iter().fold(0, |any, flag| any | u8::from(*flag)) == 0 {
             continue;
         }
-        for side in Side::BOTH {
-            let first = &ladders[side as usize].known()[..k];
-            if roll.has(i) && !first.contains(&(i as u32)) {
-                flags[side as usize] = false;
+        for (place, flags) in part.iter_mut().enumerate() {
+            let i = eight * 8 + place;
+            for side in Side::BOTH {
+                let outside = || !ladders[side as usize].known()[..k].contains(&(i as u32));
+                let flag = &mut flags[side as usize];
+                *flag = *flag && !(roll.has(i) && outside());
             }
         }
     }

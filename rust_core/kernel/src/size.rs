@@ -105,19 +105,21 @@ pub(crate) fn weigh(
 ) -> [f64; 2] {
     let p = scene.params;
     legs.seat(chosen);
-    let key = cross.key();
-    for (weight, name) in legs.weight.iter_mut().zip(&legs.name) {
-        *weight = key[*name as usize].abs();
-    }
+    let names = scene.facts.names();
+    // All rows of one length, so that an index is asked about its bounds once.
+    let (key, variance) = (&cross.key()[..names], &scene.row.variance[..names]);
     let whole_lanes = legs.len().next_multiple_of(lanes::LANES);
-    power::raise(&mut legs.weight[..whole_lanes], cross.power_left(p));
-    power::raise(&mut legs.weight[..whole_lanes], p.size_power);
-    let floor = scene.facts.sigma_floor();
-    for (sigma, name) in legs.cap.iter_mut().zip(&legs.name) {
-        *sigma = scene.row.sigma(*name as usize);
+    let (weights, sigmas) = (&mut legs.weight[..whole_lanes], &mut legs.cap[..whole_lanes]);
+    for ((weight, sigma), name) in weights.iter_mut().zip(sigmas.iter_mut()).zip(&legs.name) {
+        let i = *name as usize;
+        (*weight, *sigma) = (key[i].abs(), variance[i]);
     }
-    for (weight, sigma) in legs.weight[..whole_lanes].iter_mut().zip(&legs.cap) {
-        *weight /= if *sigma > floor { *sigma } else { floor };
+    power::raise(weights, cross.power_left(p));
+    power::raise(weights, p.size_power);
+    let floor = scene.facts.sigma_floor();
+    for (weight, variance) in weights.iter_mut().zip(sigmas) {
+        let sigma = variance.sqrt();
+        *weight /= if sigma > floor { sigma } else { floor };
     }
     if p.meta_enabled {
         for place in 0..legs.len() {

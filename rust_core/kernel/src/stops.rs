@@ -21,6 +21,7 @@ pub use advance::{Advance, BarRow, SymbolExit, Tick, advance_held, advance_stops
 pub use close::{CloseFeatures, close_bar, stop_level};
 pub use exit::{Exit, ExitReason, Exits};
 pub use fill::{EMERGENCY_STOP_FRAC, Ended, Folded, RoundTrip, fold_fill, fold_into};
+pub(crate) use touch::quiet_range;
 pub use touch::{RUNGS_MAX, mark_touched, rung_cap_lots, touch_bar, touch_tick};
 
 mod advance;

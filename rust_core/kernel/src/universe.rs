@@ -5,7 +5,6 @@
 
 use crate::book::{BookRow, Side};
 use crate::decide::Scene;
-use crate::lanes::{LANES, Lane};
 use crate::params::{Params, SignalCombine};
 use crate::reason::Reason;
 use crate::row::FeatureRow;
@@ -116,28 +115,15 @@ pub(crate) fn tell(
 #[inline(always)]
 fn pass(score: &mut [f64], gate: &[f64], row: &FeatureRow<'_>) -> usize {
     let facts = gate.iter().zip(row.score).zip(row.close).zip(row.variance);
+    let mut eligible = 0_u64;
     for (out, (((gate, raw), close), variance)) in score.iter_mut().zip(facts) {
         // Adding 0 changes no score; adding NaN (not listed, or no bar) masks it.
         let known = raw + gate + 0.0 * close;
-        *out = if *variance > VARIANCE_MIN { known } else { f64::NAN };
+        let score = if *variance > VARIANCE_MIN { known } else { f64::NAN };
+        *out = score;
+        eligible += u64::from(!score.is_nan());
     }
-    count(score)
-}
-
-/// Eight values from `at` on; NaN beyond the end.
-#[inline(always)]
-pub(crate) fn load(values: &[f64], at: usize) -> Lane {
-    match values[at..].first_chunk::<LANES>() {
-        Some(chunk) => *chunk,
-        None => load_tail(&values[at..]),
-    }
-}
-
-#[inline(never)]
-fn load_tail(values: &[f64]) -> Lane {
-    let mut lane = [f64::NAN; LANES];
-    lane[..values.len()].copy_from_slice(values);
-    lane
+    eligible as usize
 }
 
 /// Rules that are seldom on; true if one was asked.
@@ -196,11 +182,9 @@ pub(crate) fn sizing_equity_usdt(book: &BookRow<'_>, params: &Params) -> f64 {
 /// A position must be worth at least twice the smallest order, or it could not be trimmed.
 #[inline(always)]
 fn drop_too_small(roll: &mut Roll, row: &FeatureRow<'_>, book: &BookRow<'_>, params: &Params) {
-    // NaN differs from 0 as well: an unknown minimum is not "no minimum".
-    let mut given = false;
-    for usdt in book.order_usdt_min {
-        given |= *usdt != 0.0;
-    }
+    // By their bits but for the sign: NaN differs from 0 as well, an unknown minimum is not "no minimum".
+    let bits = book.order_usdt_min.iter().fold(0, |any, usdt| any | usdt.to_bits());
+    let given = bits << 1 != 0;
     if !given {
         return;
     }

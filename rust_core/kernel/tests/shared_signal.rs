@@ -81,7 +81,7 @@ fn books_that_share_a_signal_are_what_they_are_alone() {
             let bar = panel.first_bar + t as i64;
             let signal = reader.read(&books[0].0.row(bar), leader);
             for (scratch, book, closes) in &mut books {
-                book.bar(&panel, t, &scratch.row(bar), Some(&mut *signal)).unwrap();
+                book.bar(&panel, t, &scratch.row(bar), Some(&mut *signal));
                 closes.push(book.close());
             }
         }

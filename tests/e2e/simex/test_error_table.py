@@ -1,5 +1,7 @@
 """Every answer of the exchange by fault script, through the unmodified client: what our port makes of it."""
 
+from typing import Any
+
 import pytest
 
 from tests.e2e.simex.rig import NO_LAGS, SYMBOL, on_exchange
@@ -49,13 +51,13 @@ BY_TEXT = {
 }
 UNCHANGED = {"leverage": 110043, "position mode": 110025, "margin mode": 110026, "stop": 34040}
 #: After these nobody knows whether a mutation took effect: busy, broken, or a code that no table has.
-DOUBTFUL = {
+DOUBTFUL: dict[str, dict[str, Any]] = {
     **{f"code {code}": {"do": "ret", "code": code} for code in (10000, 10016, 429, 10429, 110079, 199_999)},
     **{f"status {code}": {"do": "http", "status": code} for code in (403, 408, 429, 500, 502, 503, 504, 520, 524)},
     **{do: {"do": do} for do in ("html200", "empty", "cut", "drop")},
     "no answer in time": {"do": "delay", "delay_ms": 1_500},
 }
-READS = {
+READS: dict[str, tuple[dict[str, Any], Any]] = {
     **{f"code {code}": ({"do": "ret", "code": code}, RateLimited) for code in (10006, 10018)},
     **{f"code {code}": ({"do": "ret", "code": code}, AuthFailed) for code in AUTH_CODES},
     **{f"code {code}": ({"do": "ret", "code": code}, Unavailable) for code in (10000, 10016, 429, 10002)},

@@ -137,7 +137,20 @@ def test_json_is_what_the_folder_holds(panel_file: Path, folder: Path, capsys: p
     written = folder / told.pop("folder")
     assert written.parent == folder / "runs"
     assert written.name.endswith("Z-" + told["config"]["config_hash"][:8])
+    assert told.pop("parity") is None
     assert told == json.loads((written / "result.json").read_text("utf-8"))
+
+
+def test_without_fast_it_goes_through_the_live_engine_and_says_how_they_compare(
+    panel_file: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--no-report", "--panel", panel_file, "--json") == 0
+    parity = json.loads(capsys.readouterr().out)["parity"]
+    assert (parity["same"], parity["equity_same"], parity["refused"]) == (True, True, {})
+    assert parity["bars_same"] == parity["bars"] > 0
+    assert run("--no-report", "--panel", panel_file) == 0
+    assert "the live engine held the lots of the simulation at every bar" in capsys.readouterr().out
+    del folder
 
 
 def test_without_a_panel_the_market_is_made_up(capsys: pytest.CaptureFixture[str]) -> None:
@@ -180,13 +193,12 @@ def test_a_run_that_trades_nothing_shows_its_reasons(panel_file: Path, capsys: p
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        ([], 2, "the replay through the live engine is not available in this version; add --fast"),
         (["--fast", "--from", "2024-13-01"], 2, "'2024-13-01' is no day: write it as 2024-01-31"),
         (["--fast", "--from", "2031-01-01"], 4, "no bar lies within --from 2031-01-01"),
         (["--fast", "--config", "none.yaml"], 3, "none.yaml does not exist"),
         (["--fast", "--panel", "none.panel"], 4, "none.panel"),
         (["--fast", "--to", "2023-01-20"], 4, "looks back on 284: give a panel of more than 284 bars"),
-        (["--fast", "--set", "exchange.leverage_x=3"], 3, "not available in this version"),
+        (["--fast", "--set", "exchange.margin_mode=isolated"], 3, "not available in this version"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(

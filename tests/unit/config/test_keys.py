@@ -81,7 +81,7 @@ OTHER: dict[str, Any] = {
 
 
 # How an exchange is reached, and how the live engine goes about what was decided, shapes no run of the core.
-OUTSIDE = ("exchange.", "execution.", "live.", "storage.")
+OUTSIDE = ("exchange.", "execution.", "live.", "paper.", "storage.", "risk.kill_switch.file")
 
 
 def available() -> list[Key]:
@@ -221,7 +221,12 @@ def test_every_setting_is_described() -> None:
 def test_a_secret_that_nothing_reads_may_not_be_written() -> None:
     secrets = [key for key in tree().keys.values() if key.extras.secret]
     assert len(secrets) > 10
-    assert {key.name for key in secrets if key.available} == {"exchange.api_key", "exchange.api_secret", "storage.url"}
+    assert {key.name for key in secrets if key.available} == {
+        "exchange.api_key",
+        "exchange.api_secret",
+        "exchange.proxy_url",
+        "storage.url",
+    }
 
 
 TUNED = {

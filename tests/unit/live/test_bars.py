@@ -1,6 +1,7 @@
 """The clock of bars over a market that the test writes: what is fetched, what is absent, what is late."""
 
 import asyncio
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,9 +62,9 @@ class Clock:
         return self.at_ms
 
 
-def make(bar: int):
+def make(bar: int) -> Any:
     clock = Clock(int(PANEL.close_ms[bar]))
-    market = Market(clock)
+    market: Any = Market(clock)
     instruments = list(make_instruments(PANEL).values())
     source = BarSource(market, instruments, HOUR_MS, LinkMeter(), PACE)
     events: list = []

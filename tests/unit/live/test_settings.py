@@ -9,28 +9,28 @@ from xsmom.errors import ConfigError
 from xsmom.live.wiring import Start, _setting, access_of, trust
 
 
-def setting(mode: str = "live", **given):
-    config = xs.load_config("weekly", {name.replace("__", "."): value for name, value in given.items()})
+def setting(given: dict, mode: str = "live"):
+    config = xs.load_config("weekly", given)
     start = Start(config, mode, ())
     return _setting(start, start.state_dir)
 
 
 def test_live_heartbeat_seconds() -> None:
-    assert setting(live__heartbeat_seconds=7).heartbeat_s == 7.0
+    assert setting({"live.heartbeat_seconds": 7}).heartbeat_s == 7.0
 
 
 def test_live_bar_grace_seconds() -> None:
-    assert setting(live__bar_grace_seconds=2.5).pace.grace_ms == 2_500
+    assert setting({"live.bar_grace_seconds": 2.5}).pace.grace_ms == 2_500
 
 
 def test_risk_kill_switch_file(tmp_path) -> None:
     path = tmp_path / "STOP"
-    assert setting(risk__kill_switch__file=str(path)).stop_file == path
+    assert setting({"risk.kill_switch.file": str(path)}).stop_file == path
 
 
 def test_paper_initial_equity_usdt() -> None:
-    assert setting("paper", paper__initial_equity_usdt=25_000).initial_usdt == 25_000.0
-    assert setting("live", paper__initial_equity_usdt=25_000).initial_usdt is None
+    assert setting({"paper.initial_equity_usdt": 25_000}, "paper").initial_usdt == 25_000.0
+    assert setting({"paper.initial_equity_usdt": 25_000}).initial_usdt is None
 
 
 def test_each_mode_has_a_state_of_its_own() -> None:

@@ -51,16 +51,25 @@ def _begin(turn: Turn, given: list[Approved]) -> None:
 
 
 def _make_way(bench: Bench, exit_order: Approved, before: frozenset[str]) -> None:
-    """Entries of a symbol that has to be left give way; other reductions do where this one leaves nothing to them."""
+    """Entries of a symbol that has to be left give way.
+
+    Other reductions do where nothing is left to them, and to an exit that a price inside a bar has touched, unless they
+    are such exits themselves.
+    """
     symbol = exit_order.intent.symbol
     at = bench.book.roster.index(symbol)
     leaves_all = at is None or abs(exit_order.lots) >= abs(int(bench.book.lots[at]))
+    touched = _is_touched(exit_order)
     others = [
         name
         for name, task in bench.tasks.items()
         if name in before
         and task.approved.intent.symbol == symbol
         and not task.ending
-        and (leaves_all or not task.approved.intent.reduce_only)
+        and (leaves_all or not task.approved.intent.reduce_only or (touched and not _is_touched(task.approved)))
     ]
     give_up(bench, others, f"{exit_order.intent.purpose.value} goes first")
+
+
+def _is_touched(approved: Approved) -> bool:
+    return approved.intent.touch_price is not None

@@ -14,6 +14,7 @@ import numpy as np
 
 from xsmom.domain.book import Book
 from xsmom.domain.orders import Allow, Intent, Shrink, Verdict, Veto
+from xsmom.engine.execution.pairs import net_cap_frac, sizing_usdt
 from xsmom.engine.facts import equity_usdt, lot_usdt, working_orders
 from xsmom.engine.gates.gate import ALLOW, blind
 from xsmom.engine.rules import Rules
@@ -23,8 +24,10 @@ Leg = tuple[Intent, int]
 
 
 def cap_usdt(book: Book, rules: Rules) -> float:
-    """Largest net, in USDT."""
-    return float(rules.fields["net_cap_frac"]) * max(equity_usdt(book), 0.0)
+    """Largest net, in USDT, as the plan and the pairs of execution have it; NaN where equity is not known."""
+    if math.isnan(equity_usdt(book)):
+        return math.nan
+    return net_cap_frac(rules) * sizing_usdt(book, rules)
 
 
 def net_usdt(book: Book) -> float:

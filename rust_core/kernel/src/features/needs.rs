@@ -90,6 +90,16 @@ impl Needs {
     }
 }
 
+impl Needs {
+    /// Closes, scores and volatility alone?
+    pub(super) fn plain(&self) -> bool {
+        let names = [self.moves, self.trend, self.atr, self.trail_ma, self.slope, self.adx];
+        let more = [self.breakout, self.beta, self.funding, self.dollar_volume, self.adv];
+        let market = [self.vol_ratio, self.dispersion, self.router, self.ret_rows > 0];
+        !(names.contains(&true) || more.contains(&true) || market.contains(&true))
+    }
+}
+
 /// Terms of an exponential mean of Wilder length `n` over finite memory.
 pub(super) fn wilder_bars(n: u32) -> u32 {
     4 * (2 * n - 1)

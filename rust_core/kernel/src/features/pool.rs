@@ -32,6 +32,7 @@ pub(crate) struct Seat {
     ranges: usize,
     rest: usize,
     needs: Needs,
+    plain: bool,
 }
 
 impl Seat {
@@ -140,7 +141,7 @@ impl Pool {
             self.rest_end.push(i64::MIN);
             self.rest.len() - 1
         });
-        Seat { sigma, moves, ranges, rest, needs }
+        Seat { sigma, moves, ranges, rest, needs, plain: needs.plain() }
     }
 
     /// Read the prices of the next block, `rows` of the panel; blocks come in their order, from the first.
@@ -183,17 +184,25 @@ impl Pool {
     /// Features of a bar of the block, of the configuration whose turn it is.
     pub(crate) fn row(&self, seat: &Seat, bar: i64) -> FeatureRow<'_> {
         debug_assert_eq!((self.sigma_now, self.moves_now), (Some(seat.sigma), Some(seat.moves)));
+        let cols = self.cols;
+        let plain = FeatureRow {
+            close_ms: bar * self.bar_ms,
+            close: self.prices.close.values(bar, cols),
+            score: self.score_out.values(bar, cols),
+            variance: self.variance_out.values(bar, cols),
+            ..FeatureRow::EMPTY
+        };
+        if seat.plain { plain } else { self.with_more(&plain, seat, bar) }
+    }
+
+    fn with_more<'p>(&'p self, plain: &FeatureRow<'p>, seat: &Seat, bar: i64) -> FeatureRow<'p> {
         let (cols, rest) = (self.cols, &self.rest[seat.rest]);
         let (moves, ranges, market) =
             (&self.moves[seat.moves], &self.ranges[seat.ranges], rest.market.row(bar));
         let window = self.prices.newest_returns(bar);
         FeatureRow {
-            close_ms: bar * self.bar_ms,
-            close: self.prices.close.values(bar, cols),
-            score: self.score_out.values(bar, cols),
             moves: moves.each(bar),
             trend: moves.trend(bar),
-            variance: self.variance_out.values(bar, cols),
             atr: ranges.atr(bar, cols),
             trail_ma: rest.trail.as_ref().map_or(&[], |trail| trail.out.values(bar, cols)),
             slope_bps_day: rest.slope.as_ref().map_or(&[], |slope| slope.out.values(bar, cols)),
@@ -212,6 +221,7 @@ impl Pool {
             dispersion_ratio: market.dispersion_ratio,
             implied_corr: market.implied_corr,
             router_dispersion_bps: market.router_dispersion_bps,
+            ..*plain
         }
     }
 }

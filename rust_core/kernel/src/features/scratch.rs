@@ -28,6 +28,7 @@ const STRIDE: i64 = 16;
 #[derive(Debug)]
 pub struct Scratch {
     needs: Needs,
+    plain: bool,
     cols: usize,
     bar_ms: i64,
     warmup_bars: u32,
@@ -64,6 +65,7 @@ impl Scratch {
         let lanes = cols.div_ceil(PACK);
         Ok(Self {
             needs,
+            plain: needs.plain(),
             cols,
             bar_ms: p.bar_ms,
             warmup_bars,
@@ -225,14 +227,21 @@ impl Scratch {
     pub fn row(&self, bar: i64) -> FeatureRow<'_> {
         assert!(self.bars.contains(&bar), "bar {bar} is not in the block {:?}", self.bars);
         let cols = self.cols;
-        let market = self.market.row(bar);
-        FeatureRow {
+        let plain = FeatureRow {
             close_ms: bar * self.bar_ms,
             close: self.prices.close.values(bar, cols),
             score: self.moves.score.values(bar, cols),
+            variance: self.sigma.variance.values(bar, cols),
+            ..FeatureRow::EMPTY
+        };
+        if self.plain { plain } else { self.with_more(&plain, bar) }
+    }
+
+    fn with_more<'s>(&'s self, plain: &FeatureRow<'s>, bar: i64) -> FeatureRow<'s> {
+        let (cols, market) = (self.cols, self.market.row(bar));
+        FeatureRow {
             moves: self.moves.each(bar),
             trend: self.moves.trend(bar),
-            variance: self.sigma.variance.values(bar, cols),
             atr: self.ranges.atr(bar, cols),
             trail_ma: self.trail.as_ref().map_or(&[], |trail| trail.out.values(bar, cols)),
             slope_bps_day: self.slope.as_ref().map_or(&[], |slope| slope.out.values(bar, cols)),
@@ -251,6 +260,7 @@ impl Scratch {
             dispersion_ratio: market.dispersion_ratio,
             implied_corr: market.implied_corr,
             router_dispersion_bps: market.router_dispersion_bps,
+            ..*plain
         }
     }
 }

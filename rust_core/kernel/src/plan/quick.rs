@@ -9,90 +9,34 @@
 #![allow(clippy::needless_bitwise_bool)]
 
 use super::balance::{NET_TOLERANCE_FRAC, allowed_or_lot};
-use super::{Leg, Plan, PlanInput, net_cap_frac};
+use super::rows::Rows;
+use super::{Plan, PlanInput, net_cap_frac};
 use crate::lanes::{LANES, Lane, dispatch, fold};
 use crate::params::Params;
-use crate::reason::Reason;
 
 /// Adding and taking off `2^52` rounds to a whole number.
 const TO_WHOLE: f64 = 4_503_599_627_370_496.0;
-/// Lots beyond it are left to the long way.
-const LOTS_MANY: i64 = 1 << 50;
 /// A sum this much nearer to its limit is left to the long way.
 const CLEAR_FRAC: f64 = 1.0 - 1e-9;
 
-/// Rows of the names that the plan concerns, padded to whole lanes.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Rows {
-    price: Vec<f64>,
-    step: Vec<f64>,
-    weight: Vec<f64>,
-    held: Vec<f64>,
-    /// Lots that bring the position nearer to 0, and lots that open or increase it.
-    less: Vec<f64>,
-    more: Vec<f64>,
-}
-
-impl Rows {
-    fn fit(&mut self, symbols: usize) {
-        let room = symbols.next_multiple_of(LANES);
-        if self.price.len() < room {
-            for row in [
-                &mut self.price,
-                &mut self.step,
-                &mut self.weight,
-                &mut self.held,
-                &mut self.less,
-                &mut self.more,
-            ] {
-                row.resize(room, 0.0);
-            }
-        }
-    }
-
-    /// Write the names side by side; false where one is not ordinary.
-    #[inline(always)]
-    fn gather(&mut self, input: &PlanInput, named: &[u32]) -> bool {
-        let (count, n) = (named.len(), input.lots.len());
-        let weights = &input.targets.weight_frac[..n];
-        let reasons = &input.targets.reason[..n];
-        let (price, step) = (&mut self.price[..count], &mut self.step[..count]);
-        let (weight, held) = (&mut self.weight[..count], &mut self.held[..count]);
-        let mut odd = false;
-        for at in 0..count {
-            let i = named[at] as usize;
-            let lots = input.lots[i];
-            price[at] = input.price[i];
-            step[at] = input.contracts.qty_step[i];
-            weight[at] = weights[i];
-            held[at] = lots as f64;
-            odd |= (reasons[i] as u8 == Reason::Stale as u8)
-                | (reasons[i] as u8 == Reason::OperatorHold as u8)
-                | input.closing[i]
-                | (lots.abs() > LOTS_MANY)
-                | (input.contracts.notional_usdt_min[i] != 0.0);
-        }
-        // A name more than is there: worth nothing, wanted by nobody.
-        for at in count..count.next_multiple_of(LANES) {
-            (self.price[at], self.step[at]) = (1.0, 1.0);
-            (self.weight[at], self.held[at]) = (0.0, 0.0);
-        }
-        !odd
-    }
-}
-
-/// Plan the legs; false where the plan is not an ordinary one, and nothing is planned yet.
+/// Plan the rows; false where the plan is not an ordinary one, and nothing is planned yet.
 #[inline(always)]
-pub(super) fn plan(input: &PlanInput, named: &[u32], params: &Params, plan: &mut Plan) -> bool {
+pub(super) fn plan(
+    input: &PlanInput,
+    named: &[u32],
+    calm: bool,
+    params: &Params,
+    plan: &mut Plan,
+) -> bool {
     if !(input.sizing_usdt > 0.0 && input.contracts.lots_max.is_empty()) {
         return false;
     }
     plan.rows.fit(input.lots.len());
-    if !plan.rows.gather(input, named) {
+    if !plan.rows.gather(input, named, calm) {
         return false;
     }
     let (rows, count) = (&mut plan.rows, named.len());
-    let done = dispatch(
+    dispatch(
         #[inline(always)]
         || {
             if params.band_frac == 0.0 {
@@ -101,11 +45,7 @@ pub(super) fn plan(input: &PlanInput, named: &[u32], params: &Params, plan: &mut
                 aim::<true>(rows, count, input.sizing_usdt, params)
             }
         },
-    );
-    if done {
-        write(plan, named);
-    }
-    done
+    )
 }
 
 /// Goals of all names; false where one of them, or their sum, wants a closer look.
@@ -205,28 +145,12 @@ fn kept_of(goal: f64, held: f64) -> f64 {
     if goal * held > 0.0 { size.copysign(held) } else { 0.0 }
 }
 
-/// The orders, as [`Plan::write_legs`] has them: each is written, and counted where it is one.
-#[inline(always)]
-fn write(plan: &mut Plan, named: &[u32]) {
-    let Plan { rows, legs, .. } = plan;
-    let blank = Leg { symbol: 0, lots: 0, reduce_only: true };
-    legs.clear();
-    legs.resize(2 * named.len(), blank);
-    let mut count = 0;
-    for (lots, reduce_only) in [(&rows.less, true), (&rows.more, false)] {
-        for (symbol, lots) in named.iter().zip(lots) {
-            legs[count] = Leg { symbol: *symbol as usize, lots: *lots as i64, reduce_only };
-            count += usize::from(*lots != 0.0);
-        }
-    }
-    legs.truncate(count);
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::{Lots, entries_blocked, plan_each};
     use super::*;
     use crate::book::{GuardAction, Targets};
+    use crate::reason::Reason;
     use proptest::prelude::*;
 
     const N: usize = 21;
@@ -290,8 +214,10 @@ mod tests {
             };
             prop_assert!(entries_blocked(&input, &params).is_none());
             let (mut quick, mut long) = (Plan::default(), Plan::default());
-            if plan(&input, &all(), &params, &mut quick) {
+            if plan(&input, &all(), false, &params, &mut quick) {
                 plan_each(&input, &all(), &params, &mut long);
+                quick.write_legs(&all());
+                long.write_legs(&all());
                 prop_assert_eq!(quick.legs, long.legs);
             }
         }
@@ -315,9 +241,10 @@ mod tests {
         };
         let params = Params { band_frac: 0.0, ..Params::default() };
         let mut quick = Plan::default();
-        assert!(plan(&input, &all(), &params, &mut quick));
+        assert!(plan(&input, &all(), false, &params, &mut quick));
+        quick.write_legs(&all());
         assert_eq!(quick.legs.len(), N + 2);
         let closing = PlanInput { closing: &[true; N], ..input };
-        assert!(!plan(&closing, &all(), &params, &mut quick));
+        assert!(!plan(&closing, &all(), false, &params, &mut quick));
     }
 }

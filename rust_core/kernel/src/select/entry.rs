@@ -40,6 +40,14 @@ impl<'a> Gate<'a> {
         no_rule && one_threshold && no_limit && self.field.signed() && !self.field.mixing
     }
 
+    /// Is any side of any name barred, or may it be?
+    #[inline(always)]
+    pub(super) fn any_barred(&self) -> bool {
+        let scene = self.field.scene;
+        let until_ms = scene.book.barred_until_ms.as_flattened();
+        scene.row.close_ms < 0 || until_ms.iter().fold(0, |any, until_ms| any | until_ms) != 0
+    }
+
     #[inline(always)]
     pub(super) fn unbarred(&self, i: usize, side: Side) -> bool {
         let scene = self.field.scene;

@@ -4,20 +4,24 @@
 //! ranked by counting. The guess decides the speed alone: whatever it is, every name at or above
 //! the last wanted rank is among those ranked.
 
-use crate::lanes::{LANES, Lane};
+use crate::lanes::{LANES, Lane, bits_where, end_lane};
 
 /// Above so many names past the threshold, sorting beats counting.
 const CROWD: usize = 256;
 /// Halvings before a threshold search gives up (ties may make every threshold a bad one).
 const HALVINGS: usize = 24;
 /// How far below the last wanted key the next guess lies, as a share of the wanted keys' range.
-const MARGIN: f64 = 0.2;
+const MARGIN: f64 = 0.12;
+/// How often a guess that lets too few through comes down by that much.
+const STEPS: usize = 3;
 
 /// Exact ranks of one side. Larger is better; a short's keys are negated on reading.
 #[derive(Debug, Clone)]
 pub(crate) struct Ladder {
     sign: f64,
     guess: f64,
+    /// Step by which a guess comes down.
+    range: f64,
     /// Names from rank 1 on; exact up to `known`.
     order: Vec<u32>,
     known: usize,
@@ -31,6 +35,7 @@ impl Ladder {
         Self {
             sign,
             guess: f64::NEG_INFINITY,
+            range: 0.0,
             order: vec![0; room],
             known: 0,
             found: vec![0; room],
@@ -73,7 +78,16 @@ impl Ladder {
         let (floor, ceiling) = (up.guess, -down.guess);
         let (mut above, mut below) = (0, 0);
         for (block, part) in key.chunks(64).enumerate() {
-            let [over, under] = beyond(part, floor, ceiling);
+            let over = bits_where(
+                part,
+                #[inline(always)]
+                |key| key >= floor,
+            );
+            let under = bits_where(
+                part,
+                #[inline(always)]
+                |key| key <= ceiling,
+            );
             above = write_names(&mut up.found, above, over, block * 64);
             below = write_names(&mut down.found, below, under, block * 64);
         }
@@ -85,6 +99,15 @@ impl Ladder {
     #[inline(always)]
     fn rank(&mut self, key: &[f64], want: usize, count: usize) {
         let mut count = count;
+        let mut threshold = self.guess;
+        // A guess that was a little too high comes down by steps; a bad one is replaced by a search.
+        for _ in 0..STEPS {
+            if count >= want || threshold == f64::NEG_INFINITY {
+                break;
+            }
+            threshold -= self.range;
+            count = self.collect(key, threshold);
+        }
         if count < want || count > 4 * want + 16 {
             count = self.collect(key, self.search(key, want));
         }
@@ -102,16 +125,21 @@ impl Ladder {
         }
         let first = self.sign * key[self.order[0] as usize];
         let last = self.sign * key[self.order[want - 1] as usize];
-        self.guess = last - MARGIN * (first - last);
+        self.range = MARGIN * (first - last);
+        self.guess = last - self.range;
     }
 
-    /// Write the names at or above the threshold, in the order of symbols, without a branch.
+    /// Write the names at or above the threshold, in the order of symbols.
     #[inline(always)]
     fn collect(&mut self, key: &[f64], threshold: f64) -> usize {
         let mut count = 0;
-        for (i, value) in key.iter().enumerate() {
-            self.found[count] = i as u32;
-            count += usize::from(self.sign * *value >= threshold);
+        for (block, part) in key.chunks(64).enumerate() {
+            let bits = bits_where(
+                part,
+                #[inline(always)]
+                |key| self.sign * key >= threshold,
+            );
+            count = write_names(&mut self.found, count, bits, block * 64);
         }
         count
     }
@@ -147,11 +175,10 @@ impl Ladder {
         for pad in &mut self.found_key[count..count.next_multiple_of(LANES)] {
             *pad = f64::NEG_INFINITY;
         }
-        let keys = &self.found_key[..count];
         let (chunks, _) = self.found_key[..count.next_multiple_of(LANES)].as_chunks::<LANES>();
         let mut total = 0;
         for (k, mine) in chunks.iter().enumerate() {
-            let ahead = count_better(keys, mine);
+            let ahead = count_better(chunks, *mine);
             for l in 0..LANES.min(count - k * LANES) {
                 let ahead = ahead[l] as usize;
                 self.order[ahead] = self.found[k * LANES + l];
@@ -178,24 +205,6 @@ impl Ladder {
     }
 }
 
-/// One bit for each of up to 64 keys that is at or above `floor`, and one that is at or below `ceiling`.
-#[inline(always)]
-fn beyond(keys: &[f64], floor: f64, ceiling: f64) -> [u64; 2] {
-    let (chunks, tail) = keys.as_chunks::<LANES>();
-    debug_assert!(tail.is_empty(), "keys are padded to whole lanes");
-    let (mut over, mut under) = ([0; LANES], [0; LANES]);
-    let mut bit = [1_u64, 2, 4, 8, 16, 32, 64, 128];
-    for chunk in chunks {
-        for l in 0..LANES {
-            over[l] |= u64::from(chunk[l] >= floor).wrapping_neg() & bit[l];
-            under[l] |= u64::from(chunk[l] <= ceiling).wrapping_neg() & bit[l];
-            bit[l] <<= LANES;
-        }
-    }
-    let all = |lanes: [u64; LANES]| lanes.iter().fold(0, |all, lane| all | lane);
-    [all(over), all(under)]
-}
-
 /// Write the names whose bit is set, from place `at` on; returns the place after them.
 #[inline(always)]
 fn write_names(found: &mut [u32], at: usize, bits: u64, first: usize) -> usize {
@@ -208,12 +217,17 @@ fn write_names(found: &mut [u32], at: usize, bits: u64, first: usize) -> usize {
     at + count
 }
 
+/// How many of `keys` are better than each of `mine`.
 #[inline(always)]
-fn count_better(keys: &[f64], mine: &Lane) -> [u64; LANES] {
+fn count_better(keys: &[Lane], mine: Lane) -> [u64; LANES] {
     let mut ahead = [0; LANES];
-    for other in keys {
-        for l in 0..LANES {
-            ahead[l] += u64::from(*other > mine[l]);
+    for others in keys {
+        for other in others {
+            for l in 0..LANES {
+                ahead[l] += u64::from(*other > mine[l]);
+            }
+            // Or the compiler would go over the others side by side, and add up at the end.
+            end_lane();
         }
     }
     ahead
@@ -242,14 +256,15 @@ mod tests {
             guess in -4.0..4.0,
             share in 0.0_f64..1.0,
         ) {
-            let key: Vec<f64> = values.iter().map(|v| v.map_or(f64::NAN, |v: f64| {
+            let mut key: Vec<f64> = values.iter().map(|v| v.map_or(f64::NAN, |v: f64| {
                 if coarse { (v * 2.0).round() / 2.0 } else { v }
             })).collect();
+            key.resize(key.len().next_multiple_of(LANES), f64::NAN);
             for sign in [1.0, -1.0] {
                 let wanted = by_sorting(&key, sign);
                 let want = (wanted.len() as f64 * share).ceil() as usize;
                 let mut ladder = Ladder::new(sign, key.len());
-                ladder.guess = guess;
+                (ladder.guess, ladder.range) = (guess, share);
                 ladder.climb(&key, want);
                 prop_assert!(ladder.known().len() >= want);
                 prop_assert_eq!(ladder.known(), &wanted[..ladder.known().len()]);
@@ -261,8 +276,8 @@ mod tests {
 
     #[test]
     fn ties_everywhere_rank_by_symbol() {
-        let mut ladder = Ladder::new(-1.0, 500);
-        ladder.climb(&[1.5; 500], 3);
+        let mut ladder = Ladder::new(-1.0, 504);
+        ladder.climb(&[1.5; 504], 3);
         assert_eq!(ladder.known()[..3], [0, 1, 2]);
     }
 }

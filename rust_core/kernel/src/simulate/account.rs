@@ -5,18 +5,24 @@ use super::setup::{FillRow, Setup, TripRow};
 use crate::book::{Bar, Position, Side};
 use crate::fill::{Costs, Depth, Rates};
 use crate::guards::Guards;
-use crate::lanes::{LANES, fold};
 use crate::ledger::Ledger;
 use crate::params::Params;
 use crate::records::Records;
 use crate::row::FeatureRow;
 use crate::stops::SymbolExit;
+use crate::universe::padded;
 
 use super::names::NameSet;
 
 mod booking;
+mod marks;
+mod quiet;
+mod trade;
 
 use booking::Wants;
+use quiet::Quiet;
+use trade::Bills;
+pub(super) use trade::Moment;
 
 /// Lots to trade at a reference price.
 #[derive(Debug, Clone, Copy)]
@@ -42,23 +48,27 @@ pub(super) struct Account<'a> {
     /// Lots of each position, side by side for the plan.
     pub(super) lots: Vec<i64>,
     pub(super) closing: Vec<bool>,
-    any_closing: bool,
+    pub(super) any_closing: bool,
     pub(super) exits: Vec<SymbolExit>,
+    pub(super) quiet: Quiet,
+    /// Names that the bar may touch.
+    pub(super) touched: NameSet,
+    /// Names whose record has changed since it was last read.
+    pub(super) news: NameSet,
     pub(super) fills: Vec<FillRow>,
     pub(super) trips: Vec<TripRow>,
     pub(super) peak_usdt: f64,
     pub(super) symbol_result_usdt: Vec<f64>,
     pub(super) trade_result_usdt: Vec<f64>,
     pub(super) exposure_frac: Vec<f64>,
-    /// Round trips so far, and those that gained.
+    /// Round trips so far.
     pub(super) trips_closed: u64,
-    pub(super) trips_won: u64,
+    /// Value of every name at its mark.
+    pub(super) worth_usdt: Vec<f64>,
     costs: &'a Costs,
     rates: Rates,
     wants: Wants,
-    /// Orders wait for a later bar.
-    waits: bool,
-    /// None of all that is wanted, and nothing waits.
+    /// Nobody wants more than lots and cash.
     plain: bool,
     keep_fills: bool,
     keep_trips: bool,
@@ -68,6 +78,8 @@ pub(super) struct Account<'a> {
     close_asked: Vec<bool>,
     any_asked: bool,
     depth: Vec<Depth>,
+    depth_row: Vec<Depth>,
+    bills: Bills,
     /// Cash flows of each symbol: since the start, and since its position opened.
     flow_usdt: Vec<f64>,
     trip_flow_usdt: Vec<f64>,
@@ -76,11 +88,9 @@ pub(super) struct Account<'a> {
 impl<'a> Account<'a> {
     pub(super) fn new(cols: usize, params: &Params, setup: &'a Setup) -> Self {
         let (wants, rates) = (Wants::of(params, setup), Rates::of(&setup.costs));
-        let waits = setup.timing.lag_bars() > 0;
-        let more = wants.positions | wants.extras | waits | rates.has_impact();
-        let cash_usdt = setup.cash_usdt;
+        let (cash_usdt, room) = (setup.cash_usdt, padded(cols));
         Self {
-            ledger: Ledger::new(cols, cash_usdt),
+            ledger: Ledger::new(room, cash_usdt),
             positions: vec![Position::FLAT; cols],
             records: Records::new(cols),
             barred: NameSet::new(cols),
@@ -89,6 +99,9 @@ impl<'a> Account<'a> {
             closing: vec![false; cols],
             any_closing: false,
             exits: Vec::with_capacity(cols),
+            quiet: Quiet::new(cols),
+            touched: NameSet::new(cols),
+            news: NameSet::new(cols),
             fills: Vec::new(),
             trips: Vec::new(),
             peak_usdt: cash_usdt,
@@ -96,12 +109,11 @@ impl<'a> Account<'a> {
             trade_result_usdt: vec![0.0; cols],
             exposure_frac: vec![0.0; cols],
             trips_closed: 0,
-            trips_won: 0,
+            worth_usdt: vec![0.0; room],
             costs: &setup.costs,
             rates,
             wants,
-            waits,
-            plain: !more,
+            plain: !wants.trips,
             keep_fills: setup.keep_fills,
             keep_trips: setup.keep_trips,
             value_usdt: 0.0,
@@ -110,6 +122,8 @@ impl<'a> Account<'a> {
             close_asked: vec![false; cols],
             any_asked: false,
             depth: vec![Depth::UNKNOWN; cols],
+            depth_row: Vec::with_capacity(room),
+            bills: Bills::default(),
             flow_usdt: vec![0.0; cols],
             trip_flow_usdt: vec![0.0; cols],
         }
@@ -189,62 +203,10 @@ impl<'a> Account<'a> {
         self.exited = true;
         let stopped = exit.reason.is_stop();
         if let (true, Some(side)) = (stopped, side) {
-            self.barred.put(found.symbol, true);
+            self.note_bar(found.symbol);
             self.records.note_stop(found.symbol, side, exit.bar_close_ms, params, awaiting_reentry);
         }
         stopped
-    }
-
-    /// Funding of the bar on the units held. It comes before the exits inside the bar: a position that
-    /// leaves there is charged, and its round trip must know.
-    pub(super) fn settle(&mut self, close: &[f64], rate_frac: &[f64]) {
-        let Self { ledger, held, positions, flow_usdt, trip_flow_usdt, wants, .. } = self;
-        held.each(|i| {
-            let rate = rate_frac[i];
-            if rate == 0.0 || rate.is_nan() {
-                return;
-            }
-            let mark = if close[i].is_nan() { ledger.mark[i] } else { close[i] };
-            let before = ledger.cash_usdt;
-            ledger.settle_funding(i, mark, rate);
-            let received = ledger.cash_usdt - before;
-            trip_flow_usdt[i] += received;
-            if wants.positions {
-                positions[i].funding_usdt_cum += received;
-            }
-            if wants.extras {
-                flow_usdt[i] += received;
-            }
-        });
-    }
-
-    /// Take over the closes and value the book. Of names that are neither held nor wait for a fill nobody
-    /// asks for a mark.
-    pub(super) fn mark(&mut self, close: &[f64]) {
-        let mark = &mut self.ledger.mark;
-        let close = &close[..mark.len()];
-        if self.waits {
-            for (mark, price) in mark.iter_mut().zip(close) {
-                *mark = if price.is_nan() { *mark } else { *price };
-            }
-        } else {
-            self.held.each(|i| mark[i] = if close[i].is_nan() { mark[i] } else { close[i] });
-        }
-        self.revalue();
-        self.peak_usdt = self.peak_usdt.max(self.equity_usdt());
-    }
-
-    /// Value and gross at the marks: sums over eight fixed lanes, a name's lane being its number's.
-    pub(super) fn revalue(&mut self) {
-        let (mut value, mut gross) = ([0.0; LANES], [0.0; LANES]);
-        let units = &self.ledger.units[..];
-        let mark = &self.ledger.mark[..units.len()];
-        self.held.each(|i| {
-            let worth = units[i] * mark[i];
-            value[i % LANES] += worth;
-            gross[i % LANES] += worth.abs();
-        });
-        (self.value_usdt, self.gross_usdt) = (fold(value), fold(gross));
     }
 
     /// Write down which positions are to be closed.
@@ -281,11 +243,18 @@ impl<'a> Account<'a> {
             self.any_asked |= self.close_asked[i];
             if day.paused_until_ms > close_ms {
                 self.barred.put(i, true);
+                self.news.put(i, true);
                 for side in Side::BOTH {
                     self.records.bar_side(i, side, Bar::SymbolLoss, day.paused_until_ms);
                 }
             }
         }
+    }
+
+    /// A side of the name is barred from now on, or may be.
+    fn note_bar(&mut self, name: usize) {
+        self.barred.put(name, true);
+        self.news.put(name, true);
     }
 
     /// Nothing is left.

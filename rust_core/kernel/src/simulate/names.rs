@@ -18,6 +18,15 @@ impl NameSet {
         *word = if inside { *word | bit } else { *word & !bit };
     }
 
+    #[inline(always)]
+    pub(super) fn has(&self, name: usize) -> bool {
+        self.words[name / 64] >> (name % 64) & 1 != 0
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.words.fill(0);
+    }
+
     /// Keep those of which `keep` says so.
     #[inline(always)]
     pub(super) fn retain(&mut self, mut keep: impl FnMut(usize) -> bool) {
@@ -36,6 +45,33 @@ impl NameSet {
     #[inline(always)]
     pub(super) fn is_empty(&self) -> bool {
         self.words.iter().all(|word| *word == 0)
+    }
+
+    /// One bit a name, 64 names a word.
+    #[inline(always)]
+    pub(super) fn words_mut(&mut self) -> &mut [u64] {
+        &mut self.words
+    }
+
+    /// The names inside, rising, into `list`.
+    #[inline(always)]
+    pub(super) fn list(&self, list: &mut Vec<u32>) {
+        let count = |word: &u64| word.count_ones() as usize;
+        let total = self.words.iter().map(count).sum();
+        if list.len() < total {
+            list.resize(total, 0);
+        }
+        list.truncate(total);
+        let mut rest = &mut list[..];
+        for (at, word) in self.words.iter().enumerate() {
+            let (part, others) = rest.split_at_mut(count(word));
+            let mut left = *word;
+            for slot in part {
+                *slot = at as u32 * 64 + left.trailing_zeros();
+                left &= left.wrapping_sub(1);
+            }
+            rest = others;
+        }
     }
 
     /// Become another set of as many names.
@@ -81,7 +117,11 @@ mod tests {
             set.put(name, true);
         }
         set.put(64, false);
+        assert!(set.has(63) && set.has(199) && !set.has(64));
         assert_eq!(set.iter().collect::<Vec<_>>(), [3, 63, 128, 199]);
+        let mut list = vec![7; 9];
+        set.list(&mut list);
+        assert_eq!(list, [3, 63, 128, 199]);
         set.retain(|name| name > 63);
         assert_eq!(set.iter().collect::<Vec<_>>(), [128, 199]);
     }

@@ -1,10 +1,10 @@
 //! The arrays of a `BookRow`, kept between bars so that a decision allocates nothing.
 
 use super::account::Account;
-use super::names::NameSet;
 use super::strategy::Contracts;
 use crate::book::{Bar, Targets};
 use crate::fill::Depth;
+use crate::lanes::dispatch;
 use crate::meta::Labels;
 use crate::panel::Panel;
 use crate::params::Params;
@@ -17,8 +17,6 @@ const CAP_HAIR: f64 = 1.0 + 1e-12;
 #[derive(Debug)]
 pub(super) struct Rows {
     pub(super) weight_now_frac: Vec<f64>,
-    /// Names of which that is written; of all others it is 0.
-    weighed: NameSet,
     pub(super) stale_bars: Vec<u32>,
     pub(super) hold: Vec<bool>,
     pub(super) barred_until_ms: Vec<[i64; 2]>,
@@ -38,7 +36,6 @@ impl Rows {
     pub(super) fn new(cols: usize, has_contracts: bool, params: &Params) -> Self {
         Self {
             weight_now_frac: vec![0.0; cols],
-            weighed: NameSet::new(cols),
             stale_bars: vec![0; cols],
             hold: vec![false; cols],
             barred_until_ms: vec![[0; 2]; cols],
@@ -69,12 +66,11 @@ impl Rows {
         }
     }
 
-    pub(super) fn count_stale(&mut self, close: &[f64]) {
-        let absent = close.iter().fold(false, |absent, price| absent | price.is_nan());
-        if !absent && !std::mem::replace(&mut self.any_stale, absent) {
+    /// Count bars without data; `absent`: this bar lacks some close.
+    pub(super) fn count_stale(&mut self, close: &[f64], absent: bool) {
+        if !std::mem::replace(&mut self.any_stale, absent) && !absent {
             return;
         }
-        self.any_stale = absent;
         for (stale, price) in self.stale_bars.iter_mut().zip(close) {
             *stale = if price.is_nan() { stale.saturating_add(1) } else { 0 };
         }
@@ -91,10 +87,15 @@ impl Rows {
     ) {
         let share = 1.0 / sizing_usdt;
         let ledger = &account.ledger;
-        self.weighed.each(|i| self.weight_now_frac[i] = 0.0);
-        self.weighed.copy_from(&account.held);
-        let weights = &mut self.weight_now_frac;
-        self.weighed.each(|i| weights[i] = ledger.units[i] * ledger.mark[i] * share);
+        let weights = self.weight_now_frac.iter_mut().zip(&account.worth_usdt);
+        dispatch(
+            #[inline(always)]
+            || {
+                for (weight, worth) in weights {
+                    *weight = worth * share;
+                }
+            },
+        );
         if !params.ladder.is_empty() {
             self.rung_cap_frac.fill(f64::INFINITY);
             for i in account.held.iter() {
@@ -123,10 +124,16 @@ impl Rows {
             return;
         }
         let (until_ms, by) = (&mut self.barred_until_ms, &mut self.barred_by);
+        let news = &account.news;
         account.barred.retain(|i| {
-            (until_ms[i], by[i]) = records.barred(i, close_ms);
+            // The last of several bars is the one that was written: until it ends, nothing else does.
+            let stands = until_ms[i].iter().all(|until_ms| *until_ms == 0 || *until_ms > close_ms);
+            if !stands || news.has(i) {
+                (until_ms[i], by[i]) = records.barred(i, close_ms);
+            }
             until_ms[i] != [0; 2]
         });
+        account.news.clear();
     }
 }
 

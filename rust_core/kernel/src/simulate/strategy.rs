@@ -35,7 +35,7 @@ pub fn run(panel: &Panel<'_>, params: &Params, setup: &Setup) -> Result<Run> {
     for rows in blocks(panel.first_bar, 0..panel.rows) {
         features_block(panel, rows.clone(), &mut scratch)?;
         for t in rows {
-            book.bar(panel, t, &scratch.row(panel.first_bar + t as i64), None)?;
+            book.bar(panel, t, &scratch.row(panel.first_bar + t as i64), None);
             book.keep_bar(&mut run, panel.cols);
         }
     }
@@ -69,6 +69,8 @@ pub struct Book<'a> {
     concerned: NameSet,
     named: Vec<u32>,
     any_delisted: bool,
+    /// No contract has a least order.
+    fine_lots: bool,
     /// √(bars a day): turns a bar's volatility into a day's.
     root_bars_day: f64,
     cost_week: std::collections::VecDeque<f64>,
@@ -100,8 +102,6 @@ pub struct Close {
     pub net_usdt: f64,
     /// Round trips so far.
     pub trips_closed: u64,
-    /// Those that gained after all costs.
-    pub trips_won: u64,
 }
 
 /// Orders between their decision and their fill, each with the ATR at the decision.
@@ -129,6 +129,7 @@ impl<'a> Book<'a> {
             action: GuardAction::None,
             plan: Plan::default(),
             rows: Rows::new(cols, setup.contracts.is_some(), params),
+            fine_lots: contracts.notional_usdt_min.iter().all(|least| *least == 0.0),
             contracts,
             waiting: std::collections::VecDeque::new(),
             spare: Vec::new(),
@@ -161,9 +162,9 @@ impl<'a> Book<'a> {
         t: usize,
         row: &FeatureRow<'_>,
         signal: Option<&mut Signal>,
-    ) -> Result<()> {
+    ) {
         if self.over() {
-            return Ok(());
+            return;
         }
         let close_ms = panel.close_ms(t);
         let at_close = self.setup.timing.fill_at == FillAt::Close;
@@ -180,7 +181,7 @@ impl<'a> Book<'a> {
         if self.may_exit && !self.account.flat() {
             self.exit_inside(&bars, t);
         }
-        self.account.mark(close);
+        let absent = self.account.mark(close);
         if self.any_delisted && !self.account.flat() {
             self.leave_delisted(panel, t, close_ms);
         }
@@ -195,9 +196,9 @@ impl<'a> Book<'a> {
                 self.exit_at_close(&bars);
             }
             self.guard(close_ms, row);
-            self.decide(panel, t, row, signal)?;
+            self.rows.count_stale(close, absent);
+            self.decide(panel, t, row, signal);
         }
-        Ok(())
     }
 
     fn decide(
@@ -206,11 +207,10 @@ impl<'a> Book<'a> {
         t: usize,
         row: &FeatureRow<'_>,
         signal: Option<&mut Signal>,
-    ) -> Result<()> {
+    ) {
         let close_ms = panel.close_ms(t);
         let equity = self.account.equity_usdt();
         let sizing = sizing_usdt(equity, self.params);
-        self.rows.count_stale(row.close);
         self.note_week();
         let rebalance = is_rebalance(close_ms, self.params);
         self.rows.label(row, rebalance, self.params);
@@ -239,10 +239,7 @@ impl<'a> Book<'a> {
                 order_usdt_min: &self.rows.order_usdt_min,
             };
             let (decider, state, out) = (&mut self.decider, &mut self.state, &mut self.targets);
-            match signal {
-                Some(signal) => decider.decide_on(signal, row, &book, state, self.params, out)?,
-                None => decider.decide(row, &book, state, self.params, out)?,
-            }
+            decider.decide_fitting(signal, row, &book, state, self.params, out);
             self.rows.enter(row, &self.targets, self.params);
             self.end.decisions += 1;
             self.reasons.count(&self.targets.reason);
@@ -251,7 +248,6 @@ impl<'a> Book<'a> {
         if rebalance || (busy && self.account.restless(self.action != GuardAction::None)) {
             self.plan(t, row, sizing, rebalance);
         }
-        Ok(())
     }
 
     /// The book as it stands.
@@ -262,7 +258,6 @@ impl<'a> Book<'a> {
             gross_usdt: self.account.gross_usdt(),
             net_usdt: self.account.net_usdt(),
             trips_closed: self.account.trips_closed,
-            trips_won: self.account.trips_won,
         }
     }
 

@@ -70,18 +70,18 @@ pub(crate) fn apply(legs: &mut Legs, scene: Scene<'_>, reason: &mut [Reason]) {
 #[inline(always)]
 fn fits(legs: &Legs, scene: Scene<'_>) -> bool {
     let p = scene.params;
-    let mut over = false;
-    for (side, most) in
-        [(Side::Long, p.weight_long_max_frac), (Side::Short, p.weight_short_max_frac)]
-    {
-        for place in legs.places(side) {
-            let weight = legs.weight[place];
-            let rung = scene.book.rung_cap_frac[legs.name[place] as usize];
-            over |= weight > most;
-            over |= weight > rung;
-        }
+    let most = [p.weight_long_max_frac, p.weight_short_max_frac];
+    let above = |over: u64, value: f64, limit: f64| over | u64::from(value > limit);
+    let mut over = 0;
+    for side in Side::BOTH {
+        let weights = legs.weight[legs.places(side)].iter();
+        over = weights.fold(over, |over, weight| above(over, *weight, most[side as usize]));
     }
-    !over
+    let (rungs, widest) = (scene.book.rung_cap_frac, most[0].max(most[1]));
+    // A cap that is not below the others' is none.
+    let any_rung = rungs.iter().fold(0, |any, rung| any | u64::from(*rung < widest)) != 0;
+    let under = |place: usize| legs.weight[place] > rungs[legs.name[place] as usize];
+    over == 0 && !(any_rung && (0..legs.len()).any(under))
 }
 
 #[inline(never)]

@@ -81,13 +81,13 @@ pub fn stop_level(
         (lock, ExitReason::ProfitLock),
         (trail_level(position, d, features, params), ExitReason::TrailingStop),
     ];
-    let mut wanted: Option<(f64, ExitReason)> = None;
+    let (mut tightest, mut by) = (f64::NAN, base);
     for (level, rule) in candidates {
-        if !level.is_nan() && wanted.is_none_or(|(tightest, _)| d * level > d * tightest) {
-            wanted = Some((level, rule));
-        }
+        // The first of equal ones stands, and NaN is no level.
+        let tighter = (d * level > d * tightest) | (tightest.is_nan() & !level.is_nan());
+        (tightest, by) = if tighter { (level, rule) } else { (tightest, by) };
     }
-    wanted
+    (!tightest.is_nan()).then_some((tightest, by))
 }
 
 fn trail_level(position: &Position, d: f64, features: &CloseFeatures, params: &Params) -> f64 {
@@ -141,9 +141,10 @@ fn decided_exit(
     params: &Params,
 ) -> Option<ExitReason> {
     let d = position.lots.signum() as f64;
+    // Two whole divisions: only where somebody asks for the age.
     let bars_held =
-        bar.close_ms.div_euclid(params.bar_ms) - position.opened_ms.div_euclid(params.bar_ms);
-    let aged = |bars: u32| bars > 0 && bars_held >= i64::from(bars);
+        || bar.close_ms.div_euclid(params.bar_ms) - position.opened_ms.div_euclid(params.bar_ms);
+    let aged = |bars: u32| bars > 0 && bars_held() >= i64::from(bars);
     if aged(params.hold_bars_max) {
         return Some(ExitReason::MaxHold);
     }

@@ -85,6 +85,27 @@ pub fn rung_cap_lots(position: &Position, params: &Params) -> Option<i64> {
     Some((position.lots_initial.abs() - taken).max(0))
 }
 
+fn rung_level(position: &Position, d: f64, distance: f64, params: &Params) -> f64 {
+    let entry = position.entry_price;
+    let unit = match params.ladder_unit {
+        LadderUnit::R => position.r_usdt,
+        LadderUnit::PriceFrac => entry,
+    };
+    entry + d * distance * unit
+}
+
+/// `[low, high]` of a bar that touches nothing of the position lies above the first and below the second
+/// of these; NaN: nothing can be touched there.
+pub(crate) fn quiet_range(position: &Position, params: &Params) -> [f64; 2] {
+    if position.lots == 0 {
+        return [f64::NAN; 2];
+    }
+    let d = position.lots.signum() as f64;
+    let next = params.ladder.get(position.rungs_hit as usize);
+    let rung = next.map_or(f64::NAN, |(distance, _)| rung_level(position, d, *distance, params));
+    if d > 0.0 { [position.stop_price, rung] } else { [rung, position.stop_price] }
+}
+
 fn rung_lots(position: &Position, share: f64) -> i64 {
     // The small term undoes the rounding of products such as 0.29 · 100.
     (share * position.lots_initial.abs() as f64 + 1e-9).floor() as i64
@@ -137,7 +158,7 @@ impl<'a, Tell: FnMut(Exit)> Walk<'a, Tell> {
         while self.left > 0
             && let Some((distance, share)) = ladder.get(self.marks.rungs_hit as usize)
         {
-            let level = self.rung_level(*distance);
+            let level = rung_level(self.position, self.d, *distance, self.params);
             // A NaN level (no R) is never reached.
             let reached = self.d * seen >= self.d * level;
             if !reached {
@@ -150,15 +171,6 @@ impl<'a, Tell: FnMut(Exit)> Walk<'a, Tell> {
                 self.take(ExitReason::TakeProfit, rung, lots, fill.unwrap_or(level));
             }
         }
-    }
-
-    fn rung_level(&self, distance: f64) -> f64 {
-        let entry = self.position.entry_price;
-        let unit = match self.params.ladder_unit {
-            LadderUnit::R => self.position.r_usdt,
-            LadderUnit::PriceFrac => entry,
-        };
-        entry + self.d * distance * unit
     }
 
     fn take(&mut self, reason: ExitReason, rung: u32, lots: i64, price: f64) {

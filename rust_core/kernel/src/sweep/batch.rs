@@ -83,7 +83,7 @@ pub fn run_batch(
         }
         pool.enter_block(panel, rows.clone());
         for group in &mut groups {
-            group.ride(panel, rows.clone(), &mut pool, &mut riders, days)?;
+            group.ride(panel, rows.clone(), &mut pool, &mut riders, days);
         }
         control.add(rows.len() * trials.len());
     }
@@ -140,7 +140,7 @@ impl Group {
         pool: &mut Pool,
         riders: &mut [Rider<'_>],
         days: &Days,
-    ) -> Result<()> {
+    ) {
         let riders = &mut riders[self.riders.clone()];
         for rider in &*riders {
             pool.turn_to(panel, &rider.seat);
@@ -152,12 +152,11 @@ impl Group {
                 self.reader.as_mut().map(|reader| reader.read(&pool.row(&leader.0, bar), leader.1));
             for rider in &mut *riders {
                 let row = pool.row(&rider.seat, bar);
-                rider.book.bar(panel, t, &row, signal.as_deref_mut())?;
+                rider.book.bar(panel, t, &row, signal.as_deref_mut());
                 let close = rider.book.close();
                 rider.tally.note(t, days, close.equity_usdt, close.gross_usdt, close.net_usdt);
                 rider.tally.costs = close.costs;
             }
         }
-        Ok(())
     }
 }

@@ -273,5 +273,6 @@ fn a_contract_that_is_listed_later_trades_like_the_others() {
     let order = venue.place(&Place { symbol: 2, ..market(100) }).expect("taken");
     assert_eq!(order.symbol, 2);
     let again = Exchange::restore(&venue.exchange.snapshot()).expect("whole");
-    assert_eq!(again, venue.exchange);
+    assert_eq!(again.log_hash(), venue.exchange.log_hash());
+    assert_eq!(again.snapshot(), venue.exchange.snapshot());
 }

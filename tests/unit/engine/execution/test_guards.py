@@ -109,6 +109,17 @@ class TestExits:
         stage.start(*rungs)
         assert [one.lots for one in stage.requests] == [-20, -30]
 
+    def test_a_touched_rung_goes_before_a_planned_reduction(self) -> None:
+        stage = Stage(lots={SYMBOLS[0]: 50})
+        stage.start(stage.approve(-40, style=Style.WHOLE, reduce_only=True))
+        rungs = [stage.approve(-lots, reduce_only=True, purpose=Purpose.EXIT) for lots in (20, 10)]
+        rungs = [replace(one, intent=replace(one.intent, touch_price=103.0)) for one in rungs]
+        stage.start(rungs[0])
+        assert len(stage.sent(CancelOrder)) == 1
+        stage.start(rungs[1])
+        assert [one.lots for one in stage.requests] == [-40, -20, -10]
+        assert len(stage.sent(CancelOrder)) == 1
+
     def test_a_rung_leaves_the_one_before_it_alone(self) -> None:
         stage = Stage(lots={SYMBOLS[0]: 50})
         entry = stage.placed(stage.approve(30, style=Style.POST_ONLY))

@@ -2,8 +2,7 @@
 
 use super::super::setup::{FillRow, Setup, TripRow, watches_names};
 use super::{Account, Order};
-use crate::fill::{Depth, Execution, fill_at};
-use crate::ledger::Purse;
+use crate::fill::{Execution, fill_at};
 use crate::params::Params;
 use crate::stops::{ExitReason, RoundTrip, bar_close_ms, fold_into, may_exit};
 
@@ -14,17 +13,18 @@ pub(super) struct Wants {
     pub(super) positions: bool,
     /// What is remembered of round trips.
     pub(super) records: bool,
+    /// What each round trip brought: for records, their rows, and guards.
+    pub(super) trips: bool,
     /// Cash flows since the start, or rows of fills.
     pub(super) extras: bool,
 }
 
 impl Wants {
     pub(super) fn of(params: &Params, setup: &Setup) -> Self {
-        Self {
-            positions: may_exit(params) || setup.keep_trips,
-            records: params.streak_losses > 0 || params.symbol_score_enabled,
-            extras: setup.keep_fills || watches_names(params),
-        }
+        let records = params.streak_losses > 0 || params.symbol_score_enabled;
+        let positions = may_exit(params) || setup.keep_trips;
+        let extras = setup.keep_fills || watches_names(params);
+        Self { positions, records, trips: positions || records || extras, extras }
     }
 }
 
@@ -40,80 +40,58 @@ impl Account<'_> {
         let held = self.lots[order.symbol];
         let crosses =
             held != 0 && held.signum() != (held + order.lots).signum() && held != -order.lots;
-        let mut purse = self.ledger.purse();
         if crosses && held.signum() != order.lots.signum() {
             let (close, open) = (-held, held + order.lots);
-            self.book::<false>(&mut purse, &Order { lots: close, ..*order }, bar, params, exit);
-            self.book::<false>(&mut purse, &Order { lots: open, ..*order }, bar, params, None);
+            self.book(&Order { lots: close, ..*order }, bar, params, exit);
+            self.book(&Order { lots: open, ..*order }, bar, params, None);
         } else {
-            self.book::<false>(&mut purse, order, bar, params, exit);
+            self.book(order, bar, params, exit);
         }
-        self.ledger.take_back(purse);
     }
 
-    /// Book orders of which none crosses 0, one after the other.
-    #[inline(always)]
-    pub(in crate::simulate) fn fill_all(
-        &mut self,
-        orders: impl Iterator<Item = Order>,
-        bar: usize,
-        params: &Params,
-    ) {
-        let mut purse = self.ledger.purse();
-        if self.plain {
-            orders.for_each(|order| self.book::<true>(&mut purse, &order, bar, params, None));
-        } else {
-            orders.for_each(|order| self.book::<false>(&mut purse, &order, bar, params, None));
+    fn book(&mut self, order: &Order, bar: usize, params: &Params, exit: Option<ExitReason>) {
+        let (i, units) = (order.symbol, order.lots as f64 * order.step);
+        let done = fill_at(units, order.price, self.rates, self.depth[i]);
+        self.ledger.apply_fill(i, units, order.price, &done);
+        let before = self.lots[i];
+        let after = before + order.lots;
+        self.lots[i] = after;
+        // From the lots, so that a closed position leaves no dust of rounding behind.
+        self.ledger.units[i] = after as f64 * order.step;
+        // In a bar the price of an opening stands until the close.
+        if before == 0 && self.ledger.mark[i].is_nan() {
+            self.ledger.mark[i] = order.price;
         }
-        self.ledger.take_back(purse);
+        self.held.put(i, after != 0);
+        self.keep_order(order, before, bar, params, exit);
     }
 
-    /// Book one order. `PLAIN` is known of an account of which nobody reads more than lots and cash.
-    #[inline(always)]
-    fn book<const PLAIN: bool>(
+    /// What is kept of one order on `before` lots, beside lots and cash: the position, what it brought, and
+    /// what its end leaves.
+    pub(super) fn keep_order(
         &mut self,
-        purse: &mut Purse,
         order: &Order,
+        before: i64,
         bar: usize,
         params: &Params,
         exit: Option<ExitReason>,
     ) {
-        let i = order.symbol;
-        // All rows of one length, so that an index is asked about its bounds once.
-        let n = self.lots.len();
-        let (lots, trip_flow) = (&mut self.lots[..n], &mut self.trip_flow_usdt[..n]);
-        let (unit_row, mark) = (&mut self.ledger.units[..n], &mut self.ledger.mark[..n]);
-        let units = order.lots as f64 * order.step;
-        let done = if PLAIN {
-            fill_at(units, order.price, self.rates.without_impact(), Depth::UNKNOWN)
-        } else {
-            fill_at(units, order.price, self.rates, self.depth[i])
-        };
-        let flow = purse.pay(units, order.price, &done);
-        let before = lots[i];
-        let after = before + order.lots;
-        lots[i] = after;
-        // From the lots, so that a closed position leaves no dust of rounding behind.
-        unit_row[i] = after as f64 * order.step;
-        trip_flow[i] = if before == 0 { flow } else { trip_flow[i] + flow };
-        let ended = if !PLAIN && self.wants.positions {
-            let (position, atr) = (&mut self.positions[i], order.atr);
-            fold_into(position, order.lots, done.price, atr, order.at_ms, params).closed
+        let (i, units) = (order.symbol, order.lots as f64 * order.step);
+        let done = fill_at(units, order.price, self.rates, self.depth[i]);
+        let flow = -(units * done.price + done.fee_usdt);
+        self.trip_flow_usdt[i] = if before == 0 { flow } else { self.trip_flow_usdt[i] + flow };
+        let ended = if self.wants.positions {
+            let position = &mut self.positions[i];
+            let ended = fold_into(position, order.lots, done.price, order.atr, order.at_ms, params);
+            self.quiet.note(i, position, params);
+            ended.closed
         } else {
             None
         };
-        if before == 0 {
-            // At a close this is the close itself; in a bar it stands until the close.
-            if PLAIN || !self.waits || mark[i].is_nan() {
-                mark[i] = order.price;
-            }
-            self.held.put(i, true);
-        }
-        if after == 0 {
-            self.held.put(i, false);
+        if before + order.lots == 0 {
             self.end_trip(order, ended, exit, params);
         }
-        if !PLAIN && self.wants.extras {
+        if self.wants.extras {
             self.flow_usdt[i] += flow;
             if self.keep_fills {
                 self.keep_fill(order, bar, units, &done, exit);
@@ -131,11 +109,10 @@ impl Account<'_> {
     ) {
         let (i, net_usdt) = (order.symbol, self.trip_flow_usdt[order.symbol]);
         self.trips_closed += 1;
-        self.trips_won += u64::from(net_usdt > 0.0);
         if self.wants.records {
             let closes_ms = bar_close_ms(order.at_ms, params.bar_ms);
             self.records.note_round_trip(i, net_usdt, closes_ms, params);
-            self.barred.put(i, true);
+            self.note_bar(i);
         }
         if let Some(trip) = trip.filter(|_| self.keep_trips) {
             self.trips.push(TripRow {

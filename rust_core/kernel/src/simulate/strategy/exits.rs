@@ -12,10 +12,14 @@ use crate::stops::{Advance, BarRow, ExitReason, advance_held};
 impl Book<'_> {
     /// Stops and rungs that the bar's range touches, filled where they lie.
     pub(super) fn exit_inside(&mut self, bars: &BarRow<'_>, t: usize) {
+        if !self.account.find_touched(bars.high, bars.low) {
+            return;
+        }
         let mut exits = std::mem::take(&mut self.account.exits);
         let account = &mut self.account;
-        let (with, held) = (Advance::Range(bars), account.held.iter());
-        advance_held(&mut account.positions, held, with, self.params, &mut exits);
+        let (with, touched) = (Advance::Range(bars), account.touched.iter());
+        advance_held(&mut account.positions, touched, with, self.params, &mut exits);
+        account.touched.each(|i| account.quiet.note(i, &account.positions[i], self.params));
         for found in exits.drain(..) {
             let awaiting = &mut self.state.awaiting_reentry[found.symbol];
             let step = self.contracts.qty_step[found.symbol];
@@ -57,6 +61,7 @@ impl Book<'_> {
         let (with, held) = (Advance::Close(bars), account.held.iter());
         advance_held(&mut account.positions, held, with, self.params, &mut account.exits);
         account.exits.clear();
+        account.held.each(|i| account.quiet.note(i, &account.positions[i], self.params));
     }
 
     /// Bankruptcy and liquidation end the run.

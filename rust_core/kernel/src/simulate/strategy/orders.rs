@@ -1,10 +1,10 @@
 //! From targets to fills: the plan, what waits for its bar, and what it is filled at.
 
-use super::super::account::Order;
+use super::super::account::{Moment, Order};
 use super::super::setup::{fill_price, reachable_lots};
 use super::Book;
 use crate::panel::Panel;
-use crate::plan::{Leg, Lots, PlanInput, plan_named};
+use crate::plan::{Lots, PlanInput, plan_named};
 use crate::row::FeatureRow;
 
 impl Book<'_> {
@@ -56,30 +56,29 @@ impl Book<'_> {
             rebalance,
             cost_week_frac: self.cost_week_frac(),
         };
-        let named = &mut self.named;
-        named.clear();
-        self.concerned.each(|name| named.push(name as u32));
-        plan_named(&input, named, self.params, &mut self.plan);
+        self.concerned.list(&mut self.named);
+        let calm =
+            as_held && self.fine_lots && !self.account.any_closing && self.decider.moves_all();
+        plan_named(&input, &self.named, calm, self.params, &mut self.plan);
+        if self.setup.timing.lag_bars() == 0 {
+            let at = Moment { bar: t, at_ms: row.close_ms, atr: row.atr };
+            self.account.trade(&self.named, &self.plan.rows, at, self.params);
+        } else {
+            self.queue(t, row);
+        }
+    }
+
+    /// Keep the orders until their bar.
+    fn queue(&mut self, t: usize, row: &FeatureRow<'_>) {
+        self.plan.write_legs(&self.named);
         if self.plan.legs.is_empty() {
             return;
         }
-        let lag_bars = self.setup.timing.lag_bars();
         let atr = |symbol: usize| row.atr.get(symbol).copied().unwrap_or(f64::NAN);
-        if lag_bars > 0 {
-            let mut waiting = self.spare.pop().unwrap_or_default();
-            waiting.bar = t + lag_bars;
-            let legs = self.plan.legs.iter();
-            waiting.legs.extend(legs.map(|leg| (*leg, atr(leg.symbol))));
-            self.waiting.push_back(waiting);
-            return;
-        }
-        let (close, at_ms, step) = (row.close, row.close_ms, &self.contracts.qty_step);
-        let order = |&Leg { symbol, lots, .. }: &Leg| {
-            let (price, atr, step) = (close[symbol], atr(symbol), step[symbol]);
-            Order { symbol, lots, price, atr, at_ms, step }
-        };
-        self.account.fill_all(self.plan.legs.iter().map(order), t, self.params);
-        self.account.revalue();
+        let mut waiting = self.spare.pop().unwrap_or_default();
+        waiting.bar = t + self.setup.timing.lag_bars();
+        waiting.legs.extend(self.plan.legs.iter().map(|leg| (*leg, atr(leg.symbol))));
+        self.waiting.push_back(waiting);
     }
 
     /// Cumulative cost at each close of the newest seven days, and at the one seven days ago.

@@ -1,0 +1,175 @@
+//! The fills of a plan at one close: priced and paid many at once, then booked name by name.
+//!
+//! Lanes work out what each order pays; cash and costs are then summed order by order, reduce-only ones
+//! first, which is how any other account sums the same fills.
+
+// A lazy operator is a branch, and lanes have none.
+#![allow(clippy::needless_bitwise_bool)]
+
+use super::{Account, Order};
+use crate::fill::{Depth, Rates, fill_at};
+use crate::lanes::{LANES, Lane, dispatch, fold};
+use crate::ledger::Ledger;
+use crate::params::Params;
+use crate::plan::Rows;
+
+/// Where and when a plan is filled.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::simulate) struct Moment<'a> {
+    /// Number of the bar.
+    pub(in crate::simulate) bar: usize,
+    /// Its close.
+    pub(in crate::simulate) at_ms: i64,
+    /// ATR of each name; empty where nobody needs it.
+    pub(in crate::simulate) atr: &'a [f64],
+}
+
+impl Account<'_> {
+    /// Fill what the plan trades of the names in `named`, at its prices. None of its orders crosses 0.
+    pub(in crate::simulate) fn trade(
+        &mut self,
+        named: &[u32],
+        rows: &Rows,
+        at: Moment<'_>,
+        params: &Params,
+    ) {
+        if self.rates.has_impact() {
+            self.depth_row.clear();
+            self.depth_row.extend(named.iter().map(|name| self.depth[*name as usize]));
+        }
+        let (rates, depth, bills) = (self.rates, &mut self.depth_row, &mut self.bills);
+        let (fills, ended) = dispatch(
+            #[inline(always)]
+            || {
+                if rates.has_impact() {
+                    depth.resize(named.len().next_multiple_of(LANES), Depth::UNKNOWN);
+                    bills.write::<true>(named.len(), rows, rates, depth)
+                } else {
+                    bills.write::<false>(named.len(), rows, rates.without_impact(), &[])
+                }
+            },
+        );
+        if fills == 0 {
+            return;
+        }
+        self.bills.pay(named.len(), &mut self.ledger);
+        self.ledger.fills += fills;
+        self.move_lots(named, rows);
+        if self.plain {
+            self.trips_closed += ended;
+        } else {
+            self.keep_orders(named, rows, at, params);
+        }
+        self.revalue_all();
+    }
+
+    #[inline(always)]
+    fn move_lots(&mut self, named: &[u32], rows: &Rows) {
+        let count = named.len();
+        // All rows of one length, so that an index is asked about its bounds once.
+        let n = self.lots.len();
+        let (lots, units) = (&mut self.lots[..n], &mut self.ledger.units[..n]);
+        let (held, step) = (&rows.held[..count], &rows.step[..count]);
+        let (less, more) = (&rows.less[..count], &rows.more[..count]);
+        for at in 0..count {
+            let i = named[at] as usize;
+            let after = held[at] + less[at] + more[at];
+            lots[i] = after as i64;
+            // From the lots, so that a closed position leaves no dust of rounding behind.
+            units[i] = after * step[at];
+        }
+    }
+
+    /// What somebody reads of single orders, reduce-only ones first.
+    #[inline(never)]
+    fn keep_orders(&mut self, named: &[u32], rows: &Rows, at: Moment<'_>, params: &Params) {
+        for (row, opens) in [(&rows.less, false), (&rows.more, true)] {
+            for (place, name) in named.iter().enumerate().filter(|(place, _)| row[*place] != 0.0) {
+                let (symbol, lots) = (*name as usize, row[place] as i64);
+                let atr = at.atr.get(symbol).copied().unwrap_or(f64::NAN);
+                let (price, step) = (rows.price[place], rows.step[place]);
+                let order = Order { symbol, lots, price, atr, at_ms: at.at_ms, step };
+                let before =
+                    rows.held[place] as i64 + if opens { rows.less[place] as i64 } else { 0 };
+                self.keep_order(&order, before, at.bar, params, None);
+            }
+        }
+    }
+}
+
+/// What the orders of a plan pay, place by place: `[reduce-only, growing]`.
+#[derive(Debug, Default)]
+pub(super) struct Bills {
+    rows: [Vec<[Lane; 5]>; 2],
+}
+
+/// What one order pays, its fee, spread and impact, and its notional at the reference price.
+#[inline(always)]
+fn bill(units: f64, price: f64, rates: Rates, depth: Depth) -> [f64; 5] {
+    let done = fill_at(units, price, rates, depth);
+    let paid = units * done.price + done.fee_usdt;
+    [paid, done.fee_usdt, done.spread_usdt, done.impact_usdt, units.abs() * price]
+}
+
+impl Bills {
+    /// Write the bills of all places; the number of orders, and of the positions that they end.
+    #[inline(always)]
+    fn write<const IMPACT: bool>(
+        &mut self,
+        count: usize,
+        rows: &Rows,
+        rates: Rates,
+        depth: &[Depth],
+    ) -> (u64, u64) {
+        let whole = count.next_multiple_of(LANES);
+        for bills in &mut self.rows {
+            if bills.len() < whole / LANES {
+                bills.resize(whole / LANES, [[0.0; LANES]; 5]);
+            }
+        }
+        let (prices, _) = rows.price[..whole].as_chunks::<LANES>();
+        let (steps, _) = rows.step[..whole].as_chunks::<LANES>();
+        let (helds, _) = rows.held[..whole].as_chunks::<LANES>();
+        let (lesses, _) = rows.less[..whole].as_chunks::<LANES>();
+        let (mores, _) = rows.more[..whole].as_chunks::<LANES>();
+        let (mut fills, mut ended) = ([0.0; LANES], [0.0; LANES]);
+        let lanes = prices.iter().zip(steps).zip(helds).zip(lesses).zip(mores);
+        for (c, ((((price, step), held), less), more)) in lanes.enumerate() {
+            for (lots, bills) in [less, more].into_iter().zip(&mut self.rows) {
+                let mut out = [[0.0; LANES]; 5];
+                for k in 0..LANES {
+                    let deep = if IMPACT { depth[c * LANES + k] } else { Depth::UNKNOWN };
+                    let all = bill(lots[k] * step[k], price[k], rates, deep);
+                    for part in 0..5 {
+                        out[part][k] = all[part];
+                    }
+                    fills[k] += if lots[k] == 0.0 { 0.0 } else { 1.0 };
+                }
+                bills[c] = out;
+            }
+            for k in 0..LANES {
+                let ends = (held[k] != 0.0) & (held[k] + less[k] == 0.0);
+                ended[k] += if ends { 1.0 } else { 0.0 };
+            }
+        }
+        (fold(fills) as u64, fold(ended) as u64)
+    }
+
+    /// Pay them, order by order. A place without an order pays 0, which changes no sum.
+    #[inline(always)]
+    fn pay(&self, count: usize, ledger: &mut Ledger) {
+        let (mut cash, mut costs) = (ledger.cash_usdt, ledger.costs);
+        for bills in &self.rows {
+            for bill in &bills[..count.div_ceil(LANES)] {
+                for k in 0..LANES {
+                    cash -= bill[0][k];
+                    costs.fee_usdt += bill[1][k];
+                    costs.spread_usdt += bill[2][k];
+                    costs.impact_usdt += bill[3][k];
+                    costs.traded_usdt += bill[4][k];
+                }
+            }
+        }
+        (ledger.cash_usdt, ledger.costs) = (cash, costs);
+    }
+}

@@ -138,7 +138,7 @@ class Checks:
     def _gross(self, held: tuple[PositionView, ...], exchange: Exchange) -> None:
         if not held:
             return
-        gross = sum(abs(one.lots) * STEP * one.mark_price for one in held if one.mark_price is not None)
+        gross = sum(abs(one.lots) * STEP * one.mark_price for one in held)
         equity = exchange.account.money(0).equity_usdt
         cap = float(equity) * self._rules.fields["gross_hard_cap_x"] * _SLACK_X
         if float(gross) > cap:

@@ -16,7 +16,7 @@ from tests.simulation.world import Plan
 from xsmom.domain.book import Kill
 from xsmom.domain.effects import FetchAccount
 from xsmom.domain.orders import Veto
-from xsmom.engine import boot, modes, money, review, step
+from xsmom.engine import boot, modes, money, review, sentinel
 from xsmom.engine.execution import doubt, worker
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -38,7 +38,7 @@ class Mutant:
 
 
 def _no_sentinel(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(step.sentinel, "guard_positions", lambda _turn: [])
+    patch.setattr(sentinel, "guard_positions", lambda _turn: [])
 
 
 def _fills_twice(patch: pytest.MonkeyPatch) -> None:
@@ -88,14 +88,14 @@ def _absent_at_once(patch: pytest.MonkeyPatch) -> None:
 
 
 def _whim(patch: pytest.MonkeyPatch) -> None:
-    settle, count = step.settle_mode, itertools.count(1)
+    settle, count = modes.settle_mode, itertools.count(1)
 
     def moody(turn: Any) -> None:
         settle(turn)
         if next(count) % 50 == 0:
             turn.send(FetchAccount("whim"))
 
-    patch.setattr(step, "settle_mode", moody)
+    patch.setattr("xsmom.engine.step.settle_mode", moody)
 
 
 MUTANTS: dict[str, Mutant] = {

@@ -101,7 +101,9 @@ def _whim(patch: pytest.MonkeyPatch) -> None:
 MUTANTS: dict[str, Mutant] = {
     "the sentinel never sends": Mutant(_no_sentinel, STRIPPED, frozenset({"naked"})),
     "a fill that comes twice is folded twice": Mutant(
-        _fills_twice, replace(CALM, faults=Faults(twice=0.5)), frozenset({"ledger_lots", "ledger_cash", "unresolved"})
+        _fills_twice,
+        replace(CALM, faults=Faults(twice=0.5), bars=2),
+        frozenset({"ledger_lots", "ledger_cash", "unresolved"}),
     ),
     "a restart forgets the kill switch": Mutant(
         _kill_forgotten, DIED_KILLED, frozenset({"approved_while_halted", "opened_while_halted", "kill"})

@@ -37,7 +37,7 @@ class Checks:
         self.bare_ms_max = 0
 
     def begin(self, now_ms: int) -> None:
-        """A process starts: what stood bare while there was none counts from now."""
+        """A process starts, or sees again: what stood bare while nobody could see it counts from now."""
         self._naked_ms = dict.fromkeys(self._naked_ms, now_ms)
 
     def after_step(

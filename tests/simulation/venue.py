@@ -96,6 +96,8 @@ class Exchange:
         self.stage.open_account("sim", CASH, clock.now_ms)
         self.account = PaperAccount(self.stage)
         #: How often each client id was taken; until when each request may still arrive.
+        #: Nothing goes out or comes in.
+        self.dark = False
         self.accepted: dict[str, int] = {}
         self.under_way: dict[str, int] = {}
         self.hang_up()
@@ -138,6 +140,8 @@ class Exchange:
                 self._stream(fill_event(told))
 
     def _stream(self, event: Event) -> None:
+        if self.dark:
+            return
         late = self._draw.random() < self.faults.late
         wait_ms = self._draw.randrange(200, 4_000) if late else 20
         self._clock.after(wait_ms, lambda: self._clock.put(event), ours=True)
@@ -166,7 +170,7 @@ class Exchange:
         calls, failures = self._calls, self._failures
         self._calls = self._failures = 0
         lag_ms = 100.0 if calls else float("nan")
-        return LinkChanged(self._clock.now_ms, calls, failures, lag_ms, 0.0, 20.0, streaming=True)
+        return LinkChanged(self._clock.now_ms, calls, failures, lag_ms, 0.0, 20.0, streaming=not self.dark)
 
     @property
     def failing(self) -> bool:
@@ -199,7 +203,7 @@ class Exchange:
         back_ms, box = there_ms + draw.randrange(5, 120), list[Answer]()
         refused = draw.random() < faults.refused
         arrives, heard = True, True
-        if fate < faults.lost:
+        if self.dark or fate < faults.lost:
             arrives, heard, back_ms = False, False, draw.randrange(500, 5_000)
         elif fate < faults.lost + faults.cut:
             heard = False
@@ -314,7 +318,7 @@ class Exchange:
         self._clock.after(self._draw.randrange(10, 200), answer, ours=True)
 
     def _fails(self) -> bool:
-        failed = self._draw.random() < self.faults.unread
+        failed = self._draw.random() < self.faults.unread or self.dark
         self._failures += failed
         return failed
 

@@ -79,6 +79,8 @@ class Plan:
     kill_ms: int | None
     kill_flattens: bool
     bars: int = BARS
+    #: When the line goes dark, and for how long.
+    darks_ms: tuple[tuple[int, int], ...] = ()
 
     @classmethod
     def drawn(cls, draw: Random) -> Plan:
@@ -88,13 +90,17 @@ class Plan:
         def times(most: int) -> tuple[int, ...]:
             return tuple(sorted(draw.randrange(20_000, span_ms) for _ in range(draw.randrange(most + 1))))
 
+        darks = tuple((at_ms, draw.randrange(3_000, 90_000)) for at_ms in times(2))
+        # The worst moment to lose a stop is the one in which nobody can see it.
+        unseen = tuple(at_ms + 1_000 for at_ms, _ in darks if draw.random() < 0.5)
         return cls(
             faults=Faults.drawn(draw),
             crashes_ms=times(3),
-            strips_ms=times(3),
+            strips_ms=times(3) + unseen,
             jumps_ms=times(2),
             kill_ms=draw.randrange(span_ms // 2, span_ms) if draw.random() < 0.35 else None,
             kill_flattens=draw.random() < 0.5,
+            darks_ms=darks,
         )
 
 
@@ -147,6 +153,9 @@ class World:
             self.after(at_ms, self._strip, ours=False)
         for at_ms in plan.jumps_ms:
             self.after(at_ms, self._jump, ours=False)
+        for at_ms, for_ms in plan.darks_ms:
+            self.after(at_ms, self._go_dark, ours=False)
+            self.after(at_ms + for_ms, self._come_back, ours=False)
         if plan.kill_ms is not None:
             self.after(plan.kill_ms, self._kill, ours=False)
         for at in range(1, plan.bars + 1):
@@ -201,7 +210,7 @@ class World:
         )
         self.after(50, self._hear, ours=True)
         self.after(400, self._catch_up, ours=True)
-        self._each(QUOTE_MS, lambda: self.put(QuotesSeen(self.market.quotes(self.now_ms))), ours=True)
+        self._each(QUOTE_MS, self._quote, ours=True)
         self._each(LINK_MS, lambda: self.put(self.exchange.link()), ours=True)
         self._each(1_000, self._tell_failures, ours=True)
 
@@ -209,13 +218,19 @@ class World:
         self.put(self.exchange.link())
         self.exchange.read_fills(self.now_ms - 600_000)
         self.exchange.read_account()
-        self.put(QuotesSeen(self.market.quotes(self.now_ms)))
+        self._quote()
+
+    def _quote(self) -> None:
+        if not self.exchange.dark:
+            self.put(QuotesSeen(self.market.quotes(self.now_ms)))
 
     def _tell_failures(self) -> None:
         if self.exchange.failing:
             self.put(self.exchange.link())
 
     def _catch_up(self) -> None:
+        if self.exchange.dark:
+            return
         last_ms = self.window.last_ms
         if last_ms is None:
             self.put(BarsBackfilled(self._past))
@@ -298,6 +313,20 @@ class World:
             symbol = self._draw.choice(held)
             self._note(f"strip {symbol} {self.exchange.strip_stop(symbol)}")
 
+    def _go_dark(self) -> None:
+        self._note("dark")
+        self.exchange.dark = True
+        self.put(self.exchange.link())
+
+    def _come_back(self) -> None:
+        """The line is there again; the stream says that something may be missing, so everything is read."""
+        self._note("back")
+        self.exchange.dark = False
+        self.checks.begin(self.now_ms)
+        if self._up:
+            self._hear()
+            self._catch_up()
+
     def _jump(self) -> None:
         symbol = self._draw.choice(SYMBOLS)
         self.market.jump(symbol, self._draw.choice((-0.03, 0.03)))
@@ -317,14 +346,14 @@ class World:
         self.after(self._draw.randrange(500, 3_000), lambda: self._bar_if_new(row), ours=True)
 
     def _bar_if_new(self, row: BarRow) -> None:
-        if self.window.last_ms is not None and row.close_ms == self.window.last_ms + BAR_MS:
+        if not self.exchange.dark and self.window.last_ms is not None and row.close_ms == self.window.last_ms + BAR_MS:
             self._bar(row)
 
     def _calm(self) -> None:
         """Nothing is wrong any more, prices stand, and nothing new is wanted."""
         self._quiet = True
         self._note("calm")
-        self.exchange.faults = Faults()
+        self.exchange.faults, self.exchange.dark = Faults(), False
         if not self._up:
             self._until(self.now_ms + 25_000)
         self.put(CommandGiven(Command.PAUSE, "sim", self.now_ms, "the end"))

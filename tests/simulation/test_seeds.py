@@ -9,14 +9,17 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 from tests.simulation.checks import BrokenRuleError
-from tests.simulation.mutants import MUTANTS
+from tests.simulation.market import BAR_MS
+from tests.simulation.mutants import CALM, MUTANTS
 from tests.simulation.world import Plan, World
+from xsmom.store.memory import MemoryJournal
 
 PROOF = os.environ.get("XSMOM_PROOF") == "1"
 SEEDS = int(os.environ.get("XSMOM_SIM_SEEDS") or (1_000 if PROOF else 20))
@@ -52,6 +55,14 @@ def test_one_seed_is_one_log_to_the_byte() -> None:
         [sys.executable, "-c", _PLAY], cwd=_ROOT, env=env, check=True, capture_output=True, text=True
     )
     assert there.stdout.strip() == here
+
+
+def test_a_restart_without_a_snapshot_goes_on_with_the_same_window() -> None:
+    played = World(_MUTANT_SEED, replace(CALM, crashes_ms=(2 * BAR_MS + 60_000, 3 * BAR_MS + 60_000)))
+    played.journal = MemoryJournal()
+    played.run()
+    assert played.counts["crash"] == 2
+    assert played.counts["boot"] == 3
 
 
 @cache

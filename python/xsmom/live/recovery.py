@@ -51,9 +51,10 @@ def recover(journal: Journal, rules: Rules, roster: Roster) -> Recovered:
         return Recovered(book, window)
     if snapshot is not None and (kept := unpack(snapshot[1])).symbols == roster.symbols and _fits(kept, rules):
         window = kept
-    # Without a window that fits, only as many bars as one holds.
-    reach_ms = book.cycle.touched_ms - window.bars_max * window.bar_ms
-    for row in journal.window_rows(window.last_ms or max(0, reach_ms)):
+    # Before the first snapshot every bar is taken, so that the window's hash goes on as it was; where a window no
+    # longer fits, its hash begins anew, and only as many bars are taken as it holds.
+    reach_ms = 0 if snapshot is None else max(0, book.cycle.touched_ms - window.bars_max * window.bar_ms)
+    for row in journal.window_rows(window.last_ms or reach_ms):
         if window.last_ms is None or row.close_ms > window.last_ms:
             window.append(row)
     return Recovered(book, window)

@@ -7,8 +7,8 @@ is told as failed, so that unknown stays unknown.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 from xsmom.domain.effects import (
     AmendOrder,
@@ -49,6 +49,8 @@ class Courier:
         self._reading: asyncio.Task[None] | None = None
         self._read_again = False
         self._running: set[asyncio.Task[None]] = set()
+        #: An errand that failed in a way that nobody foresaw: whoever waits for it must end the process.
+        self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def carry(self, effect: Effect) -> None:
         """Begin an errand; its answer comes as an event."""
@@ -68,11 +70,17 @@ class Courier:
         for task in self._running:
             task.cancel()
 
-    def _run(self, work: Awaitable[None]) -> asyncio.Task[None]:
-        task = asyncio.ensure_future(work)
+    def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(self._done)
         return task
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not self.broken.done():
+            self.broken.set_exception(error)
 
     def _in_turn(self, effect: SendOrder | AmendOrder | CancelOrder | SetPositionStop | LookupOrder) -> None:
         """After what was asked for the same symbol before: a cancel does not overtake its order."""

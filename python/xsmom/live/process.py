@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from xsmom._core import __version__
 from xsmom.config.resolved import Resolved
@@ -82,20 +83,20 @@ class Process:
         leading = asyncio.ensure_future(loop.run(courier.carry))
         symbols = frozenset(roster.symbols)
         last_ms = kept.window.last_ms
-        work = [
-            asyncio.ensure_future(one)
-            for one in (
-                feeds.run(symbols),
-                self._bars(bars, feeds, loop, last_ms),
-                self._listen(loop),
-                self._beat(loop),
-            )
-        ]
+        sides = (
+            feeds.run(symbols),
+            self._bars(bars, feeds, loop, last_ms),
+            self._listen(loop),
+            self._beat(loop),
+        )
+        work: list[asyncio.Future[None]] = [asyncio.ensure_future(one) for one in sides]
+        work.append(courier.broken)
+        everything: list[asyncio.Future[Any]] = [leading, *work]
         try:
-            await asyncio.wait({leading, *work}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(everything, return_when=asyncio.FIRST_COMPLETED)
             return await _outcome(leading, work)
         finally:
-            for task in (*work, leading):
+            for task in everything:
                 task.cancel()
             await asyncio.gather(*work, leading, return_exceptions=True)
             await courier.finish(5.0)

@@ -105,14 +105,19 @@ class Limiter:
         await turn
 
     def told(self, budget: str, remaining: int, reset_in_ms: int) -> None:
-        """The exchange's own count: with nothing left, this budget stays shut until its reset."""
+        """The exchange's own count: with nothing left, this budget stays shut until its reset.
+
+        No reset is further off than the window is long: a stamp of another clock must not shut the door for years.
+        """
         meter = self._budgets.get(budget)
         if meter is not None and remaining <= 0:
-            meter.closed_until_s = max(meter.closed_until_s, self._now_s() + max(0, reset_in_ms) / 1_000)
+            self.close_budget(budget, min(max(0, reset_in_ms), meter.window.span_ms) / 1_000)
 
     def close_budget(self, budget: str, seconds: float) -> None:
         """Let nothing of one budget go for a while."""
-        self.told(budget, 0, int(seconds * 1_000))
+        meter = self._budgets.get(budget)
+        if meter is not None:
+            meter.closed_until_s = max(meter.closed_until_s, self._now_s() + seconds)
 
     def close_for(self, seconds: float) -> None:
         """Let nothing go for a while: the exchange asked for a pause."""

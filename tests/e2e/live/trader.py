@@ -103,7 +103,18 @@ class Trader:
                 raise AssertionError(f"the process ended: {self.task.result()}")
             return self.book is not None and bool(reached(self.book))
 
-        await until(so, PATIENCE_S)
+        try:
+            await until(so, PATIENCE_S)
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {self.tell()}") from None
+
+    def tell(self) -> str:
+        """Where it stands, for whoever reads why a test failed."""
+        book, newest = self.book, [(note.name, dict(note.fields)) for note in self.notes.told[-25:]]
+        if book is None:
+            return f"no book; {newest}"
+        stand = (book.mode.value, book.mode_why, self.held(), self.truth(), book.cycle.closed_ms)
+        return f"{stand}, tasks {[*book.tasks]}, orders {[*book.orders.values()]}, newest {newest}"
 
     def held(self) -> dict[str, int]:
         """Lots by name, as the book has them."""

@@ -92,6 +92,17 @@ def test_what_the_exchange_counts_closes_a_budget_until_its_reset():
     assert 0.25 < run(scene()) < 1.0
 
 
+def test_a_reset_by_another_clock_shuts_a_budget_for_its_window_and_no_longer():
+    async def scene():
+        limiter = Limiter([Window(100, 1_000)], {"orders": Window(10, 200)})
+        limiter.told("orders", 0, 120_000_000_000)
+        began_s = time.monotonic()
+        await asyncio.wait_for(limiter.take(Lane.REDUCE, "orders"), 5.0)
+        return time.monotonic() - began_s
+
+    assert 0.15 < run(scene()) < 2.0
+
+
 def test_a_pause_holds_everybody():
     async def scene():
         limiter = Limiter([Window(100, 1_000)], {})

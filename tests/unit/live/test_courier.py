@@ -1,0 +1,93 @@
+"""Errands: one symbol's in their order, answers as events, and nothing that fails unseen."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from xsmom.domain.effects import CancelOrder, FetchAccount, FetchFills, SendOrder
+from xsmom.domain.events import AccountSeen, Ask, FillsRead, VenueReplied
+from xsmom.domain.orders import Approved, Intent, Purpose, Style
+from xsmom.domain.trading import Ack, OrderRequest
+from xsmom.errors import Unavailable
+from xsmom.live.courier import Courier
+from xsmom.live.link import LinkMeter
+
+
+class Clock:
+    def now_ms(self) -> int:
+        return 5
+
+
+class Venue:
+    """Answers late, and remembers the order in which it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def submit(self, request: OrderRequest) -> Ack:
+        await asyncio.sleep(0.02)
+        self.asked.append(f"submit {request.symbol}")
+        return Ack("1", request.client_order_id, 5)
+
+    async def cancel(self, symbol: str, client_order_id: str) -> Ack:
+        self.asked.append(f"cancel {symbol}")
+        return Ack("1", client_order_id, 5)
+
+    async def account(self) -> Any:
+        raise Unavailable("not now")
+
+    async def positions(self) -> Any:
+        return "positions"
+
+    async def open_orders(self) -> Any:
+        return "orders"
+
+    async def fills(self, since_ms: int) -> Any:
+        raise Unavailable(f"none since {since_ms}")
+
+
+def order(symbol: str) -> SendOrder:
+    intent = Intent(symbol, 1, False, Purpose.REBALANCE, Style.MARKET, 1.0, 1.0, 5)
+    return SendOrder(OrderRequest(f"xm{symbol}", symbol, 1), Approved(intent, 1, f"xm{symbol}"))
+
+
+def carry(*effects: Any, venue: Any = None) -> tuple[list[Any], Any, Courier]:
+    venue = venue or Venue()
+    events: list[Any] = []
+
+    async def scene() -> Courier:
+        courier = Courier(venue, Clock(), LinkMeter(), events.append)
+        for effect in effects:
+            courier.carry(effect)
+        await courier.finish(5.0)
+        await asyncio.sleep(0)
+        return courier
+
+    return events, venue, asyncio.run(scene())
+
+
+def test_a_cancel_does_not_overtake_its_order_and_another_symbol_does_not_wait() -> None:
+    events, venue, _ = carry(order("A"), CancelOrder("A", "xmA"), CancelOrder("B", "xmB"))
+    assert venue.asked == ["cancel B", "submit A", "cancel A"]
+    assert [one.ask for one in events if isinstance(one, VenueReplied)] == [Ask.CANCEL, Ask.SUBMIT, Ask.CANCEL]
+
+
+def test_what_could_not_be_read_is_told_as_unknown() -> None:
+    events, _, _ = carry(FetchAccount("x"), FetchFills(3))
+    (seen,) = (one for one in events if isinstance(one, AccountSeen))
+    assert seen.account is None
+    assert str(seen.positions) == "positions"
+    assert seen.failed == (("account", "not now"),)
+    (read,) = [one for one in events if isinstance(one, FillsRead)]
+    assert "none since 3" in read.failed
+
+
+def test_what_nobody_foresaw_is_not_lost() -> None:
+    class Broken(Venue):
+        async def submit(self, request: OrderRequest) -> Ack:
+            raise ZeroDivisionError(request.symbol)
+
+    _, _, courier = carry(order("A"), venue=Broken())
+    with pytest.raises(ZeroDivisionError):
+        courier.broken.result()

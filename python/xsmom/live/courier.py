@@ -45,7 +45,7 @@ class Courier:
 
     def __init__(self, venue: Venue, clock: Clock, link: LinkMeter, put: Put) -> None:
         self._venue, self._clock, self._link, self._put = venue, clock, link, put
-        self._last: dict[str, asyncio.Task[None]] = {}
+        self._last: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._reading: asyncio.Task[None] | None = None
         self._read_again = False
         self._running: set[asyncio.Task[None]] = set()
@@ -83,9 +83,15 @@ class Courier:
             self.broken.set_exception(error)
 
     def _in_turn(self, effect: SendOrder | AmendOrder | CancelOrder | SetPositionStop | LookupOrder) -> None:
-        """After what was asked for the same symbol before: a cancel does not overtake its order."""
-        symbol = effect.request.symbol if isinstance(effect, SendOrder | AmendOrder) else effect.symbol
-        before = self._last.get(symbol)
+        """After what was asked for the same symbol before: a cancel does not overtake its order.
+
+        Stops and lookups wait for their own kind alone: a stop never waits for an order's answer, and neither waits
+        for a reading that is tried again and again.
+        """
+        name = effect.request.symbol if isinstance(effect, SendOrder | AmendOrder) else effect.symbol
+        kind = type(effect) if isinstance(effect, SetPositionStop | LookupOrder) else SendOrder
+        line = (kind.__name__, name)
+        before = self._last.get(line)
 
         async def work() -> None:
             if before is not None:
@@ -93,12 +99,12 @@ class Courier:
             await self._do(effect)
 
         task = self._run(work())
-        self._last[symbol] = task
-        task.add_done_callback(lambda done: self._forget(symbol, done))
+        self._last[line] = task
+        task.add_done_callback(lambda done: self._forget(line, done))
 
-    def _forget(self, symbol: str, done: asyncio.Task[None]) -> None:
-        if self._last.get(symbol) is done:
-            del self._last[symbol]
+    def _forget(self, line: tuple[str, str], done: asyncio.Task[None]) -> None:
+        if self._last.get(line) is done:
+            del self._last[line]
 
     async def _do(self, effect: Effect) -> None:
         venue = self._venue

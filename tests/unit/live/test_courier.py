@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from xsmom.domain.effects import CancelOrder, FetchAccount, FetchFills, SendOrder
+from xsmom.domain.effects import CancelOrder, FetchAccount, FetchFills, LookupOrder, SendOrder, SetPositionStop
 from xsmom.domain.events import AccountSeen, Ask, FillsRead, VenueReplied
 from xsmom.domain.orders import Approved, Intent, Purpose, Style
-from xsmom.domain.trading import Ack, OrderRequest
+from xsmom.domain.trading import Ack, NoChange, OrderRequest, TriggerBy
 from xsmom.errors import Unavailable
 from xsmom.live.courier import Courier
 from xsmom.live.link import LinkMeter
@@ -71,6 +71,21 @@ def test_a_cancel_does_not_overtake_its_order_and_another_symbol_does_not_wait()
     events, venue, _ = carry(order("A"), CancelOrder("A", "xmA"), CancelOrder("B", "xmB"))
     assert venue.asked == ["cancel B", "submit A", "cancel A"]
     assert [one.ask for one in events if isinstance(one, VenueReplied)] == [Ask.CANCEL, Ask.SUBMIT, Ask.CANCEL]
+
+
+def test_a_stop_waits_for_no_order_and_for_no_lookup() -> None:
+    class Slow(Venue):
+        async def order_by_client_id(self, symbol: str, client_order_id: str) -> None:
+            await asyncio.sleep(0.05)
+            self.asked.append(f"lookup {symbol} {client_order_id}")
+
+        async def set_position_stop(self, symbol: str, *_: Any) -> NoChange:
+            self.asked.append(f"stop {symbol}")
+            return NoChange()
+
+    stop = SetPositionStop("A", 5, None, TriggerBy.MARK)
+    _, venue, _ = carry(LookupOrder("A", "xmA"), order("A"), stop, venue=Slow())
+    assert venue.asked == ["stop A", "submit A", "lookup A xmA"]
 
 
 def test_what_could_not_be_read_is_told_as_unknown() -> None:

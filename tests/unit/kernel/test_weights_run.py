@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, getcontext
+from decimal import Decimal, localcontext
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +12,13 @@ from xsmom import _core
 from xsmom.errors import KernelError
 
 BAR_MS = 3_600_000
-getcontext().prec = 40
+
+
+@pytest.fixture(autouse=True)
+def digits():
+    """Forty digits in these tests; what every other test reckons with is not ours to change."""
+    with localcontext(prec=40):
+        yield
 
 
 def make_panel(seed: int, bars: int = 120, names: int = 11, holes: float = 0.0) -> SimpleNamespace:

@@ -181,4 +181,4 @@ def _show_next(made: Demo, targets: list[tuple[str, float, str]]) -> None:
     typer.echo(f"  xsmom why {symbol} --panel {panel} --config {config}")
     typer.echo(f"  xsmom backtest --fast --panel {panel} --config {config}")
     typer.echo("  xsmom init my-fund")
-    typer.echo("\nThis version decides and backtests; live trading comes with a later one.")
+    typer.echo("\nLive, on paper first: xsmom paper --help")

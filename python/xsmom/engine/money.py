@@ -7,7 +7,6 @@ price + fee`, units from whole lots, funding as the venue charged it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -277,8 +276,3 @@ def _remember(seen: Any, key: str, at_ms: int) -> dict[str, int]:
         newest = max(kept.values())
         kept = {name: ms for name, ms in kept.items() if newest - ms <= _KEPT_MS}
     return kept
-
-
-def usdt(amount: Decimal | None) -> float:
-    """Money of the venue as the book counts it; unknown is NaN."""
-    return float("nan") if amount is None else float(amount)

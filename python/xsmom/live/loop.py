@@ -1,7 +1,7 @@
 """The loop: one queue, one clock, one writer. It takes an event, lets the engine step, commits, and only then acts.
 
-Everything that waits is elsewhere (feeds, courier); nothing that decides is here. `except Exception` stands once in
-the package, below: what nobody foresaw halts the process, and the stops on the exchange stand.
+Everything that waits is elsewhere (feeds, courier); nothing that decides is here. Below stands the last catch of the
+process: what nobody foresaw halts the process, and the stops on the exchange stand.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from xsmom.engine.rules import Rules
 from xsmom.errors import StateError, XsmomError
 from xsmom.live.bars import BarFeed, BarSource, Pace, Progress
 from xsmom.live.clock import SystemClock
-from xsmom.live.control import STOP_FILE, read_commands, remove_command, stop_file_command
+from xsmom.live.control import read_commands, remove_command, stop_file_command
 from xsmom.live.courier import Courier
 from xsmom.live.feeds import Beats, Feeds
 from xsmom.live.heartbeat import Heartbeat, notify_systemd, write_heartbeat
@@ -222,8 +222,3 @@ def stop_on_signals(
 
     for number in signals:
         install(number, ask)
-
-
-def default_stop_file(state_dir: Path) -> Path:
-    """Where the stop file lies unless the configuration says otherwise."""
-    return state_dir / STOP_FILE

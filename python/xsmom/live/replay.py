@@ -17,7 +17,7 @@ import numpy as np
 
 from xsmom import kernel
 from xsmom.config.resolved import Resolved
-from xsmom.domain.book import Book, Mode
+from xsmom.domain.book import Book
 from xsmom.domain.contracts import fine_instruments
 from xsmom.domain.costs import Costs
 from xsmom.domain.effects import AmendOrder, CancelOrder, Effect, EnsureModes, Note, SendOrder
@@ -248,11 +248,6 @@ class Replay:
 
 
 _QUIET = frozenset({"order.filled", "order.sent", "order.approved", "funding.paid", "targets.decided", "plan.made"})
-
-
-def healthy(book: Book) -> bool:
-    """Whether a replay has stayed in trading: a halt in history is a finding, not a state."""
-    return book.mode is Mode.TRADING
 
 
 def _row(panel: Panel, t: int) -> BarRow:

@@ -21,10 +21,10 @@ BENCHES = Path(__file__).parents[2] / "benches"
         (Line("a", 0.6, gate=1.0, must=0.5, baseline=0.5), "must not met yet"),
         (Line("a", 0.6, gate=1.0, baseline=0.5), "within its gate"),
         (Line("a", 0.6, gate=1.0, must=0.7), "met, no baseline"),
-        (Line("a", 0.75, gate=1.0, must=0.8, baseline=0.5), "met"),
-        (Line("a", 0.76, gate=1.0, must=0.8, baseline=0.5), "REGRESSED"),
+        (Line("a", 0.8, gate=1.0, must=0.8, baseline=0.5), "met"),
+        (Line("a", 0.88, gate=1.0, must=0.9, baseline=0.5), "REGRESSED"),
         (Line("a", 0.55, gate=1.0, must=0.8, baseline=0.5, noise_frac=0.05), "REGRESSED"),
-        (Line("a", 0.3, gate=1.0, must=0.4, baseline=0.5), "met, much better than its baseline"),
+        (Line("a", 0.28, gate=1.0, must=0.4, baseline=0.5), "met, much better than its baseline"),
         (Line("a", 1.1, gate=1.0, must=0.4, baseline=1.0), "ABOVE ITS GATE"),
     ],
 )
@@ -34,7 +34,7 @@ def test_a_ratio_is_judged(line: Line, verdict: str) -> None:
 
 def test_a_regression_is_named_with_its_figures_and_the_mend() -> None:
     told = Line("panel.open", 0.9, gate=2.0, baseline=0.5).sentence
-    assert told.startswith("panel.open regressed: 0.9, its baseline is 0.5 and 50% above it is taken for noise;")
+    assert told.startswith("panel.open regressed: 0.9, its baseline is 0.5 and 75% above it is taken for noise;")
     assert told.endswith("just baseline")
 
 

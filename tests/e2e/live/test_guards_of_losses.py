@@ -1,0 +1,51 @@
+"""Guards of the core that look at equity, on the wire: the market moves, the exchange's own candles say so."""
+
+from tests.e2e.live.stage import Stage
+from tests.e2e.live.test_live_process import on_market
+from xsmom.domain.book import Mode
+from xsmom.domain.events import Command
+
+DAY_MS = 86_400_000
+
+
+@on_market
+async def test_losses_of_the_book_block_flatten_and_latch(rig, venue, tmp_path):
+    limits = {
+        "risk.emergency_loss_pct": 0.5,
+        "risk.max_daily_loss_pct": 1.5,
+        "risk.daily_loss_base": "open",
+        "risk.max_portfolio_drawdown_pct": 2.5,
+        "risk.max_longterm_drawdown_pct": 2.6,
+    }
+    async with Stage(rig, venue, tmp_path, **limits) as stage:
+        await stage.at_rest()
+        first = next(iter(stage.held()))
+        async with stage.fires("emergency_loss"):
+            stage.hurt(first, 0.05)
+            await stage.leap()
+        await stage.nothing_opens()
+        assert stage.held()
+        async with stage.fires("daily_loss"):
+            for symbol in list(stage.held()):
+                stage.hurt(symbol, 0.03)
+            await stage.leap()
+        await stage.until(lambda book: book.flat)
+        assert stage.truth() == {}
+        # To the next UTC day: it opens again.
+        now_ms = rig.world.clock.now_ms()
+        await stage.leap((now_ms // DAY_MS + 1) * 24 - now_ms // 3_600_000 + 1)
+        await stage.until(lambda book: book.mode is Mode.TRADING)
+        await stage.at_rest()
+        async with stage.fires("longterm_drawdown"), stage.fires("drawdown"):
+            for symbol in list(stage.held())[:2]:
+                stage.hurt(symbol, 0.025)
+            await stage.leap()
+        await stage.until(lambda book: book.flat)
+        await stage.leap()
+        assert stage.book.cycle.guard_by == "drawdown"
+        for guard in ("drawdown", "longterm_drawdown"):
+            stage.say(Command.REARM, guard=guard)
+        await stage.until_told("guard.rearmed")
+        await stage.leap()
+        assert stage.book.cycle.guard_by == "emergency_loss"
+        assert stage.told("mode.changed").fields["mode"] == "reducing"

@@ -49,3 +49,34 @@ async def test_losses_of_the_book_block_flatten_and_latch(rig, venue, tmp_path):
         await stage.leap()
         assert stage.book.cycle.guard_by == "emergency_loss"
         assert stage.told("mode.changed").fields["mode"] == "reducing"
+
+
+@on_market
+async def test_losses_of_a_name_close_it_pause_it_and_are_counted(rig, venue, tmp_path):
+    limits = {
+        "risk.max_trade_loss_pct": 0.15,
+        "risk.max_symbol_daily_loss_pct": 0.3,
+        "risk.streak.losses": 1,
+        "risk.stop_cluster.count": 2,
+        "strategy.correlation_limit.enabled": True,
+        "strategy.correlation_limit.max_corr": 0.05,
+        "risk.catastrophic_atr_mult": 0,
+        "strategy.risk_per_trade.enabled": True,
+    }
+    limits.pop("strategy.risk_per_trade.enabled")
+    async with Stage(rig, venue, tmp_path, **limits) as stage:
+        async with stage.fires("correlation"):
+            await stage.at_rest()
+        first, second, third, *_ = stage.held()
+        async with stage.fires("trade_loss"):
+            stage.hurt(first, 0.015)
+            await stage.leap()
+        await stage.until(lambda _: first not in stage.held())
+        async with stage.fires("streak"):
+            stage.hurt(second, 0.08)
+            stage.hurt(third, 0.08)
+            await stage.until(lambda _: not {second, third} & set(stage.held()))
+        async with stage.fires("symbol_daily_loss"), stage.fires("stop_cluster"):
+            await stage.leap()
+        assert not {second, third} & set(stage.held())
+        await stage.nothing_opens()

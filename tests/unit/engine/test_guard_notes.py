@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.unit.engine.gate_steps import Outcome, decide, healthy, out_there, take
+from tests.unit.engine.gate_steps import Outcome, decide, healthy, moment, out_there, take
 from xsmom import kernel
 from xsmom.domain.book import Book, Mode
 from xsmom.domain.effects import Severity
 from xsmom.domain.events import BarClosed, Stage
-from xsmom.engine.guard_notes import GUARD_NOTES
+from xsmom.domain.panel import CELL_FIELDS
+from xsmom.domain.window import BarRow, Window
+from xsmom.engine.guard_notes import GUARD_NOTES, tell_streak
+from xsmom.engine.step import step
 from xsmom.engine.turn import Turn
 
 DAY_MS = 86_400_000
@@ -76,7 +79,7 @@ SCENES: dict[str, tuple[dict[str, Any], Callable[[Book], Book], Mode | None]] = 
     "longterm_drawdown": ({"risk.max_longterm_drawdown_pct": 30}, fallen("peak_value"), Mode.REDUCING),
     "symbol_daily_loss": ({"risk.max_symbol_daily_loss_pct": 3}, losing, None),
     "trade_loss": ({"risk.max_trade_loss_pct": 2}, losing, None),
-    "cvar": ({"risk.max_cvar_pct": 0.01, "strategy.vol_lookback": 80}, guarded(), Mode.REDUCING),
+    "cvar": ({"risk.max_cvar_pct": 0.01}, guarded(), Mode.REDUCING),
     "stop_cluster": ({"risk.stop_cluster.count": 2}, clustered, Mode.REDUCING),
 }
 
@@ -85,7 +88,22 @@ def fire(guard: str) -> tuple[Outcome, Any]:
     settings, bend, _ = SCENES[guard]
     quiet = {"risk.max_daily_loss_pct": 0, **settings}
     rules = out_there(quiet)
+    if guard == "cvar":
+        return longer(bend(healthy(held=True)), rules), rules
     return decide(bend, rules, held=True), rules
+
+
+def longer(made: Book, rules: Any) -> Outcome:
+    """The decision with four times the history, which a loss of the worst days wants: the same bars again and again."""
+    _, short = moment(held=True)
+    bars, bar_ms = len(short.close), int(rules.fields["bar_ms"])
+    window = Window(short.symbols, short.listed_ms, short.delisted_ms, bar_ms=bar_ms, bars_max=4 * bars)
+    for part in range(-3, 1):
+        for at in range(bars):
+            cells = (np.array(getattr(short, name)[at]) for name in CELL_FIELDS)
+            window.append(BarRow(int(short.close_ms[at]) + part * bars * bar_ms, *cells))
+    event = BarClosed(made.cycle.marked_ms, Stage.DECIDE)
+    return Outcome(*step(made, window, event, made.cycle.marked_ms, rules))
 
 
 @pytest.mark.parametrize("guard", SCENES)
@@ -150,8 +168,6 @@ def test_trades_that_lose_in_a_row_pause_their_symbol() -> None:
     at = int(np.flatnonzero(made.lots)[0])
     turn = Turn(made, rules, made.cycle.marked_ms)
     records = kernel.note_round_trip(dict(made.records), at, -50.0, made.cycle.marked_ms, rules.params)
-    from xsmom.engine.guard_notes import tell_streak
-
     tell_streak(turn, made.records, records, at)
     (told,) = turn.notes
     assert told.name == "guard.streak"

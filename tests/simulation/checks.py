@@ -148,7 +148,13 @@ class Checks:
     def _cash(self, book: Book, exchange: Exchange) -> None:
         fills = exchange.account.fills(0)
         cash = CASH - sum(one.lots * STEP * one.price + one.fee_usdt for one in fills)
+        cash += exchange.moved_usdt
         if abs(float(cash) - book.money.cash_usdt) > 1e-6:
             raise BrokenRuleError("ledger_cash", f"cash is {book.money.cash_usdt!r}, the executions make it {cash}")
         if book.money.corrections_usdt:
             raise BrokenRuleError("ledger_cash", f"corrections of {book.money.corrections_usdt} USDT")
+        if book.money.transfers_usdt != exchange.moved_usdt:
+            text = f"{book.money.transfers_usdt} USDT were moved, the exchange says {exchange.moved_usdt}"
+            raise BrokenRuleError("ledger_transfers", text)
+        if abs(book.venue.unexplained_usdt) >= 0.01:
+            raise BrokenRuleError("ledger_transfers", f"{book.venue.unexplained_usdt} USDT are unexplained at rest")

@@ -6,7 +6,7 @@
 use super::{FillAt, Timing};
 use crate::error::{KernelError, Result};
 use crate::fill::{Costs, Depth, impact_frac};
-use crate::lanes::{LANES, Lane, dispatch, dot, fold, zip};
+use crate::lanes::{LANES, dispatch, dot, fold, sum};
 use crate::ledger::CostTotals;
 use crate::panel::Panel;
 
@@ -50,7 +50,10 @@ pub fn run(panel: &Panel<'_>, setup: &Setup<'_>, keep_units: bool) -> Result<Run
     let mut book = Lanes::new(panel.cols, setup.cash_usdt);
     for t in 0..panel.rows {
         if run.bankrupt_at.is_none() {
-            dispatch(|| book.step(panel, setup, t));
+            dispatch(
+                #[inline(always)]
+                || book.step(panel, setup, t),
+            );
             if book.equity() <= 0.0 {
                 book.wind_up();
                 run.bankrupt_at = Some(t);
@@ -81,9 +84,12 @@ fn check(panel: &Panel<'_>, setup: &Setup<'_>) -> Result<()> {
         let what = "wants the depth of each name at each bar".to_owned();
         return Err(KernelError::Argument { name: "impact_y", what });
     }
-    let Some(at) = setup.weights.iter().position(|weight| !weight.is_finite()) else {
-        return Ok(());
-    };
+    let finite = dispatch(
+        #[inline(always)]
+        || all_finite(setup.weights),
+    );
+    let first = || setup.weights.iter().position(|weight| !weight.is_finite());
+    let Some(at) = (!finite).then(first).flatten() else { return Ok(()) };
     Err(KernelError::Cell {
         field: "weights",
         symbol: panel.symbols[at % panel.cols].clone(),
@@ -92,15 +98,33 @@ fn check(panel: &Panel<'_>, setup: &Setup<'_>) -> Result<()> {
     })
 }
 
+/// Asked of all, without a branch for each.
+#[inline(always)]
+fn all_finite(weights: &[f64]) -> bool {
+    weights.iter().fold(0, |odd, weight| odd | u64::from(!weight.is_finite())) == 0
+}
+
 /// The account with its arrays padded to whole lanes, so that no loop has a tail.
 struct Lanes {
     cash: f64,
     units: Vec<f64>,
     mark: Vec<f64>,
+    /// Prices of the fill; NaN in the padding, which is never traded.
     price: Vec<f64>,
+    weight: Vec<f64>,
+    rate: Vec<f64>,
     impact: Vec<f64>,
+    bills: Bills,
     value: f64,
     costs: CostTotals,
+}
+
+/// What each name pays. Rows, because a loop that sums nothing is packed best.
+struct Bills {
+    paid: Vec<f64>,
+    fee: Vec<f64>,
+    impact: Vec<f64>,
+    notional: Vec<f64>,
 }
 
 impl Lanes {
@@ -111,8 +135,16 @@ impl Lanes {
             units: vec![0.0; padded],
             // A name without a price yet is worth nothing; a price of 0 is never traded at.
             mark: vec![0.0; padded],
-            price: vec![0.0; padded],
+            price: vec![f64::NAN; padded],
+            weight: vec![0.0; padded],
+            rate: vec![0.0; padded],
             impact: vec![0.0; padded],
+            bills: Bills {
+                paid: vec![0.0; padded],
+                fee: vec![0.0; padded],
+                impact: vec![0.0; padded],
+                notional: vec![0.0; padded],
+            },
             value: 0.0,
             costs: CostTotals::default(),
         }
@@ -138,26 +170,27 @@ impl Lanes {
         if at_close && t >= lag {
             // Settled at this very close, so funding is paid on what was held before the fill.
             self.trade(panel, setup, t, t - lag);
-            self.value = self.value_at(&self.mark);
+            self.value = dot(&self.units, &self.mark);
         }
     }
 
-    /// Prices of the fill at bar `t`; the last mark, and no trade, where the bar is absent.
+    /// Prices of the fill at bar `t`; NaN, and no trade, where the bar is absent.
     #[inline(always)]
     fn load_price(&mut self, panel: &Panel<'_>, at: FillAt, t: usize) {
         let row = |field| panel.row(field, t);
-        let close = row(panel.close);
-        for (c, price) in self.price.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
-            *price = match at {
-                FillAt::Close => lane(close, c),
-                FillAt::Open => lane(row(panel.open), c),
-                FillAt::Vwap => {
-                    let ends = zip(lane(row(panel.open), c), lane(close, c), |a, b| a + b);
-                    let extremes =
-                        zip(lane(row(panel.high), c), lane(row(panel.low), c), |a, b| a + b);
-                    zip(ends, extremes, |a, b| 0.25 * (a + b))
+        let price = &mut self.price[..panel.cols];
+        match at {
+            FillAt::Close => price.copy_from_slice(row(panel.close)),
+            FillAt::Open => price.copy_from_slice(row(panel.open)),
+            FillAt::Vwap => {
+                let ends = row(panel.open).iter().zip(row(panel.close));
+                let extremes = row(panel.high).iter().zip(row(panel.low));
+                for ((price, (open, close)), (high, low)) in
+                    price.iter_mut().zip(ends).zip(extremes)
+                {
+                    *price = 0.25 * ((open + close) + (high + low));
                 }
-            };
+            }
         }
     }
 
@@ -166,37 +199,52 @@ impl Lanes {
     fn trade(&mut self, panel: &Panel<'_>, setup: &Setup<'_>, t: usize, decided: usize) {
         self.load_price(panel, setup.timing.fill_at, t);
         let weights = panel.row(setup.weights, decided);
+        self.weight[..panel.cols].copy_from_slice(weights);
         let equity = self.cash + self.value_at_fill();
-        let (spread, fee) = (setup.costs.spread_frac(), setup.costs.fee_frac());
-        let impact = self.impact(panel, setup, t, weights, equity);
-        let mut sums = [[0.0; LANES]; 5];
-        let (units, _) = self.units.as_chunks_mut::<LANES>();
-        let (prices, _) = self.price.as_chunks::<LANES>();
-        for (c, (units, price)) in units.iter_mut().zip(prices).enumerate() {
-            let weight = lane(weights, c);
-            let extra = if impact { lane(&self.impact, c) } else { [0.0; LANES] };
-            for k in 0..LANES {
-                let tradable = price[k] > 0.0;
-                let target = if tradable { weight[k] * equity / price[k] } else { units[k] };
-                let step = target - units[k];
-                let notional = if tradable { step.abs() * price[k] } else { 0.0 };
-                let worse = notional * (spread + extra[k]);
-                // Buying pays the notional and what is worse; selling brings it less that.
-                let executed = if step < 0.0 { notional - worse } else { notional + worse };
-                let paid = if step < 0.0 { -executed } else { executed };
-                sums[0][k] += paid + executed * fee;
-                sums[1][k] += executed * fee;
-                sums[2][k] += notional * spread;
-                sums[3][k] += notional * extra[k];
-                sums[4][k] += notional;
-                units[k] = target;
-            }
+        if self.impact(panel, setup, t, weights, equity) {
+            self.fill::<true>(setup.costs, equity);
+            self.costs.impact_usdt += sum(&self.bills.impact);
+        } else {
+            self.fill::<false>(setup.costs, equity);
         }
-        self.cash -= fold(sums[0]);
-        self.costs.fee_usdt += fold(sums[1]);
-        self.costs.spread_usdt += fold(sums[2]);
-        self.costs.impact_usdt += fold(sums[3]);
-        self.costs.traded_usdt += fold(sums[4]);
+        let Bills { paid, fee, notional, .. } = &self.bills;
+        self.cash -= sum(paid);
+        self.costs.fee_usdt += sum(fee);
+        self.costs.spread_usdt += sum_of(notional, setup.costs.spread_frac());
+        self.costs.traded_usdt += sum(notional);
+    }
+
+    /// Units to their targets, and what each name pays for it.
+    #[inline(always)]
+    fn fill<const IMPACT: bool>(&mut self, costs: Costs, equity: f64) {
+        let (spread, fee) = (costs.spread_frac(), costs.fee_frac());
+        // All rows of one length, so that an index is asked about its bounds once.
+        let n = self.units.len();
+        let (units, price, weight) = (&mut self.units[..n], &self.price[..n], &self.weight[..n]);
+        let Bills { paid, fee: fees, impact: impacts, notional: notionals } = &mut self.bills;
+        let (paid, fees) = (&mut paid[..n], &mut fees[..n]);
+        let (impacts, notionals, extra) =
+            (&mut impacts[..n], &mut notionals[..n], &self.impact[..n]);
+        for i in 0..n {
+            let (price, held) = (price[i], units[i]);
+            let tradable = price > 0.0;
+            let wanted = weight[i] * equity / price;
+            let target = if tradable { wanted } else { held };
+            let step = target - held;
+            let worth = step.abs() * price;
+            let notional = if tradable { worth } else { 0.0 };
+            let worse = notional * if IMPACT { spread + extra[i] } else { spread };
+            // Buying pays the notional and what is worse; selling brings it less that.
+            let executed = notional + if step < 0.0 { -worse } else { worse };
+            let bought = if step < 0.0 { -executed } else { executed };
+            paid[i] = bought + executed * fee;
+            fees[i] = executed * fee;
+            if IMPACT {
+                impacts[i] = notional * extra[i];
+            }
+            notionals[i] = notional;
+            units[i] = target;
+        }
     }
 
     /// Impact of each trade as a share of its price; false when none is charged.
@@ -237,44 +285,49 @@ impl Lanes {
         fold(sum)
     }
 
-    #[inline(always)]
-    fn value_at(&self, prices: &[f64]) -> f64 {
-        dot(&self.units, prices)
-    }
-
     /// Funding of the bar on the units held, then the new marks.
     #[inline(always)]
     fn settle(&mut self, panel: &Panel<'_>, charge: bool, t: usize) {
-        let (close, rate) = (panel.row(panel.close, t), panel.row(panel.funding_frac, t));
-        let (mut value, mut paid) = ([0.0; LANES], [0.0; LANES]);
-        let (units, _) = self.units.as_chunks::<LANES>();
-        let (marks, _) = self.mark.as_chunks_mut::<LANES>();
-        for (c, (units, mark)) in units.iter().zip(marks).enumerate() {
-            let (close, rate) = (lane(close, c), lane(rate, c));
-            for k in 0..LANES {
-                mark[k] = if close[k] > 0.0 { close[k] } else { mark[k] };
-                let worth = units[k] * mark[k];
-                value[k] += worth;
-                paid[k] += if rate[k].is_nan() { 0.0 } else { worth * rate[k] };
-            }
+        for (mark, close) in self.mark.iter_mut().zip(panel.row(panel.close, t)) {
+            let last = *mark;
+            *mark = if *close > 0.0 { *close } else { last };
         }
-        self.value = fold(value);
+        self.value = dot(&self.units, &self.mark);
         if charge {
-            let paid = fold(paid);
+            let rates = panel.row(panel.funding_frac, t);
+            for (rate, found) in self.rate.iter_mut().zip(rates) {
+                *rate = if found.is_nan() { 0.0 } else { *found };
+            }
+            let paid = sum_funding(&self.units, &self.mark, &self.rate);
             self.cash -= paid;
             self.costs.funding_usdt += paid;
         }
     }
 }
 
-/// Chunk `c` of a row; NaN beyond its end, which is how an absent bar looks.
+/// Sum of `share·x` over eight fixed lanes.
 #[inline(always)]
-fn lane(row: &[f64], c: usize) -> Lane {
-    let rest = &row[(c * LANES).min(row.len())..];
-    if let Some(full) = rest.first_chunk::<LANES>() {
-        return *full;
+fn sum_of(x: &[f64], share: f64) -> f64 {
+    let mut lanes = [0.0; LANES];
+    for chunk in x.as_chunks::<LANES>().0 {
+        for k in 0..LANES {
+            lanes[k] += chunk[k] * share;
+        }
     }
-    let mut out = [f64::NAN; LANES];
-    out[..rest.len()].copy_from_slice(rest);
-    out
+    fold(lanes)
+}
+
+/// What the units pay at these marks and rates, over eight fixed lanes.
+#[inline(always)]
+fn sum_funding(units: &[f64], mark: &[f64], rate: &[f64]) -> f64 {
+    let (units, _) = units.as_chunks::<LANES>();
+    let (marks, _) = mark.as_chunks::<LANES>();
+    let (rates, _) = rate.as_chunks::<LANES>();
+    let mut paid = [0.0; LANES];
+    for ((units, mark), rate) in units.iter().zip(marks).zip(rates) {
+        for k in 0..LANES {
+            paid[k] += units[k] * mark[k] * rate[k];
+        }
+    }
+    fold(paid)
 }

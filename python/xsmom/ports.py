@@ -32,6 +32,7 @@ from xsmom.domain.trading import (
     KeyFacts,
     ModeReport,
     Modes,
+    MoneyMove,
     OrderRequest,
     OrderView,
     PositionView,
@@ -127,6 +128,15 @@ class Venue(MarketData, Protocol):
 
     async def fills(self, since_ms: int) -> Sequence[VenueFill]:
         """Every execution from `since_ms` on, rising, of every kind."""
+        ...
+
+    async def transfers(self, since_ms: int) -> Sequence[MoneyMove]:
+        """Every movement of the settlement currency from `since_ms` on that no execution tells of, rising.
+
+        Deposits and withdrawals are transfers; whatever else the exchange gave or took is told beside them as
+        `MoveKind.OTHER`, with the exchange's own word. Each has an id that it keeps for ever. A movement of which
+        only a part is known, or a page that is missing, raises.
+        """
         ...
 
     async def fees(self) -> Mapping[str, tuple[Decimal, Decimal]]:

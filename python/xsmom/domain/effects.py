@@ -75,6 +75,13 @@ class FetchFills:
 
 
 @dataclass(frozen=True, slots=True)
+class FetchTransfers:
+    """Read the wallet's list of movements since a time again."""
+
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class SetTimer:
     """Fire `name` at `due_ms`; a later one of the same name takes its place."""
 
@@ -98,6 +105,7 @@ Effect: TypeAlias = (
     | EnsureModes
     | FetchAccount
     | FetchFills
+    | FetchTransfers
     | SetTimer
     | Exit
 )

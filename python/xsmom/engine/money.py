@@ -62,6 +62,11 @@ def remember_fill(turn: Turn, fill: VenueFill) -> None:
     turn.put(fills_seen=_remember(turn.book.fills_seen, fill.exec_id, fill.at_ms))
 
 
+def remember_move(turn: Turn, move_id: str, at_ms: int) -> None:
+    """A movement of the wallet that is known, and moves nothing here."""
+    turn.put(transfers_seen=_remember(turn.book.transfers_seen, move_id, at_ms))
+
+
 def fold_fill(turn: Turn, fill: VenueFill, *, stopped: bool = False) -> bool:
     """Take an execution into the book, once; whether it was new. `stopped`: the exchange's own stop made it."""
     book = turn.book
@@ -139,7 +144,7 @@ def fold_transfer(turn: Turn, event: TransferSeen) -> None:
             transfers_usdt=money.transfers_usdt + amount,
         ),
     )
-    turn.note("transfer.seen", Severity.WARNING, amount_usdt=amount, at_ms=event.at_ms)
+    turn.note("transfer.seen", Severity.WARNING, id=event.transfer_id, amount_usdt=amount, at_ms=event.at_ms)
 
 
 def approved_of(book: Book, fill: VenueFill) -> Approved | None:

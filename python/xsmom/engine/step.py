@@ -25,6 +25,7 @@ from xsmom.domain.events import (
     FundingPaid,
     InstrumentsSeen,
     LinkChanged,
+    MoveSeen,
     OrderLookedUp,
     OrderUpdated,
     QuotesSeen,
@@ -32,6 +33,7 @@ from xsmom.domain.events import (
     Started,
     TimerFired,
     TransferSeen,
+    TransfersRead,
     VenueReplied,
 )
 from xsmom.domain.orders import Intent
@@ -166,6 +168,8 @@ _FACTS: dict[type, Callable[[Turn, Any], None]] = {
     FundingPaid: _fold_funding,
     InstrumentsSeen: boot.take_specs,
     LinkChanged: _fold_link,
+    MoveSeen: reconcile.on_move,
     Started: _fold_start,
     TransferSeen: reconcile.on_transfer,
+    TransfersRead: reconcile.on_transfers_read,
 }

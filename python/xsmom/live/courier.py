@@ -17,6 +17,7 @@ from xsmom.domain.effects import (
     EnsureModes,
     FetchAccount,
     FetchFills,
+    FetchTransfers,
     LookupOrder,
     SendOrder,
     SetPositionStop,
@@ -28,10 +29,13 @@ from xsmom.domain.events import (
     FillSeen,
     FillsRead,
     FundingPaid,
+    MoveSeen,
     OrderLookedUp,
+    TransferSeen,
+    TransfersRead,
     VenueReplied,
 )
-from xsmom.domain.trading import Answer, FillKind, Unknown, VenueFill
+from xsmom.domain.trading import Answer, FillKind, MoneyMove, MoveKind, Unknown, VenueFill
 from xsmom.errors import VenueError
 from xsmom.live.link import LinkMeter
 from xsmom.ports import Clock, Venue
@@ -58,6 +62,8 @@ class Courier:
             self._read_account()
         elif isinstance(effect, FetchFills):
             self._run(self._read_fills(effect.since_ms))
+        elif isinstance(effect, FetchTransfers):
+            self._run(self._read_transfers(effect.since_ms))
         elif isinstance(effect, EnsureModes):
             self._run(self._ensure_modes(effect))
         elif isinstance(effect, SendOrder | AmendOrder | CancelOrder | SetPositionStop | LookupOrder):
@@ -188,6 +194,24 @@ class Courier:
         for fill in fills:
             self._put(fill_event(fill))
         self._put(FillsRead(since_ms, asked_ms))
+
+    async def _read_transfers(self, since_ms: int) -> None:
+        asked_ms = self._clock.now_ms()
+        try:
+            moves = await self._link.call("transfers", lambda: self._venue.transfers(since_ms))
+        except VenueError as error:
+            self._put(TransfersRead(since_ms, asked_ms, str(error)))
+            return
+        for move in moves:
+            self._put(move_event(move))
+        self._put(TransfersRead(since_ms, asked_ms))
+
+
+def move_event(move: MoneyMove) -> Event:
+    """A movement of money as the event that it is."""
+    if move.kind is MoveKind.TRANSFER:
+        return TransferSeen(move.move_id, move.amount_usdt, move.at_ms)
+    return MoveSeen(move)
 
 
 def fill_event(fill: VenueFill) -> Event:

@@ -30,7 +30,7 @@ COMMANDS: dict[str, str] = {
     "funding-interval": "symbol, minutes: change the interval of settlements",
     "status": "symbol, trading: open, closing, closed, not_yet",
     "adl": "account, symbol, lots: deleverage a position at the mark",
-    "transfer": "account, usdt: deposit, or withdraw below 0",
+    "transfer": "account, usdt: deposit, or withdraw below 0; as: the exchange's own doing, such as INTEREST",
     "limits": "enforced: whether request budgets are held",
     "lag": "view, ms: how late a view shows what happened",
     "state": "the exchange's own truth: clock, accounts, log hash",
@@ -151,7 +151,7 @@ class Control:
         return {"symbol": given["symbol"]}
 
     async def _transfer(self, given: dict[str, Any]) -> Any:
-        self.world.transfer(str(given["account"]), str(given["usdt"]))
+        self.world.transfer(str(given["account"]), str(given["usdt"]), str(given.get("as", "")))
         return {"account": given["account"]}
 
     async def _limits(self, given: dict[str, Any]) -> Any:

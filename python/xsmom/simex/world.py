@@ -33,6 +33,8 @@ _DELISTED_LOSS_FRAC = 0.05
 _PRICE_MAX = 1e12
 _SHOCK_MIN = 0.01
 _LAST_MS = 4_102_444_800_000
+OTHER_MOVES = ("AIRDROP", "BONUS", "BONUS_RECOLLECT", "FEE_REFUND", "INTEREST")
+"""Words of the exchange for money that it gives or takes by itself."""
 
 Push = Callable[[str, dict[str, Any]], None]
 PushAccount = Callable[[str, str, list[dict[str, Any]]], None]
@@ -76,6 +78,8 @@ class World:
         self.ended = False
         self.announced: list[dict[str, Any]] = []
         self.closed_results_e8: dict[int, int] = {}
+        #: What the list of money calls entries that are no transfers of the owner, by their number.
+        self.words: dict[int, str] = {}
         self._think_ms = think_ms
         self._forced: dict[str, Trading] = {}
         self._announced: set[str] = set()
@@ -298,10 +302,14 @@ class World:
         numbers = {"account": self.account_number(account), "symbol": self.symbol_number(symbol)}
         self._demand({"do": "deleverage", **numbers, "lots": lots})
 
-    def transfer(self, account: str, usdt: str) -> None:
-        """Bring money in, or take it out below 0."""
+    def transfer(self, account: str, usdt: str, word: str = "") -> None:
+        """Bring money in, or take it out below 0; `word` is what the list of money calls it, of the exchange's own."""
+        if word and word not in OTHER_MOVES:
+            raise DataError(f"{word!r} is no movement of money: one of {', '.join(OTHER_MOVES)}")
         change = {"account": self.account_number(account), "change_e8": to_e8(Decimal(usdt))}
-        self._demand({"do": "transfer", **change})
+        for event in self._demand({"do": "transfer", **change}):
+            if event["event"] == "wallet" and word:
+                self.words[event["transaction"]["id"]] = word
 
     def set_lag(self, view: str, lag_ms: int) -> None:
         """Let a view show things later."""
@@ -313,10 +321,12 @@ class World:
             views.forget_closed()
         self.command({"do": "forget_closed"})
 
-    def _demand(self, command: dict[str, Any]) -> None:
-        for event in self.command(command):
+    def _demand(self, command: dict[str, Any]) -> list[dict[str, Any]]:
+        events = self.command(command)
+        for event in events:
             if event["event"] == "refused":
                 raise DataError(f"{command['do']} was refused: {event['refusal']}")
+        return events
 
     def truth(self) -> dict[str, Any]:
         """Show everything as the core knows it, without any lag."""

@@ -120,6 +120,7 @@ async def test_another_funding_interval_is_settled_as_it_is_announced(rig):
         ("transfer", {"account": "main", "usdt": "Infinity"}, "deposit"),
         ("transfer", {"account": "main", "usdt": "1e30"}, ""),
         ("transfer", {"account": "other", "usdt": "1"}, "no account"),
+        ("transfer", {"account": "main", "usdt": "1", "as": "TRADE"}, "one of AIRDROP"),
         ("transfer", {"account": "main", "usdt": "-1000000"}, "refused"),
         ("adl", {"account": "main", "symbol": SYMBOL, "lots": 1}, "refused"),
         ("lag", {"view": "x", "ms": 1}, "no view"),

@@ -123,7 +123,8 @@ INVARIANTS: dict[str, Invariant] = {
             Part.WALLET,
             Blocks.ENTRIES,
             "The wallet is what fills, fees, funding and transfers make of it, to the configured share of equity.",
-            "Executions are read again; what is left unexplained waits for the operator to classify it.",
+            "Executions and the list of transfers are read again; what is left unexplained waits for the operator to "
+            "classify it.",
         ),
         Invariant(
             "R12",

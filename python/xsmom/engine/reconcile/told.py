@@ -1,14 +1,13 @@
-"""What is told outside a reading: a start, a fill, a transfer, modes of the account, a word of the operator."""
+"""What is told outside a reading: a start, a fill, modes of the account."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal
 
 from xsmom.domain.effects import Severity
-from xsmom.domain.events import Started, TransferSeen, VenueReplied
+from xsmom.domain.events import Started, VenueReplied
 from xsmom.domain.trading import Unknown, VenueFill
-from xsmom.engine import money, reading
+from xsmom.engine import reading
 from xsmom.engine.reconcile.invariants import Finding, invariant_of
 from xsmom.engine.reconcile.origin import Origin
 from xsmom.engine.reconcile.takeover import hold
@@ -47,6 +46,8 @@ def on_started(turn: Turn, event: Started) -> None:
         answered_ms=0,
         fills_asked_ms=0,
         fills_answered_ms=0,
+        transfers_asked_ms=0,
+        transfers_told_ms=0,
         unread=(),
         modes_due_ms=0,
         mismatches=(),
@@ -57,6 +58,7 @@ def on_started(turn: Turn, event: Started) -> None:
     turn.put(ignored=ignored, adopt=event.adopt or rules.adopt, protection=protection, venue=venue)
     if turn.rules.protect.enabled:
         reading.want_fills(turn, "start")
+        reading.want_transfers(turn)
 
 
 def want(turn: Turn, why: str) -> None:
@@ -79,13 +81,6 @@ def on_fill(turn: Turn, fill: VenueFill, whose: Origin) -> None:
         reading.want(turn, whose.value)
 
 
-def on_transfer(turn: Turn, event: TransferSeen) -> None:
-    """Money moved in or out: shares of the book are bought or sold at their value now."""
-    money.fold_transfer(turn, event)
-    if turn.rules.protect.enabled:
-        reading.want(turn, "transfer")
-
-
 def on_modes(turn: Turn, event: VenueReplied) -> None:
     """How the account is set: what could not be set blocks entries."""
     report = event.modes
@@ -104,25 +99,6 @@ def on_modes(turn: Turn, event: VenueReplied) -> None:
         turn.note("modes.set")
     if report.changed:
         turn.note("modes.changed", Severity.WARNING, changed=list(report.changed))
-
-
-def classify(turn: Turn, *, as_transfer: bool, why: str) -> bool:
-    """The operator says what the unexplained money is: a transfer, or a result; whether there was any."""
-    amount = turn.book.venue.unexplained_usdt
-    if not amount:
-        return False
-    if as_transfer:
-        moved = TransferSeen(f"classified-{turn.now_ms}", Decimal(amount), turn.now_ms)
-        money.fold_transfer(turn, moved)
-    else:
-        kept = turn.book.money
-        corrected = replace(kept, cash_usdt=kept.cash_usdt + amount, corrections_usdt=kept.corrections_usdt + amount)
-        turn.put(money=corrected)
-    left = tuple(one for one in turn.book.venue.mismatches if invariant_of(one).number != "R11")
-    turn.put(venue=replace(turn.book.venue, unexplained_usdt=0.0, mismatches=left))
-    kind = "transfer" if as_transfer else "result"
-    turn.note("wallet.classified", Severity.WARNING, amount_usdt=amount, kind=kind, why=why)
-    return True
 
 
 def _add(turn: Turn, finding: Finding, told: tuple[str, ...] = ()) -> None:

@@ -25,6 +25,7 @@ from xsmom.domain.trading import (
     KeyFacts,
     ModeReport,
     Modes,
+    MoneyMove,
     NoChange,
     OrderRequest,
     OrderState,
@@ -146,6 +147,10 @@ class BarVenue(BarStages):
         return sorted(
             (fill for fill in self.orders.fills if fill.at_ms >= since_ms), key=lambda one: (one.at_ms, one.seq)
         )
+
+    async def transfers(self, since_ms: int) -> Sequence[MoneyMove]:  # noqa: ARG002  the port's own
+        """Nobody moves money in or out of a replay."""
+        return ()
 
     async def fees(self) -> Mapping[str, tuple[Decimal, Decimal]]:
         """Maker and taker fee of each symbol."""

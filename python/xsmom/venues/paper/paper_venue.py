@@ -25,6 +25,7 @@ from xsmom.domain.trading import (
     KeyFacts,
     ModeReport,
     Modes,
+    MoneyMove,
     NoChange,
     OrderRequest,
     OrderView,
@@ -235,6 +236,11 @@ class PaperVenue:
         """Every execution from `since_ms` on, rising, of every kind."""
         self._read()
         return self._account.fills(since_ms)
+
+    async def transfers(self, since_ms: int) -> Sequence[MoneyMove]:
+        """What was paid in and out: the money that the account was opened with, and whatever a test moved."""
+        self._read()
+        return self._account.transfers(since_ms)
 
     async def fees(self) -> Mapping[str, tuple[Decimal, Decimal]]:
         """Maker and taker fee of each symbol, as shares."""

@@ -19,13 +19,15 @@ _BEATS = Beats(quotes_s=10.0, link_s=10.0, clock_s=20.0, status_s=20.0, contract
 class Stage(Trader):
     """A trader whose market can be moved, and whose guards can be asked for by name."""
 
-    def __init__(self, *given, **settings):
-        super().__init__(*given, **settings)
+    def __init__(self, rig, venue, *given, **settings):
+        super().__init__(rig, venue, *given, **settings)
+        self.client = venue
         self.setting.beats = _BEATS
 
     async def at_rest(self):
         """Wait for positions that are worked out and protected."""
         await self.until(lambda book: settled(book) and sentinel.coverage_frac(book) == 1.0)
+        await self.until_told("modes.changed")  # leverage is set name by name, and a leap would cut it short
 
     async def leap(self, bars=1):
         """Go to just after a close, and wait until it has been decided."""
@@ -41,7 +43,7 @@ class Stage(Trader):
     async def to(self, at_ms):
         """Let market time be there; the client learns of it at once, as a clock does that was set."""
         await self.rig.world.advance(at_ms)
-        await self.process.venue.wire.clock.measure()
+        await self.client.wire.clock.measure()
 
     def side(self, symbol):
         return 1 if self.held()[symbol] > 0 else -1
@@ -83,10 +85,10 @@ class Stage(Trader):
             await until(lambda: self._ended() or self.told(name, since) is not None, PATIENCE_S)
         except AssertionError:
             raise AssertionError(f"nobody told {name}: {self.tell()}") from None
-        assert self.told(name, since) is not None, f"the process ended: {self.task.result()}"
+        assert self.told(name, since) is not None, f"the process ended before {name} was told"
 
     def _ended(self):
-        return self.task.done()
+        return self.task is not None and self.task.done()
 
     def sent(self, symbol=None):
         """Openings of ours that the exchange has taken, by symbol."""

@@ -4,6 +4,7 @@ from tests.e2e.live.stage import Stage
 from tests.e2e.live.test_live_process import on_market
 from xsmom.domain.book import Mode
 from xsmom.domain.events import Command
+from xsmom.engine import sentinel
 
 DAY_MS = 86_400_000
 
@@ -54,29 +55,39 @@ async def test_losses_of_the_book_block_flatten_and_latch(rig, venue, tmp_path):
 @on_market
 async def test_losses_of_a_name_close_it_pause_it_and_are_counted(rig, venue, tmp_path):
     limits = {
-        "risk.max_trade_loss_pct": 0.15,
-        "risk.max_symbol_daily_loss_pct": 0.3,
+        "risk.max_trade_loss_pct": 0.02,
+        "risk.max_symbol_daily_loss_pct": 0.1,
         "risk.streak.losses": 1,
         "risk.stop_cluster.count": 2,
         "strategy.correlation_limit.enabled": True,
         "strategy.correlation_limit.max_corr": 0.05,
-        "risk.catastrophic_atr_mult": 0,
-        "strategy.risk_per_trade.enabled": True,
     }
-    limits.pop("strategy.risk_per_trade.enabled")
     async with Stage(rig, venue, tmp_path, **limits) as stage:
         async with stage.fires("correlation"):
             await stage.at_rest()
         first, second, third, *_ = stage.held()
-        async with stage.fires("trade_loss"):
-            stage.hurt(first, 0.015)
-            await stage.leap()
-        await stage.until(lambda _: first not in stage.held())
         async with stage.fires("streak"):
             stage.hurt(second, 0.08)
             stage.hurt(third, 0.08)
             await stage.until(lambda _: not {second, third} & set(stage.held()))
-        async with stage.fires("symbol_daily_loss"), stage.fires("stop_cluster"):
+        async with stage.fires("symbol_daily_loss"), stage.fires("stop_cluster"), stage.fires("trade_loss"):
+            stage.hurt(first, 0.02)
             await stage.leap()
+        await stage.until(lambda _: first not in stage.held())
         assert not {second, third} & set(stage.held())
         await stage.nothing_opens()
+
+
+@on_market
+async def test_another_configuration_is_told_at_the_start_and_its_limits_hold(rig, venue, tmp_path):
+    async with Stage(rig, venue, tmp_path) as stage:
+        await stage.at_rest()
+    again = Stage(rig, venue, tmp_path, journal=stage.journal, **{"risk.max_cvar_pct": 0.01})
+    async with again:
+        await again.until_told("config.changed")
+        await again.until(lambda book: book.mode is Mode.TRADING and sentinel.coverage_frac(book) == 1.0)
+        held = again.held()
+        async with again.fires("cvar"):
+            await again.leap()
+        assert set(again.held()) <= set(held)
+        await again.nothing_opens()

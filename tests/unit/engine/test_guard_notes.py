@@ -94,11 +94,11 @@ def fire(guard: str) -> tuple[Outcome, Any]:
 
 
 def longer(made: Book, rules: Any) -> Outcome:
-    """The decision with four times the history, which a loss of the worst days wants: the same bars again and again."""
+    """The decision with ten times the history, which a loss of the worst days wants: the same bars again and again."""
     _, short = moment(held=True)
     bars, bar_ms = len(short.close), int(rules.fields["bar_ms"])
-    window = Window(short.symbols, short.listed_ms, short.delisted_ms, bar_ms=bar_ms, bars_max=4 * bars)
-    for part in range(-3, 1):
+    window = Window(short.symbols, short.listed_ms, short.delisted_ms, bar_ms=bar_ms, bars_max=10 * bars)
+    for part in range(-9, 1):
         for at in range(bars):
             cells = (np.array(getattr(short, name)[at]) for name in CELL_FIELDS)
             window.append(BarRow(int(short.close_ms[at]) + part * bars * bar_ms, *cells))

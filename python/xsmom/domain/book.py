@@ -215,7 +215,9 @@ class Health:
 
     #: Times of newest errors, within the breaker's window.
     errors_ms: tuple[int, ...] = ()
+    #: 0 is closed. Open until then; after that half open, until a probe has come back well.
     breaker_until_ms: int = 0
+    breaker_probe_ms: int = 0
     lag_ms: float = 0.0
     skew_ms: float = 0.0
     skew_bound_ms: float = 0.0

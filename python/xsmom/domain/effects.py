@@ -82,6 +82,13 @@ class FetchTransfers:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldCalls:
+    """Slow every call that protects nothing and let no opening go, or free them again."""
+
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SetTimer:
     """Fire `name` at `due_ms`; a later one of the same name takes its place."""
 
@@ -106,6 +113,7 @@ Effect: TypeAlias = (
     | FetchAccount
     | FetchFills
     | FetchTransfers
+    | HoldCalls
     | SetTimer
     | Exit
 )

@@ -140,6 +140,8 @@ def _fold_facts(turn: Turn, event: Event) -> None:
         fold(turn, event)
     elif isinstance(event, TimerFired) and event.name == "watch":
         watch.watch(turn)
+    elif isinstance(event, TimerFired) and event.name == health.BREAKER:
+        health.probe(turn)
 
 
 def _fold_funding(turn: Turn, event: FundingPaid) -> None:
@@ -158,6 +160,7 @@ def _fold_link(turn: Turn, event: LinkChanged) -> None:
 def _fold_start(turn: Turn, event: Started) -> None:
     boot.begin(turn, event)
     reconcile.on_started(turn, event)
+    health.resume(turn)
     watch.watch(turn)
 
 

@@ -98,7 +98,7 @@ class Feeds:
         """The newest prices of every name that may be traded."""
         while True:
             try:
-                found = await self._link.call("quotes", self._venue.quotes)
+                found = await self._link.call("quotes", self._venue.quotes, can_wait=True)
             except VenueError:
                 pass  # counted by the line; the gates judge it
             else:
@@ -110,7 +110,7 @@ class Feeds:
         while True:
             await self._sleep(self._beats.contracts_s)
             try:
-                found = await self._link.call("instruments", self._venue.instruments)
+                found = await self._link.call("instruments", self._venue.instruments, can_wait=True)
             except VenueError:
                 continue
             known = tuple(found[name] for name in sorted(symbols & found.keys()))

@@ -142,7 +142,7 @@ class Feeds:
         """Whether the exchange says that it is interrupted; told at once when it begins and when it is over."""
         while True:
             try:
-                why = await self._link.call("status", self._venue.interruption)
+                why = await self._link.call("status", self._venue.interruption, can_wait=True)
             except VenueError:
                 why = self._link.maintenance  # what was said last stands
             if bool(why) != bool(self._link.maintenance):

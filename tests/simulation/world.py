@@ -31,7 +31,8 @@ from xsmom.domain.orders import Style
 from xsmom.domain.window import BarRow
 from xsmom.engine import step as engine
 from xsmom.engine.rules import GateRules, PaceRules, Rules, WorkRules
-from xsmom.live.recovery import fold_again, fold_tail, recover
+from xsmom.live.recompute import recompute
+from xsmom.live.recovery import fold_tail, recover
 from xsmom.store import codec
 from xsmom.store.memory import MemoryJournal
 from xsmom.store.window_bytes import pack
@@ -179,7 +180,7 @@ class World:
         return self
 
     def _fold_again(self) -> None:
-        differences = [f"{one.seq}: {one.what}" for one in fold_again(self.journal, self.rules, ROSTER)]
+        differences = [f"{one.seq}: {one.what}" for one in recompute(self.journal, self.rules).differences]
         if differences:
             raise BrokenRuleError("restart", f"folded again, {differences[0]}")
 

@@ -43,8 +43,8 @@ def _touch(turn: Turn, at: int, quote: Quote) -> list[Intent]:
         return []
     turn.put(positions=positions)
     intents = [exit_intent(turn, found) for found in exits if found.lots]
-    # A stop that stands verified on the exchange is the exchange's to carry out: it is nearer to the market.
-    return [one for one in intents if one.exit_by not in kernel.STOP_EXITS or not _stands(turn, quote.symbol)]
+    # What the exchange's own stop has met is the exchange's to carry out: it is nearer to the market.
+    return [one for one in intents if one.exit_by not in kernel.STOP_EXITS or not _has_met(turn, at, price)]
 
 
 def _may_touch(turn: Turn, at: int, price: float) -> bool:
@@ -57,6 +57,11 @@ def _may_touch(turn: Turn, at: int, price: float) -> bool:
     return at_stop or bool(turn.rules.fields["ladder"])
 
 
-def _stands(turn: Turn, symbol: str) -> bool:
-    protection = turn.book.protection.get(symbol)
-    return protection is not None and protection.verified_ms is not None
+def _has_met(turn: Turn, at: int, price: float) -> bool:
+    """Whether a verified stop of the exchange is met too: one that has not followed its level yet lies further away."""
+    roster, held = turn.book.roster, turn.book.lots[at]
+    kept = turn.book.protection.get(roster.symbols[at])
+    if kept is None or kept.verified_ms is None or kept.stop_ticks is None:
+        return False
+    level, side = float(kept.stop_ticks * roster.instruments[at].price_tick), 1.0 if held > 0 else -1.0
+    return side * price <= side * level

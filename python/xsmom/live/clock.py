@@ -31,3 +31,7 @@ class LapseClock:
     def now_ms(self) -> int:
         """Its time now."""
         return self.start_ms + int((time.monotonic_ns() - self.began_ns) * self.speed / 1e6)
+
+    def move_to(self, at_ms: int) -> None:
+        """Go on from there, as the exchange that it runs beside was told to."""
+        self.start_ms += at_ms - self.now_ms()

@@ -68,7 +68,7 @@ class Process:
 
     async def run(self) -> str:
         """Until the engine says that it is done, or something fails that nobody foresaw."""
-        setting, rules = self.setting, self._rules()
+        setting, rules = self.setting, self.rules_here
         names = await self._names(rules)
         roster = Roster.of(names)
         kept = recover(self.journal, rules, roster)
@@ -104,7 +104,8 @@ class Process:
                 self.journal.save_snapshot(loop.book, pack(loop.window))
             notify_systemd("STOPPING=1")
 
-    def _rules(self) -> Rules:
+    @property
+    def rules_here(self) -> Rules:
         """The configuration's rules, with what this venue can do."""
         caps, rules = self.venue.capabilities, self.setting.rules
         protect = replace(rules.protect, position_stop=caps.position_stop, attach_stop=caps.attach_stop)

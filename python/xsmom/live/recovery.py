@@ -1,24 +1,21 @@
 """Boot is recovery; there is no other start. The newest book, and a window brought up to it.
 
 The book is read as it stood after the newest entry, not decided again: a newer version of the code must not believe
-that other orders were sent than were. Only where that book is lost is it folded, from the newest snapshot. `fold_again`
+that other orders were sent than were. Only where that book is lost is it folded, from the newest snapshot. `live.recompute`
 is the proof that both are the same under one version.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from xsmom import kernel
 from xsmom.domain.book import Book, Roster
 from xsmom.domain.events import Started
-from xsmom.domain.journal import Entry
 from xsmom.domain.window import Window
 from xsmom.engine.rules import Rules
 from xsmom.engine.step import grow, step
 from xsmom.ports import Journal
-from xsmom.store import codec
 from xsmom.store.window_bytes import unpack
 
 
@@ -28,14 +25,6 @@ class Recovered:
 
     book: Book | None
     window: Window
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """An entry that would be another one today."""
-
-    seq: int
-    what: str
 
 
 def recover(journal: Journal, rules: Rules, roster: Roster) -> Recovered:
@@ -84,29 +73,6 @@ def fold_tail(journal: Journal, rules: Rules) -> Book | None:
         grow(window, entry.event)
         book, _, _ = step(book, window, entry.event, entry.at_ms, rules)
     return book
-
-
-def fold_again(journal: Journal, rules: Rules, roster: Roster) -> Iterator[Difference]:
-    """Take every entry again from the first, and tell where effects or the window's hash come out otherwise."""
-    book: Book | None = None
-    window = new_window(rules, roster)
-    for entry in journal.entries(0):
-        grow(window, entry.event)
-        book, effects, _ = step(book, window, entry.event, entry.at_ms, rules)
-        if _text(effects) != _text(entry.effects):
-            yield Difference(entry.seq, _first_difference(entry, effects))
-
-
-def _first_difference(entry: Entry, effects: tuple[object, ...]) -> str:
-    if len(effects) != len(entry.effects):
-        return f"{len(entry.effects)} effects then, {len(effects)} now"
-    pairs = zip(entry.effects, effects, strict=True)
-    return next(f"{then} then, {now} now" for then, now in pairs if _text(then) != _text(now))
-
-
-def _text(value: object) -> str:
-    """As the journal writes it: an ATR that is not known, NaN, is the same both times."""
-    return codec.encode(value)
 
 
 def _fits(window: Window, rules: Rules) -> bool:

@@ -97,6 +97,7 @@ class Replay:
         margin: Margin | None = None,
         journal: Journal | None = None,
         hashes: tuple[str, str] = ("", ""),
+        begin: int = 0,
     ) -> None:
         self.panel, self.rules, self.costs, self.timing = panel, rules, costs, timing
         self.instruments = instruments or fine_instruments(panel, timing.cash_usdt)
@@ -117,14 +118,16 @@ class Replay:
             bars_max=kernel.warmup_bars(rules.params),
         )
         self.journal, self._hashes = journal, hashes
+        #: Bars before this one are history: they fill the window, and nothing is decided at their closes.
+        self._begin = begin
         self.book: Book | None = None
         self.columns = Columns(panel, self.instruments)
         self.done = Replayed()
         self._bar = 0
 
     @classmethod
-    def of(cls, panel: Panel, config: Resolved, journal: Journal | None = None) -> Replay:
-        """The replay of a configuration, with its own costs and timing."""
+    def of(cls, panel: Panel, config: Resolved, journal: Journal | None = None, begin: int = 0) -> Replay:
+        """The replay of a configuration, with its own costs and timing; it decides from bar `begin` on."""
         return cls(
             panel,
             replay_rules(Rules.of(config)),
@@ -133,6 +136,7 @@ class Replay:
             margin=config.margin(),
             journal=journal,
             hashes=(config.config_hash, config.params_hash),
+            begin=begin,
         )
 
     def run(self, progress: Progress | None = None) -> Replayed:
@@ -175,7 +179,7 @@ class Replay:
         if venue.over:
             self.columns.end(t, venue.over)
             return
-        self.take(BarClosed(close_ms, Stage.DECIDE), close_ms)
+        self.take(BarClosed(close_ms, Stage.DECIDE, late=t < self._begin), close_ms)
 
     def _take_fills(self, fills: Iterable[VenueFill], at_ms: int) -> None:
         for fill in fills:

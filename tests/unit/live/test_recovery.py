@@ -11,7 +11,7 @@ import xsmom as xs
 from tests.databases.fixtures import Database, sqlite
 from tests.oracle import nouns
 from xsmom.domain.book import Book, Roster
-from xsmom.domain.effects import SendOrder
+from xsmom.domain.effects import SendOrder, SetTimer
 from xsmom.domain.events import BarClosed, BarsBackfilled, Command, CommandGiven, Event, Stage, Started, TimerFired
 from xsmom.domain.journal import Entry
 from xsmom.domain.orders import Approved, Intent, Purpose, Style
@@ -19,8 +19,9 @@ from xsmom.domain.trading import OrderRequest
 from xsmom.domain.window import BarRow
 from xsmom.engine.rules import Rules
 from xsmom.engine.step import grow, step
-from xsmom.live import recovery
-from xsmom.live.recovery import fold_again, new_window, recover
+from xsmom.live import recompute as recomputing
+from xsmom.live.recompute import recompute
+from xsmom.live.recovery import new_window, recover
 from xsmom.store import codec
 from xsmom.store.journal import SqlJournal
 from xsmom.store.memory import MemoryJournal
@@ -114,7 +115,18 @@ def test_a_lost_book_is_folded_again_and_is_no_first_start(sqlite: Database, rul
 def test_every_entry_would_be_the_same_again(sqlite: Database, rules: Rules) -> None:
     journal = sqlite.open()
     live(journal, rules, history(5))
-    assert list(fold_again(journal, rules, ROSTER)) == []
+    done = recompute(journal, rules)
+    assert done.differences == []
+    assert done.entries == journal.last_seq
+
+
+def test_an_entry_that_would_be_another_one_is_told(sqlite: Database, rules: Rules) -> None:
+    journal = sqlite.open()
+    books = live(journal, rules, history(2))
+    lie = Entry(len(books) + 1, nouns.BEGIN_MS, TimerFired("x", 0), (SetTimer("never", 1),))
+    journal.append(lie, replace(books[-1], seq=lie.seq))
+    (found,) = recompute(journal, rules).differences
+    assert (found.seq, found.what) == (lie.seq, "1 effects then, 0 now")
 
 
 def test_a_figure_that_was_not_known_then_is_not_another_one_now(rules: Rules, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,8 +139,8 @@ def test_a_figure_that_was_not_known_then_is_not_another_one_now(rules: Rules, m
 
     journal = MemoryJournal()
     journal.append(Entry(1, nouns.BEGIN_MS, started, exit_unknown_atr()[1]), book)
-    monkeypatch.setattr(recovery, "step", exit_unknown_atr)
-    assert list(fold_again(journal, rules, ROSTER)) == []
+    monkeypatch.setattr(recomputing, "step", exit_unknown_atr)
+    assert recompute(journal, rules).differences == []
 
 
 def spoil(journal: SqlJournal, statement: sa.Executable) -> None:

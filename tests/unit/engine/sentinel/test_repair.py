@@ -141,3 +141,21 @@ def test_levels_of_the_kernel_are_followed_and_never_back() -> None:
     acted.venue.note(acted.now_ms)
     acted.run(18_000)
     assert acted.venue.positions[A].stop_ticks == 973
+
+
+def test_a_level_that_the_exchange_has_not_taken_is_carried_out_here() -> None:
+    acted = protected()
+    assert acted.book.protection[A].stop_ticks == 950
+    # A close has moved the level to 99; before the exchange has heard of it, or since it refused, the price is beyond.
+    acted.book = with_stop(acted.book, A, 99.0)
+    acted.price(A, 98.0)
+    acted.run(1)
+    ((_, intent),) = acted.exits
+    assert intent.lots == -50
+
+
+def test_a_level_that_the_exchange_has_met_too_is_left_to_it() -> None:
+    acted = protected()
+    acted.price(A, 94.9)
+    acted.run(1)
+    assert acted.exits == []

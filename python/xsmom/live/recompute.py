@@ -1,0 +1,162 @@
+"""A journal taken again from its first entry: does every decision come out as it was written, and what was decided?
+
+Two independent looks at each decision. The engine is given the same events again, fills and verdicts among them, and
+must ask for the same orders. And the features that it decided on, computed live from a window of the newest bars, must be
+those that a simulation computes in blocks over all bars, bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xsmom import kernel
+from xsmom.domain.book import Book, Roster
+from xsmom.domain.effects import Effect
+from xsmom.domain.events import BarClosed, BarsBackfilled, Event, Stage, Started
+from xsmom.domain.journal import Entry
+from xsmom.domain.panel import CELL_FIELDS, Panel
+from xsmom.domain.window import BarRow, Window
+from xsmom.engine import money
+from xsmom.engine.rules import Rules
+from xsmom.engine.step import grow, step
+from xsmom.errors import StateError
+from xsmom.live.recovery import new_window
+from xsmom.ports import Journal
+from xsmom.store import codec
+
+Floats: TypeAlias = NDArray[np.float64]
+Lots: TypeAlias = NDArray[np.int64]
+Progress = Callable[[int, int], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """An entry that would be another one today."""
+
+    seq: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """One rebalance: what was wanted, what was held when the next one came, and what it was decided on."""
+
+    close_ms: int
+    weight_frac: Floats
+    goal_lots: Lots
+    held_lots: Lots
+    equity_usdt: float
+    features_same: bool
+
+
+@dataclass(slots=True)
+class Recomputed:
+    """What came out; `panel` holds the bars that the engine saw, of the names that it had at last."""
+
+    entries: int = 0
+    differences: list[Difference] = field(default_factory=list)
+    decided: list[Decided] = field(default_factory=list)
+    panel: Panel | None = None
+
+    @property
+    def same(self) -> bool:
+        """Every entry and every decision came out as it was written."""
+        return not self.differences and all(one.features_same for one in self.decided)
+
+
+def recompute(journal: Journal, rules: Rules, progress: Progress | None = None) -> Recomputed:
+    """Take every entry again. The rules are those that the process had, what its venue can do included."""
+    done, book, window = Recomputed(), None, None
+    bars: dict[int, BarRow] = {}
+    rows: dict[int, dict[str, Any]] = {}
+    books: dict[int, Book] = {}
+    for entry in journal.entries(0):
+        if isinstance(entry.event, Started):
+            roster = Roster.of(entry.event.instruments)
+            if window is None or window.symbols != roster.symbols:
+                window, bars, rows, books = new_window(rules, roster), {}, {}, {}
+        if window is None:
+            raise StateError("the journal does not begin with a start: it was cut, and cannot be taken again")
+        _collect(bars, entry.event)
+        grow(window, entry.event)
+        before = 0 if book is None else book.cycle.decided_ms
+        book, effects, _ = step(book, window, entry.event, entry.at_ms, rules)
+        if _text(effects) != _text(entry.effects):
+            done.differences.append(Difference(entry.seq, _first_difference(entry, effects)))
+        if book.cycle.decided_ms != before:
+            rows[book.cycle.decided_ms] = kernel.features_last(window, rules.params)
+        if book.cycle.decided_ms:
+            books[book.cycle.decided_ms] = book
+        done.entries += 1
+        if progress is not None:
+            progress(done.entries, journal.last_seq)
+    if window is not None and bars:
+        done.panel = _join(window, bars)
+        done.decided = _judge(done.panel, rules, rows, books)
+    return done
+
+
+def _collect(bars: dict[int, BarRow], event: Event) -> None:
+    """Bars by their close, as they came."""
+    if isinstance(event, BarsBackfilled):
+        bars.update((row.close_ms, row) for row in event.rows)
+    elif isinstance(event, BarClosed) and event.stage is Stage.TOUCH and event.row is not None:
+        bars[event.close_ms] = event.row
+
+
+def _join(window: Window, bars: dict[int, BarRow]) -> Panel:
+    first_ms, last_ms = min(bars), max(bars)
+    closes = np.arange(first_ms, last_ms + 1, window.bar_ms, dtype=np.int64)
+    cells = np.full((len(CELL_FIELDS), len(closes), len(window.symbols)), np.nan)
+    for close_ms, row in bars.items():
+        cells[:, (close_ms - first_ms) // window.bar_ms] = row.cells()
+    return Panel(
+        close_ms=closes,
+        symbols=window.symbols,
+        **dict(zip(CELL_FIELDS, cells, strict=True)),
+        listed_ms=window.listed_ms,
+        delisted_ms=window.delisted_ms,
+        bar_ms=window.bar_ms,
+    )
+
+
+def _judge(panel: Panel, rules: Rules, rows: dict[int, dict[str, Any]], books: dict[int, Book]) -> list[Decided]:
+    """Hold the features of each decision against those of the block form over all bars."""
+    block = kernel.features(panel, rules.params)
+    found = []
+    for close_ms, row in sorted(rows.items()):
+        at = (close_ms - int(panel.close_ms[0])) // panel.bar_ms
+        book = books[close_ms]
+        found.append(
+            Decided(
+                close_ms=close_ms,
+                weight_frac=book.cycle.weight_frac,
+                goal_lots=book.names.goal_lots,
+                held_lots=book.lots,
+                equity_usdt=money.equity_usdt(book),
+                features_same=_same_row(block, at, row),
+            )
+        )
+    return found
+
+
+def _same_row(block: dict[str, Any], at: int, row: dict[str, Any]) -> bool:
+    """Every feature of one bar, to the last bit; what is not known is so both times."""
+    return all(np.array_equal(values[at], row[name], equal_nan=True) for name, values in block.items() if name in row)
+
+
+def _first_difference(entry: Entry, effects: Sequence[Effect]) -> str:
+    if len(effects) != len(entry.effects):
+        return f"{len(entry.effects)} effects then, {len(effects)} now"
+    pairs = zip(entry.effects, effects, strict=True)
+    return next(f"{then} then, {now} now" for then, now in pairs if _text(then) != _text(now))
+
+
+def _text(value: object) -> str:
+    """As the journal writes it: an ATR that is not known, NaN, is the same both times."""
+    return codec.encode(value)

@@ -215,6 +215,8 @@ class LiveOrder:
     #: A trace of it was seen at the venue: it can no longer be proved absent.
     seen: bool = False
     why: str = ""
+    #: What was approved, where its task has ended before all its executions were seen: they still carry it out.
+    carries: Approved | None = None
 
     @property
     def client_order_id(self) -> str:

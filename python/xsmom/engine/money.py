@@ -151,7 +151,9 @@ def approved_of(book: Book, fill: VenueFill) -> Approved | None:
     """The approved order that a fill carries out; None where no order of ours is behind it."""
     order = book.orders.get(fill.client_order_id)
     task = book.tasks.get(order.parent_id if order else fill.client_order_id)
-    return task.approved if task else None
+    if task is not None:
+        return task.approved
+    return order.carries if order else None
 
 
 def _parts(book: Book, at: int, fill: VenueFill, approved: Approved | None, *, stopped: bool) -> list[Part]:

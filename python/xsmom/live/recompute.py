@@ -62,6 +62,7 @@ class Recomputed:
     differences: list[Difference] = field(default_factory=list)
     decided: list[Decided] = field(default_factory=list)
     panel: Panel | None = None
+    book: Book | None = None
 
     @property
     def same(self) -> bool:
@@ -95,6 +96,7 @@ def recompute(journal: Journal, rules: Rules, progress: Progress | None = None) 
         done.entries += 1
         if progress is not None:
             progress(done.entries, journal.last_seq)
+    done.book = book
     if window is not None and bars:
         done.panel = _join(window, bars)
         done.decided = _judge(done.panel, rules, rows, books)

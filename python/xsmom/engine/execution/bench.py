@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from xsmom.domain.book import Book
 from xsmom.domain.orders import LiveOrder, Style, Task
@@ -62,8 +62,11 @@ class Bench:
         self.children[order.parent_id].remove(name)
 
     def drop_task(self, name: str) -> None:
-        """Forget a task; its orders stay until they are forgotten themselves."""
-        del self.tasks[name]
+        """Forget a task; its orders stay until they are forgotten themselves, and know what late executions are for."""
+        task = self.tasks.pop(name)
+        for order in self.orders_of(task):
+            if order.untold_lots:
+                self.orders[order.client_order_id] = replace(order, carries=task.approved)
 
     def orders_of(self, task: Task) -> list[LiveOrder]:
         """All orders of a task, oldest first."""

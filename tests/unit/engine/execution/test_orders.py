@@ -1,20 +1,36 @@
 """From an approved order to its end: sends, answers, words, executions."""
 
 from dataclasses import replace
+from decimal import Decimal
 
 import numpy as np
 import pytest
 
 from tests.orders.stage import PRICE, SYMBOLS, Stage, rules, view
+from xsmom import kernel
 from xsmom.domain.book import Mode
 from xsmom.domain.effects import CancelOrder, FetchAccount, LookupOrder, SendOrder, Severity
 from xsmom.domain.events import Ask
 from xsmom.domain.orders import Phase, Purpose, Style
-from xsmom.domain.trading import Ack, NoChange, OrderState, Refusal, Rejected, Trigger, TriggerBy, Unknown
-from xsmom.engine import execution
+from xsmom.domain.trading import (
+    Ack,
+    FillKind,
+    NoChange,
+    OrderState,
+    Refusal,
+    Rejected,
+    Trigger,
+    TriggerBy,
+    Unknown,
+    VenueFill,
+)
+from xsmom.engine import execution, money
+from xsmom.engine.execution.ending import UNTOLD_MS
 from xsmom.engine.turn import Turn
+from xsmom.store import codec
 
 ACK = Ack("v1", "", 0)
+PAID = (Decimal(100), Decimal("0.01"))
 
 
 def rejected(refusal: Refusal) -> Rejected:
@@ -79,6 +95,24 @@ def test_what_the_venue_calls_filled_counts_as_on_its_way_until_its_execution_is
     stage.fill(order, 50)
     assert stage.task(approved) is None
     assert stage.book.lots[0] + execution.working_lots(stage.book)[0] == 50
+
+
+def test_an_execution_that_comes_after_its_task_has_ended_still_carries_it_out() -> None:
+    """Else the position would open without its ATR, and with the stop of a position that nobody planned."""
+    stage = Stage()
+    approved = stage.approve(50)
+    stage.start(approved)
+    order = stage.live()[0]
+    stage.update(view(order, OrderState.FILLED, 50))
+    stage.tick(UNTOLD_MS + 1_000)
+    assert stage.task(approved) is None
+    stage.book = codec.decode(codec.encode(stage.book))
+    late = VenueFill("e9", "", order.client_order_id, order.symbol, FillKind.TRADE, 50, *PAID, False, 9, stage.now_ms)
+    turn = Turn(stage.book, stage.rules, stage.now_ms)
+    assert money.approved_of(turn.book, late) == approved
+    money.fold_fill(turn, late)
+    assert turn.book.positions["entry_atr"][0] == approved.intent.atr
+    assert kernel.EXITS[int(turn.book.positions["stop_by"][0])] != "emergency_stop"
 
 
 def test_a_fill_that_a_list_had_told_is_not_counted_twice() -> None:

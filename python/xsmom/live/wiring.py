@@ -125,8 +125,8 @@ def refuse_dead_man(config: Resolved) -> None:
     name = str(config.value("exchange.id"))
     if not table_of(name).capabilities.dead_man_keeps_stops:
         raise ConfigError(
-            f"exchange.dead_man_switch: nothing proves that the switch of {name} leaves protective stops standing, so it "
-            "is not armed; leave the setting out, and run xsmom watchdog"
+            f"exchange.dead_man_switch: nothing proves that the switch of {name} leaves protective stops standing, so "
+            "it is not armed; leave the setting out, and run xsmom watchdog"
         )
     raise ConfigError(f"exchange.dead_man_switch: this version does not know how to arm the switch of {name}")
 

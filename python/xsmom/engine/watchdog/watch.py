@@ -60,7 +60,7 @@ class WatchRules:
             "silent_ms", "flatten_after_ms", "confirm_ms", "look_ms", "look_silent_ms", "look_failed_max_ms",
             "repeat_ms", "widen_ms", "market_after_ms",
         )  # fmt: skip
-        return replace(self, **{name: max(1, round(getattr(self, name) / lapse)) for name in waits})  # type: ignore[arg-type]
+        return replace(self, **{name: max(1, round(getattr(self, name) / lapse)) for name in waits})
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from xsmom.errors import AuthFailed, ConfigError, VenueError
 from xsmom.ports import Venue
 
 T = TypeVar("T")
-READ_S = 40.0
+READ_S = 30.0
 """A reading that takes longer is unknown; with what follows it stays below the service manager's patience."""
 SEND_S = 15.0
 

@@ -63,18 +63,17 @@ class Watchdog:
 
     async def run(self) -> str:
         """Watch until asked to stop; a key that must not be used ends it at once, an exchange that is away does not."""
+        stopped = asyncio.ensure_future(self._stopped.wait())
         try:
             await self._first_look()
             self._note(Note("watchdog.started", Severity.INFO, {"pid": os.getpid()}))
             notify_systemd("READY=1")
             while not self._stopped.is_set():
                 await self.round()
-                try:
-                    await asyncio.wait_for(self._stopped.wait(), self.setting.poll_s)
-                except TimeoutError:
-                    continue
+                await asyncio.wait({stopped}, timeout=self.setting.poll_s)
             return "asked to"
         finally:
+            stopped.cancel()
             notify_systemd("STOPPING=1")
             await self.eyes.close()
 

@@ -66,7 +66,7 @@ class Process:
 
     def __init__(self, venue: Venue, journal: Journal, clock: Clock, setting: Setting) -> None:
         self.venue, self.journal, self.clock, self.setting = venue, journal, clock, setting
-        self.link = LinkMeter()
+        self.link = LinkMeter(getattr(clock, "speed", 1.0))
         self.loop: Loop | None = None
         self._missed = MissedWatchdog(SystemClock().now_ms())
 

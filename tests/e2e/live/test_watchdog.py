@@ -171,8 +171,7 @@ def test_a_drill_that_sees_something_else_says_so(monkeypatch, capsys) -> None:
     from xsmom.cli.main import main
 
     monkeypatch.setattr(watchdog_drill, "SCENES", {"wrong key": watchdog_drill.SCENES["wrong key"]})
-    monkeypatch.setattr("xsmom.live.watchdog.eyes.check_key", lambda *_: None)
-    monkeypatch.setattr(watchdog_drill.Watchdog, "run", _used)
+    monkeypatch.setattr("xsmom.live.watchdog.process.Watchdog.run", _used)
     assert main(["watchdog", "drill"]) == 1
     assert "NOT SO" in capsys.readouterr().out
 

@@ -241,6 +241,32 @@ def test_waits_are_hastened_and_the_gap_is_not() -> None:
     assert fast.gap_ms == RULES.gap_ms
 
 
+@given(
+    st.lists(
+        st.builds(
+            order,
+            lots=st.sampled_from([-100, 100, 0, 5]),
+            client_order_id=st.sampled_from(["", "xmopen", "xwclose", "mine"]),
+            of_position=st.booleans(),
+            reduce_only=st.booleans(),
+            trigger=st.sampled_from([None, order().trigger]),
+            state=st.sampled_from(OrderState),
+        ),
+        max_size=6,
+    ),
+    st.integers(121, 8_000),
+)
+def test_no_stop_is_ever_taken_back(orders, second) -> None:
+    walk = Walk()
+    walk.latched = True
+    done = walk.to(second, look([position()], orders), step_s=100.0)
+    taken = {one.client_order_id for one in done if isinstance(one, CancelEntry)}
+    entries = {
+        one.client_order_id for one in orders if one.trigger is None and not (one.of_position or one.reduce_only)
+    }
+    assert taken <= entries & {"xmopen"}
+
+
 SEEN = st.sampled_from(
     [
         None,

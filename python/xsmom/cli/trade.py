@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from xsmom.cli.choice import Overrides
+from xsmom.cli.size_options import Capital, MaxOrder, Ramp
 
 ConfigFile = Annotated[
     Path | None,
@@ -61,6 +62,9 @@ def live(
         float | None,
         typer.Option(metavar="FRAC", help="Cost a year that you accept, as a share of equity, such as 0.4."),
     ] = None,
+    ramp: Ramp = None,
+    capital: Capital = None,
+    max_order_usdt: MaxOrder = None,
 ) -> None:
     """Trade real money.
 

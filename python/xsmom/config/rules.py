@@ -238,6 +238,20 @@ def _margin_tiers(config: Config) -> Problems:
         yield Problem(names, f"costs.margin_tiers has a rate of {rates[-1]:g}: write shares, such as 0.005 for 0.5 %")
 
 
+def _ramp(config: Config) -> Problems:
+    rows = config.live.ramp_steps
+    if not rows:
+        return
+    names = ("live.ramp_steps", "live.ramp_days")
+    days, shares = ([row[place] for row in rows] for place in (0, 1))
+    if config.live.ramp_days:
+        yield Problem(names[::-1], "live.ramp_days and live.ramp_steps are two ramps; keep one of them")
+    elif days[0] != 0 or not _rises(days) or not _rises(shares):
+        yield Problem(names[:1], "live.ramp_steps: days and shares must rise from row to row, and the first day is 0")
+    elif not 0 < shares[0] <= shares[-1] <= 1:
+        yield Problem(names[:1], "live.ramp_steps: shares of full size lie above 0 and up to 1, such as 0.25")
+
+
 def _rises(values: list[float]) -> bool:
     # As shares: two levels may be so near that the conversion makes them one.
     return all(frac(low) < frac(high) for low, high in pairwise(values))
@@ -364,6 +378,7 @@ RULES: tuple[Callable[[Config], Problems], ...] = (
     _profit_lock,
     _ladder,
     _margin_tiers,
+    _ramp,
     _whole_bars,
     _warmup,
 )

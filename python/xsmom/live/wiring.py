@@ -18,7 +18,8 @@ from xsmom.errors import ConfigError
 from xsmom.live.bars import Pace, Progress
 from xsmom.live.clock import LapseClock, SystemClock
 from xsmom.live.lapse import stretch
-from xsmom.live.process import Process, Setting, stop_on_signals
+from xsmom.live.process import Process, stop_on_signals
+from xsmom.live.start import Setting
 from xsmom.ports import Clock, Sink, Venue
 from xsmom.store.opening import open_journal
 from xsmom.store.rules import StoreRules

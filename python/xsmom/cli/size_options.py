@@ -59,11 +59,11 @@ def _read_ramp(text: str) -> tuple[float, list[list[float]]]:
         if not 0.0 <= days <= _DAYS_MAX:
             raise _no_ramp(text)
         return days, []
-    rows = [[_number(part) for part in _pair(row, text)] for row in text.split(",")]
-    rows = [[day, round(share / 100.0, 10)] for day, share in rows]
-    days, shares = [row[0] for row in rows], [row[1] for row in rows]
-    rises = all(low < high for some in (days, shares) for low, high in pairwise(some))
-    if not rises or days[0] != 0.0 or not days[-1] <= _DAYS_MAX or not 0.0 < shares[0] <= shares[-1] <= 1.0:
+    pairs = [[_number(part) for part in _pair(row, text)] for row in text.split(",")]
+    rows = [[day, round(share / 100.0, 10)] for day, share in pairs]
+    starts, shares = [row[0] for row in rows], [row[1] for row in rows]
+    rises = all(one[0] < other[0] and one[1] < other[1] for one, other in pairwise(rows))
+    if not rises or starts[0] != 0.0 or not starts[-1] <= _DAYS_MAX or not 0.0 < shares[0] <= shares[-1] <= 1.0:
         raise _no_ramp(text)
     return 0.0, rows
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+_GIVE_KEY = "give XSMOM__EXCHANGE__API_KEY and XSMOM__EXCHANGE__API_SECRET in the environment or in .env"
 _STYLES = {Status.OK: None, Status.WARN: "yellow", Status.FAIL: "bold red"}
 
 
@@ -89,15 +90,16 @@ def examine(asked: Asked) -> list[Finding]:
     """Connect, look at everything, and judge; an exchange that does not answer is a finding too."""
     import asyncio
 
-    from xsmom.errors import XsmomError
+    from xsmom.errors import VenueError
+    from xsmom.live.wiring import access_of
 
+    if access_of(asked.start.config).keys is None:
+        return [*_judge_alone(asked), Finding("key", Status.FAIL, "none is given", _GIVE_KEY)]
     try:
         case = asyncio.run(_gather(asked))
-    except XsmomError as error:
-        return [
-            *_alone(asked),
-            Finding("exchange", Status.FAIL, str(error), "nothing of the account could be looked at"),
-        ]
+    except VenueError as error:
+        unseen = Finding("exchange", Status.FAIL, str(error), "nothing of the account could be looked at")
+        return [*_judge_alone(asked), unseen]
     return judge(case)
 
 
@@ -147,11 +149,23 @@ def checks() -> tuple[Callable[[Case], Iterator[Finding]], ...]:
     )
 
 
-def _alone(asked: Asked) -> list[Finding]:
+def _judge_alone(asked: Asked) -> list[Finding]:
     """What can be judged without an exchange."""
-    from xsmom.cli.permit import Terms, check_report
+    from xsmom.cli import preflight_checks as here
+    from xsmom.cli.preflight_case import local_case
 
-    return list(check_report(asked.start.config, asked.runs, Terms(accepted_frac=asked.accepted_frac), asked.now))
+    case = local_case(asked)
+    alone = (
+        here.check_config,
+        here.check_doctor,
+        here.check_disk,
+        here.check_database,
+        here.check_style,
+        here.check_permit,
+        here.check_bounds,
+        here.check_kill,
+    )
+    return [finding for check in alone for finding in check(case)]
 
 
 def refuse_failed(findings: list[Finding]) -> None:

@@ -86,9 +86,8 @@ def check_modes(case: Case) -> Iterator[Finding]:
     if report is None:
         yield Finding("modes", Status.FAIL, case.facts.unread.get("modes", "not told"), "ask again")
         return
-    busy = bool(case.facts.positions and case.facts.positions.rows) or bool(
-        case.facts.orders and case.facts.orders.rows
-    )
+    # What could not be read is unknown, never flat.
+    busy = any(told is None or told.rows for told in (case.facts.positions, case.facts.orders))
     if report.failed:
         names = [what.removeprefix("position mode ") for what, _ in report.failed]
         text = f"{_some(names)} in hedge mode, {wanted} is wanted"
@@ -98,7 +97,11 @@ def check_modes(case: Case) -> Iterator[Finding]:
         text = f"margin mode is another one, {wanted} is wanted, and it cannot be changed while something is open"
         yield Finding("modes", Status.FAIL, text, "close positions and orders, or set exchange.margin_mode")
     elif report.changed:
-        yield Finding("modes", Status.OK, f"{wanted}: the start sets {_some(list(report.changed))}")
+        leverages = sum(what.startswith("leverage") for what in report.changed)
+        sets = [f"leverage of {leverages} names"] * bool(leverages) + ["margin mode"] * (
+            "margin mode" in report.changed
+        )
+        yield Finding("modes", Status.OK, f"{wanted}: the start sets {' and '.join(sets)}")
     else:
         yield Finding("modes", Status.OK, wanted)
 

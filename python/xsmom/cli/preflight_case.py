@@ -50,8 +50,8 @@ class Facts:
     skew_ms: float = 0.0
     skew_error_ms: float = 0.0
     round_trip_ms: float = 0.0
-    #: Of the most traded name: closes of its oldest and newest bar within the warm-up.
-    bars: tuple[int, int] | None = None
+    #: Of the most traded name: whether the exchange has the oldest bar of the warm-up, and the newest one.
+    bars: tuple[bool, bool] | None = None
     unread: dict[str, str] = field(default_factory=dict)
 
 
@@ -96,15 +96,20 @@ class Case:
         return min(share, most) if most > 0.0 else share
 
 
-async def gather_case(asked: Asked, venue: BybitVenue, tell: Callable[[int, int], object] | None = None) -> Case:
-    """Look at everything; what cannot be read is told by its check."""
+def local_case(asked: Asked) -> Case:
+    """What this machine alone can tell."""
     config = asked.start.config
     now_ms = int(asked.now.timestamp() * 1_000)
     journal, why = _look(asked, now_ms)
     book = None if journal is None else journal.book
     plain = Rules.of(config)
     limits = settle_limits(config, plain, None if book is None else book.limits, now_ms)
-    case = Case(asked, plain.within(limits), limits, journal, why, now_ms=now_ms)
+    return Case(asked, plain.within(limits), limits, journal, why, now_ms=now_ms)
+
+
+async def gather_case(asked: Asked, venue: BybitVenue, tell: Callable[[int, int], object] | None = None) -> Case:
+    """Look at everything; what cannot be read is told by its check."""
+    case = local_case(asked)
     facts = case.facts
     work: tuple[tuple[str, Callable[[], Awaitable[Any]]], ...] = (
         ("instruments", venue.instruments),
@@ -171,7 +176,7 @@ def _modes(case: Case) -> Modes:
     return Modes(leverage_x=Decimal(repr(gates.leverage_x)), symbols=symbols, cross_margin=gates.cross_margin)
 
 
-async def _bars(case: Case, venue: BybitVenue) -> tuple[int, int] | None:
+async def _bars(case: Case, venue: BybitVenue) -> tuple[bool, bool] | None:
     """Ends of the warm-up of the name that is most traded, as the exchange has them."""
     if not case.names:
         return None
@@ -184,9 +189,7 @@ async def _bars(case: Case, venue: BybitVenue) -> tuple[int, int] | None:
     found = await asyncio.gather(
         *(venue.candles(best.symbol, bar_ms, since, min(page, 3), PriceKind.LAST) for since in spans)
     )
-    if not all(len(one.open_ms) for one in found):
-        return None
-    return int(found[0].open_ms[0]) + bar_ms, int(found[1].open_ms[-1]) + bar_ms
+    return len(found[0]) > 0, len(found[1]) > 0
 
 
 def warmup_bars(case: Case) -> int:

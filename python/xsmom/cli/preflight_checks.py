@@ -206,15 +206,18 @@ def check_history(case: Case) -> Iterator[Finding]:
     if "bars" in case.facts.unread:
         yield Finding("warm-up", Status.FAIL, case.facts.unread["bars"], "look at the exchange's status page")
         return
-    bar_ms, bars = case.rules.pace.bar_ms, warmup_bars(case)
-    if case.facts.bars is None:
-        text = "the exchange has no bars of the most traded name that a decision could look back on"
-        yield Finding("warm-up", Status.FAIL, text, "choose another strategy.timeframe, or wait")
-        return
-    begin_ms = case.facts.bars[1] - bars * bar_ms
+    bars, (oldest, newest) = warmup_bars(case), case.facts.bars or (False, False)
+    begin_ms = case.now_ms - bars * case.rules.pace.bar_ms
     young = sum(one.listed_ms > begin_ms for one in case.names)
-    text = f"{bars} bars are looked back on; {len(case.names) - young} of {len(case.names)} names are that old"
-    yield Finding("warm-up", Status.OK, text)
+    text = f"{bars} bars are looked back on; {len(case.names) - young} of {len(case.names)} names are listed that long"
+    if not newest:
+        text = "the exchange has no new bars of the most traded name"
+        yield Finding("warm-up", Status.FAIL, text, "choose another strategy.timeframe, or look at its status page")
+    elif not oldest:
+        text += ", and the exchange does not keep so much history"
+        yield Finding("warm-up", Status.WARN, text, "rules that lack their history are neutral until it is there")
+    else:
+        yield Finding("warm-up", Status.OK, text)
 
 
 def fee_above_frac(case: Case) -> float | None:

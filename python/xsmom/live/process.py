@@ -15,6 +15,7 @@ from xsmom.domain.book import Book, Limits, Roster
 from xsmom.domain.effects import Note, Severity
 from xsmom.domain.events import Command, CommandGiven
 from xsmom.engine import money, sentinel
+from xsmom.engine.modes import unreconciled
 from xsmom.errors import XsmomError
 from xsmom.live.bars import BarFeed, BarSource
 from xsmom.live.clock import SystemClock
@@ -30,7 +31,8 @@ from xsmom.live.start import Setting, names_at, rules_at, start_event
 from xsmom.ports import Clock, Journal, Venue
 from xsmom.store.window_bytes import pack
 
-_STREAM_WAIT_S = 30.0
+_READY_WAIT_S = 30.0
+_READY_POLL_S = 0.05
 
 
 class Process:
@@ -91,13 +93,22 @@ class Process:
 
     async def _bars(self, bars: BarFeed, feeds: Feeds, loop: Loop, last_ms: int | None) -> None:
         begun_ms = self.clock.now_ms()
-        # A bar that is decided before the stream stands would find every entry refused.
+        # A bar that is decided before the stream stands, the account agrees and the stops are seen would find every
+        # entry refused, and the next one may be a day away.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(feeds.listening.wait(), _STREAM_WAIT_S)
+            await asyncio.wait_for(self._ready(feeds, loop), _READY_WAIT_S)
         newest_ms = await bars.catch_up(last_ms, loop.window.bars_max, self.setting.progress)
         loop.tell([Note("bars.caught_up", Severity.INFO, {"took_ms": self.clock.now_ms() - begun_ms})])
         notify_systemd("READY=1")
         await bars.follow(newest_ms)
+
+    async def _ready(self, feeds: Feeds, loop: Loop) -> None:
+        await feeds.listening.wait()
+        while True:
+            book = loop.book
+            if book is not None and not unreconciled(book, loop.rules) and sentinel.coverage_frac(book) == 1.0:
+                return
+            await asyncio.sleep(_READY_POLL_S)
 
     async def _listen(self, loop: Loop) -> None:
         """Commands of the operator, and the stop file, within one poll."""

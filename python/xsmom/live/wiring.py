@@ -65,7 +65,7 @@ async def _run(start: Start) -> str:
         name = await _account_name(start, venue)
         journal = open_journal(StoreRules.of(start.config), state_dir, name, clock)
         try:
-            process = Process(venue, journal, clock, _setting(start, state_dir))
+            process = Process(venue, journal, clock, make_setting(start, state_dir))
             loop = asyncio.get_running_loop()
             stop_on_signals(process, loop.add_signal_handler, (signal.SIGTERM, signal.SIGINT))
             return await process.run()
@@ -75,7 +75,8 @@ async def _run(start: Start) -> str:
         await venue.close()
 
 
-def _setting(start: Start, state_dir: Path) -> Setting:
+def make_setting(start: Start, state_dir: Path) -> Setting:
+    """What a process of this start is given."""
     config = start.config
     grace_ms = round(float(str(config.value("live.bar_grace_seconds"))) * 1_000)
     written = Path(str(config.value("risk.kill_switch.file")))

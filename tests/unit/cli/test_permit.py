@@ -14,13 +14,13 @@ from xsmom.errors import ConfigError
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 
 
-def write(runs, config, *, cost=0.1, days=3, synthetic=False, name="one"):
+def write(runs, config, *, cost=0.1, days=3, synthetic=False, name="one", now=NOW):
     folder = runs / name
     folder.mkdir(parents=True)
     told = {
         "config": {"config_hash": config.config_hash},
         "synthetic": synthetic,
-        "started": (NOW - timedelta(days=days)).isoformat(),
+        "started": (now - timedelta(days=days)).isoformat(),
         "metrics": {"turnover_year_x": 500.0, "cost_year_frac": cost},
     }
     (folder / "result.json").write_text(json.dumps(told))

@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xsmom.domain.book import Limits
+from xsmom.domain.limits import Limits
 from xsmom.domain.market_data import Instrument, PriceKind
 from xsmom.domain.trading import AccountView, KeyFacts, ModeReport, Modes, OrderView, PositionView, Snapshot
 from xsmom.engine.rules import Rules

@@ -12,7 +12,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import TypeAlias
 
-from xsmom.domain.book import Limits
+from xsmom.domain.limits import Limits
 from xsmom.domain.market_data import Instrument, Quote
 from xsmom.domain.trading import (
     AccountView,

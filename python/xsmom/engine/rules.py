@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from xsmom.config.resolved import Resolved
-from xsmom.domain.book import Limits
 from xsmom.domain.costs import Costs
+from xsmom.domain.limits import Limits
 from xsmom.domain.orders import Style
 from xsmom.domain.trading import TriggerBy
 from xsmom.kernel import Params

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from xsmom.config.resolved import Resolved
-from xsmom.domain.book import Limits
+from xsmom.domain.limits import Limits
 from xsmom.engine.rules import Rules
 
 Points: TypeAlias = tuple[tuple[int, float], ...]

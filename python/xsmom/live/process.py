@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from xsmom.domain.book import Book, Limits, Roster
+from xsmom.domain.book import Book, Roster
 from xsmom.domain.effects import Note, Severity
 from xsmom.domain.events import Command, CommandGiven
 from xsmom.engine import money, sentinel

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from xsmom._core import __version__
 from xsmom.config.resolved import Resolved
-from xsmom.domain.book import Book, Limits
+from xsmom.domain.book import Book
 from xsmom.domain.events import Started
+from xsmom.domain.limits import Limits
 from xsmom.domain.market_data import Instrument
 from xsmom.engine.rules import Rules
 from xsmom.errors import StateError

@@ -9,7 +9,7 @@ import typer
 
 import xsmom as xs
 from xsmom.cli.size_options import size_overrides
-from xsmom.domain.book import Limits
+from xsmom.domain.limits import Limits
 from xsmom.engine.plan import sizing_usdt
 from xsmom.engine.rules import Rules
 from xsmom.errors import ConfigError

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from xsmom.domain.book import Book, Limits
+from xsmom.domain.book import Book
+from xsmom.domain.limits import Limits
 from xsmom.domain.orders import Intent, Shrink, Verdict, Veto
 from xsmom.engine.facts import same_side_lots
 from xsmom.engine.gates.gate import ALLOW

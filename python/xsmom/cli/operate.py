@@ -201,6 +201,9 @@ def classify(
 ) -> None:
     """Say what an unexplained change of the wallet was, so that entries are free again.
 
+    Deposits and withdrawals are read from the exchange: this is for what the exchange does not list, or lists as its
+    own doing. `xsmom ledger` shows what is unexplained; the amount may be a part of it.
+
     \b
     Examples:
       xsmom classify 500

@@ -14,6 +14,7 @@ from typing import Any
 from xsmom.domain.book import Book, Roster
 from xsmom.domain.effects import Note, Severity
 from xsmom.domain.events import Command, CommandGiven
+from xsmom.domain.limits import Limits
 from xsmom.engine import money, sentinel
 from xsmom.engine.modes import unreconciled
 from xsmom.errors import XsmomError
@@ -40,7 +41,7 @@ class Process:
 
     def __init__(self, venue: Venue, journal: Journal, clock: Clock, setting: Setting) -> None:
         self.venue, self.journal, self.clock, self.setting = venue, journal, clock, setting
-        self.link = LinkMeter()
+        self.link = LinkMeter(getattr(clock, "speed", 1.0))
         self.loop: Loop | None = None
 
     async def run(self) -> str:

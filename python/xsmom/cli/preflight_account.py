@@ -23,6 +23,8 @@ def check_exchange(case: Case) -> Iterator[Finding]:
     if wanted:
         text = f"{', '.join(wanted)} could not be read: {facts.unread[wanted[0]]}"
         yield Finding("exchange", Status.FAIL, text, "look at the network, and at the exchange's status page")
+    elif facts.interruption:
+        yield Finding("exchange", Status.WARN, facts.interruption, "until it is over nothing is entered")
     else:
         yield Finding("exchange", Status.OK, f"answers in {facts.round_trip_ms:.0f} ms")
 
@@ -67,7 +69,10 @@ def check_clock(case: Case) -> Iterator[Finding]:
     if case.start.lapse != 1.0:
         yield Finding("clock", Status.OK, f"the exchange's own time, {case.start.lapse:g} times as fast as the wall")
         return
-    skew_ms, error_ms = case.facts.skew_ms, case.facts.skew_error_ms
+    if case.facts.clock is None:
+        yield Finding("clock", Status.FAIL, case.facts.unread.get("clock", "not told"), "ask again")
+        return
+    skew_ms, error_ms = case.facts.skew_ms, case.facts.clock.error_ms
     most_ms = case.rules.gates.skew_max_ms
     text = f"ours is {abs(skew_ms):,.0f} ms {'slow' if skew_ms > 0 else 'fast'}, ± {error_ms:.0f} ms"
     if abs(skew_ms) - error_ms > most_ms:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xsmom.domain.limits import Limits
-from xsmom.domain.market_data import Instrument, PriceKind
+from xsmom.domain.market_data import ClockSight, Instrument, PriceKind
 from xsmom.domain.trading import AccountView, KeyFacts, ModeReport, Modes, OrderView, PositionView, Snapshot
 from xsmom.engine.rules import Rules
 from xsmom.errors import ConfigError, VenueError, XsmomError
@@ -47,8 +47,10 @@ class Facts:
     instruments: Any = None
     quotes: Any = None
     modes: ModeReport | None = None
+    clock: ClockSight | None = None
+    #: What the exchange says of an interruption; empty where there is none.
+    interruption: str = ""
     skew_ms: float = 0.0
-    skew_error_ms: float = 0.0
     round_trip_ms: float = 0.0
     #: Of the most traded name: whether the exchange has the oldest bar of the warm-up, and the newest one.
     bars: tuple[bool, bool] | None = None
@@ -124,8 +126,9 @@ async def gather_case(asked: Asked, venue: BybitVenue, tell: Callable[[int, int]
         await _read(facts, name, ask)
         if tell is not None:
             tell(done + 1, len(work) + 2)
-    clock = venue.wire.clock
-    facts.skew_ms, facts.skew_error_ms, facts.round_trip_ms = clock.skew_ms, clock.error_ms, clock.round_trip_ms
+    await _read(facts, "clock", venue.measure_clock)
+    await _read(facts, "interruption", venue.interruption)
+    facts.skew_ms, facts.round_trip_ms = venue.wire.clock.skew_ms, venue.wire.clock.round_trip_ms
     _choose(case)
     await _read(facts, "modes", lambda: venue.compare_modes(_modes(case)))
     await _read(facts, "bars", lambda: _bars(case, venue))

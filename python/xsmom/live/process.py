@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,6 +18,7 @@ from xsmom.domain.events import Command, CommandGiven
 from xsmom.domain.limits import Limits
 from xsmom.engine import money, sentinel
 from xsmom.engine.modes import unreconciled
+from xsmom.engine.rules import Rules
 from xsmom.errors import XsmomError
 from xsmom.live.bars import BarFeed, BarSource
 from xsmom.live.clock import SystemClock
@@ -94,8 +96,8 @@ class Process:
 
     async def _bars(self, bars: BarFeed, feeds: Feeds, loop: Loop, last_ms: int | None) -> None:
         begun_ms = self.clock.now_ms()
-        # A bar that is decided before the stream stands, the account agrees and the stops are seen would find every
-        # entry refused, and the next one may be a day away.
+        # Before the stream stands, the account agrees, the stops are seen and the clock is measured every entry would be
+        # refused, and the next bar may be a day away.
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._ready(feeds, loop), _READY_WAIT_S)
         newest_ms = await bars.catch_up(last_ms, loop.window.bars_max, self.setting.progress)
@@ -107,7 +109,7 @@ class Process:
         await feeds.listening.wait()
         while True:
             book = loop.book
-            if book is not None and not unreconciled(book, loop.rules) and sentinel.coverage_frac(book) == 1.0:
+            if book is not None and _is_ready(book, loop.rules):
                 return
             await asyncio.sleep(_READY_POLL_S)
 
@@ -160,6 +162,12 @@ def heartbeat_of(book: Book, at_ms: int) -> Heartbeat:
         decided_ms=book.cycle.decided_ms,
         kill=book.kill.active,
     )
+
+
+def _is_ready(book: Book, rules: Rules) -> bool:
+    """Account, stops and clock are known: nothing that only takes a moment stands against an entry."""
+    agreed = not unreconciled(book, rules) and sentinel.coverage_frac(book) == 1.0
+    return agreed and not math.isnan(book.health.skew_ms + book.health.skew_bound_ms)
 
 
 async def _outcome(leading: asyncio.Future[str], work: Sequence[asyncio.Future[None]]) -> str:

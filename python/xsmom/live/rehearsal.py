@@ -17,7 +17,7 @@ import numpy as np
 
 from xsmom import kernel
 from xsmom.domain.book import Book, Roster
-from xsmom.domain.effects import Effect, EnsureModes, FetchFills, LookupOrder, Note
+from xsmom.domain.effects import Effect, EnsureModes, FetchFills, FetchTransfers, LookupOrder, Note
 from xsmom.domain.events import (
     AccountSeen,
     Ask,
@@ -28,6 +28,7 @@ from xsmom.domain.events import (
     OrderLookedUp,
     QuotesSeen,
     Stage,
+    TransfersRead,
     VenueReplied,
 )
 from xsmom.domain.market_data import Instrument, Quote
@@ -39,7 +40,7 @@ from xsmom.engine.step import grow, step
 from xsmom.errors import StateError
 from xsmom.kernel import Params
 from xsmom.live.bars import BarSource, Pace, Progress
-from xsmom.live.courier import fill_event
+from xsmom.live.courier import fill_event, move_event
 from xsmom.live.forming import forming_row
 from xsmom.live.limits import settle_limits
 from xsmom.live.link import LinkMeter
@@ -58,6 +59,7 @@ class Rehearsal:
     """One account led up to a bar and through it."""
 
     venue: Venue
+    clock: Clock
     rules: Rules
     window: Window
     now_ms: int
@@ -98,6 +100,8 @@ class Rehearsal:
                 self.link.call("orders", self.venue.open_orders),
             )
             self.link.streaming = True
+            self.link.note_clock(self.clock.now_ms(), await self.link.call("clock", self.venue.measure_clock))
+            self.link.maintenance = await self.link.call("status", self.venue.interruption)
             self.take(self.link.look(self.now_ms))
             await self.answer(self.take(AccountSeen(self.now_ms, account, positions, orders, (), asked_ms)))
             if not modes.unreconciled(self.known, self.rules) and sentinel.coverage_frac(self.known) == 1.0:
@@ -111,6 +115,10 @@ class Rehearsal:
                 for fill in await self.venue.fills(effect.since_ms):
                     self.take(fill_event(fill))
                 self.take(FillsRead(effect.since_ms, self.now_ms))
+            elif isinstance(effect, FetchTransfers):
+                for move in await self.venue.transfers(effect.since_ms):
+                    self.take(move_event(move))
+                self.take(TransfersRead(effect.since_ms, self.now_ms))
             elif isinstance(effect, LookupOrder):
                 order = await self.venue.order_by_client_id(effect.symbol, effect.client_order_id)
                 self.take(OrderLookedUp(effect.symbol, effect.client_order_id, self.now_ms, order))
@@ -154,7 +162,7 @@ async def rehearse(
         names = book.roster.instruments
     else:
         names = await names_at(venue, rules, book, setting.ignore)
-    rehearsal = Rehearsal(venue, rules, new_window(rules, Roster.of(names)), now_ms, book, forming=forming)
+    rehearsal = Rehearsal(venue, clock, rules, new_window(rules, Roster.of(names)), now_ms, book, forming=forming)
     close_ms = newest_ms + bar_ms if forming else newest_ms
     _make_rebalance(rehearsal, close_ms)
     if book is None or not running:

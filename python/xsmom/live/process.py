@@ -96,7 +96,7 @@ class Process:
 
     async def _bars(self, bars: BarFeed, feeds: Feeds, loop: Loop, last_ms: int | None) -> None:
         begun_ms = self.clock.now_ms()
-        # Before the stream stands, the account agrees, the stops are seen and the clock is measured every entry would be
+        # Before the stream stands, the account agrees, stops are seen and the clock is measured every entry would be
         # refused, and the next bar may be a day away.
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._ready(feeds, loop), _READY_WAIT_S)

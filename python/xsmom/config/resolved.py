@@ -53,7 +53,7 @@ class Resolved:
     `config_hash` covers all that a simulation feels, and is what a report permits: strategy, risk, universe,
     costs, data. `params_hash` covers what the core is given. `live_hash` covers the other settings that the live
     engine obeys: execution, gates, exchange, the process. None depends on how or where a value was written; the
-    log's settings, secrets and alerts are in none. docs/decisions/0013-what-a-report-permits.md says why.
+    log's settings, secrets and alerts are in none. docs/decisions/0014-what-a-report-permits.md says why.
     """
 
     written: Config

@@ -42,6 +42,8 @@ class Setting:
     initial_usdt: float | None = None
     adopt: bool = False
     ignore: tuple[str, ...] = ()
+    #: Whether a watchdog should be there, so that its absence is told.
+    watched: bool = False
 
 
 def rules_at(venue: Venue, setting: Setting, limits: Limits) -> Rules:

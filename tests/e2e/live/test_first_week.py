@@ -20,12 +20,12 @@ from xsmom.engine import sentinel
 from xsmom.live.outlook import look_ahead
 from xsmom.live.rehearsal import rehearse
 from xsmom.live.wiring import Start
-from xsmom.simex.bybit import position
+from xsmom.simex.bybit import rows
 from xsmom.store.opening import open_journal
 from xsmom.store.rules import StoreRules
 
 HOUR_MS = 3_600_000
-CLASSIC = {"universe.exclude": []}
+CLASSIC: dict[str, object] = {"universe.exclude": []}
 
 
 def approved(notes) -> dict[str, int]:
@@ -178,9 +178,9 @@ class Ground:
 @contextlib.contextmanager
 def hedge_mode():
     """The exchange answers as it does for an account with two sides a name."""
-    answer = position.rows.position_row
+    answer = rows.position_row
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(position.rows, "position_row", lambda world, row: {**answer(world, row), "positionIdx": 1})
+        patch.setattr(rows, "position_row", lambda world, row: {**answer(world, row), "positionIdx": 1})
         yield
 
 

@@ -82,7 +82,7 @@ def test_a_restart_goes_on_with_the_ramp() -> None:
     first = settle(size_overrides("10d", None, None))
     assert first.ramp_frac(NOW_MS) == pytest.approx(0.1)
     later_ms = NOW_MS + 4 * DAY_MS
-    for given in (size_overrides("10d", None, None), {}):
+    for given in (size_overrides("10d", None, None), []):
         again = settle(given, first, later_ms)
         assert again.ramp_since_ms == NOW_MS
         assert again.ramp_frac(later_ms) == pytest.approx(0.1 + 0.9 * 0.4)

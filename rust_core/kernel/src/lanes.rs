@@ -173,6 +173,14 @@ pub fn bits_where_two(x: &[f64], y: &[f64], is: impl Fn(f64, f64) -> bool) -> u6
     pairs.fold(0, |bits, (at, (x, y))| bits | u64::from(is(*x, *y)) << at)
 }
 
+/// A whole number of a size below 2^51 as an integer, without the conversion that AVX2 lacks. A larger
+/// one up to 2^54 gives some number that is not below 2^51 in size either.
+#[inline(always)]
+pub fn whole_number(x: f64) -> i64 {
+    const SHIFT: f64 = 6_755_399_441_055_744.0;
+    (x + SHIFT).to_bits().wrapping_sub(SHIFT.to_bits()) as i64
+}
+
 /// `ln` in place, over a whole row at once: so long a body is vectorised as a loop only.
 #[inline(always)]
 pub fn ln_in_place(x: &mut [f64]) {

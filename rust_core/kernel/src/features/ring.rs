@@ -71,6 +71,34 @@ impl Flags {
     }
 }
 
+/// A number for each of the newest bars; 0 before the first.
+#[derive(Debug)]
+pub(super) struct Numbers {
+    slots: Slots,
+    data: Vec<i64>,
+}
+
+impl Numbers {
+    pub(super) fn new(keep: usize) -> Self {
+        let rows = keep + BLOCK as usize;
+        Self { slots: Slots::new(rows), data: vec![0; rows] }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.data.fill(0);
+    }
+
+    #[inline(always)]
+    pub(super) fn get(&self, bar: i64) -> i64 {
+        self.data[self.slots.of(bar)]
+    }
+
+    #[inline(always)]
+    pub(super) fn set(&mut self, bar: i64, number: i64) {
+        self.data[self.slots.of(bar)] = number;
+    }
+}
+
 impl Ring {
     pub(super) fn new(keep: usize, lanes: usize) -> Self {
         let rows = keep + BLOCK as usize;
@@ -184,7 +212,8 @@ pub(super) fn pad(row: &[f64], lanes: &mut [Pack]) {
 /// Does the row lack nothing?
 #[inline(always)]
 pub(super) fn is_whole(row: &[f64]) -> bool {
-    row.iter().fold(0, |absent, price| absent | u64::from(price.is_nan())) == 0
+    let odd = |absent, price: &f64| absent | u64::from(price.is_nan()).wrapping_neg();
+    row.iter().fold(0, odd) == 0
 }
 
 /// 1 where the value is known, else 0.

@@ -5,7 +5,7 @@ use crate::lanes::LANES;
 use crate::reason::Reason;
 
 /// Lots beyond it are left to the long way.
-const LOTS_MANY: i64 = 1 << 50;
+pub(crate) const LOTS_MANY: i64 = 1 << 50;
 
 /// One place for each name that the plan concerns, padded to whole lanes. Lots are whole numbers that
 /// a double holds exactly.

@@ -99,7 +99,7 @@ impl<'a> Account<'a> {
             closing: vec![false; cols],
             any_closing: false,
             exits: Vec::with_capacity(cols),
-            quiet: Quiet::new(cols),
+            quiet: Quiet::new(cols, params),
             touched: NameSet::new(cols),
             news: NameSet::new(cols),
             fills: Vec::new(),
@@ -169,8 +169,7 @@ impl<'a> Account<'a> {
         guarded
             || self.exited
             || self.any_asked
-            || (self.wants.positions
-                && self.held.iter().any(|i| self.positions[i].closing.is_some()))
+            || (self.wants.calls && self.held.iter().any(|i| self.positions[i].closing.is_some()))
     }
 
     /// A position has left: the next plan looks at the net again.
@@ -215,7 +214,11 @@ impl<'a> Account<'a> {
         if std::mem::take(&mut self.any_closing) {
             self.closing.fill(false);
         }
-        if !(self.wants.positions || self.any_asked) {
+        debug_assert!(
+            self.wants.calls || self.held.iter().all(|i| self.positions[i].closing.is_none()),
+            "an exit inside a bar is carried out at once"
+        );
+        if !(self.wants.calls || self.any_asked) {
             return;
         }
         for i in self.held.iter() {

@@ -98,7 +98,7 @@ impl Rows {
         );
         if !params.ladder.is_empty() {
             self.rung_cap_frac.fill(f64::INFINITY);
-            for i in account.held.iter() {
+            for i in account.quiet.on_ladder.iter() {
                 if let Some(lots) = rung_cap_lots(&account.positions[i], params) {
                     let lot = contracts.qty_step[i];
                     self.rung_cap_frac[i] = lots as f64 * lot * ledger.mark[i] * share * CAP_HAIR;

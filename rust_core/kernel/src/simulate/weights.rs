@@ -101,7 +101,7 @@ fn check(panel: &Panel<'_>, setup: &Setup<'_>) -> Result<()> {
 /// Asked of all, without a branch for each.
 #[inline(always)]
 fn all_finite(weights: &[f64]) -> bool {
-    weights.iter().fold(0, |odd, weight| odd | u64::from(!weight.is_finite())) == 0
+    weights.iter().fold(0, |odd, weight| odd | u64::from(!weight.is_finite()).wrapping_neg()) == 0
 }
 
 /// The account with its arrays padded to whole lanes, so that no loop has a tail.

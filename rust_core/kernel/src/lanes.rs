@@ -9,8 +9,10 @@ use std::cell::Cell;
 use pulp::Arch;
 
 mod elementary;
+mod row;
 
 pub use elementary::{exp, ln, pow};
+pub use row::{Line, Row};
 
 /// Number of lanes of every sum across symbols, whatever the register width of the CPU.
 pub const LANES: usize = 8;
@@ -18,9 +20,9 @@ pub const LANES: usize = 8;
 /// Eight symbols side by side.
 pub type Lane = [f64; LANES];
 
-/// Columns that are worked on together where no sum across symbols is taken: as many as fill one
-/// register of AVX2, which the compiler packs best.
-pub const PACK: usize = 4;
+/// Columns that are worked on together where no sum across symbols is taken: a cache line, one register
+/// of AVX-512, two of AVX2.
+pub const PACK: usize = 8;
 
 /// Some symbols side by side.
 pub type Pack = [f64; PACK];
@@ -32,6 +34,8 @@ thread_local! {
 /// Name of the SIMD level that [`dispatch`] uses on this machine.
 pub fn simd_level() -> &'static str {
     match level() {
+        #[cfg(target_arch = "x86_64")]
+        Arch::V4(_) => "x86-64-v4",
         #[cfg(target_arch = "x86_64")]
         Arch::V3(_) => "x86-64-v3",
         _ => "baseline",

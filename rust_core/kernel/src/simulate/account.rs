@@ -5,6 +5,7 @@ use super::setup::{FillRow, Setup, TripRow};
 use crate::book::{Bar, Position, Side};
 use crate::fill::{Costs, Depth, Rates};
 use crate::guards::Guards;
+use crate::lanes::Row;
 use crate::ledger::Ledger;
 use crate::params::Params;
 use crate::records::Records;
@@ -64,7 +65,7 @@ pub(super) struct Account<'a> {
     /// Round trips so far.
     pub(super) trips_closed: u64,
     /// Value of every name at its mark.
-    pub(super) worth_usdt: Vec<f64>,
+    pub(super) worth_usdt: Row,
     costs: &'a Costs,
     rates: Rates,
     wants: Wants,
@@ -109,7 +110,7 @@ impl<'a> Account<'a> {
             trade_result_usdt: vec![0.0; cols],
             exposure_frac: vec![0.0; cols],
             trips_closed: 0,
-            worth_usdt: vec![0.0; room],
+            worth_usdt: Row::new(room, 0.0),
             costs: &setup.costs,
             rates,
             wants,

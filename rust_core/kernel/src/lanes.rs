@@ -64,13 +64,22 @@ pub fn cpu_features() -> Vec<&'static str> {
     found
 }
 
-/// The level to use: `XSMOM_SIMD=baseline` masks the CPU's features for the process (read once),
-/// [`at_baseline`] for a call on this thread.
+/// The level to use: `XSMOM_SIMD=baseline` masks the CPU's features for the process (read once) and
+/// `x86-64-v3` those beyond AVX2; [`at_baseline`] masks all of them for a call on this thread.
 fn level() -> Arch {
-    static BASELINE: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
-    let baseline = *BASELINE
-        .get_or_init(|| std::env::var_os("XSMOM_SIMD").is_some_and(|value| value == "baseline"));
-    if baseline || AT_BASELINE.get() { Arch::Scalar } else { Arch::new() }
+    static LEVEL: std::sync::OnceLock<Arch> = std::sync::OnceLock::new();
+    let level = *LEVEL.get_or_init(|| masked(std::env::var("XSMOM_SIMD").ok().as_deref()));
+    if AT_BASELINE.get() { Arch::Scalar } else { level }
+}
+
+/// The best level of this CPU that `most` lets through.
+fn masked(most: Option<&str>) -> Arch {
+    match most {
+        Some("baseline") => Arch::Scalar,
+        #[cfg(target_arch = "x86_64")]
+        Some("x86-64-v3") => pulp::x86::V3::try_new().map_or(Arch::Scalar, Arch::V3),
+        _ => Arch::new(),
+    }
 }
 
 /// Run `work` compiled for the best instruction set of this CPU. All that `work` calls must be

@@ -23,7 +23,7 @@ from xsmom.domain.ledger import (
     TransferRow,
     WriterRow,
 )
-from xsmom.domain.market_data import Candles, FundingPrints, Instrument, PriceKind, Quote
+from xsmom.domain.market_data import Candles, ClockSight, FundingPrints, Instrument, PriceKind, Quote
 from xsmom.domain.trading import (
     AccountView,
     AmendRequest,
@@ -32,6 +32,7 @@ from xsmom.domain.trading import (
     KeyFacts,
     ModeReport,
     Modes,
+    MoneyMove,
     OrderRequest,
     OrderView,
     PositionView,
@@ -101,6 +102,14 @@ class Venue(MarketData, Protocol):
         """What this exchange can do."""
         ...
 
+    async def measure_clock(self) -> ClockSight:
+        """Ask for the exchange's time anew, not what is known of it."""
+        ...
+
+    async def interruption(self) -> str:
+        """What the exchange says of an interruption that is under way; empty where there is none."""
+        ...
+
     async def account(self) -> AccountView:
         """Money and margin."""
         ...
@@ -119,6 +128,15 @@ class Venue(MarketData, Protocol):
 
     async def fills(self, since_ms: int) -> Sequence[VenueFill]:
         """Every execution from `since_ms` on, rising, of every kind."""
+        ...
+
+    async def transfers(self, since_ms: int) -> Sequence[MoneyMove]:
+        """Every movement of the settlement currency from `since_ms` on that no execution tells of, rising.
+
+        Deposits and withdrawals are transfers; whatever else the exchange gave or took is told beside them as
+        `MoveKind.OTHER`, with the exchange's own word. Each has an id that it keeps for ever. A movement of which
+        only a part is known, or a page that is missing, raises.
+        """
         ...
 
     async def fees(self) -> Mapping[str, tuple[Decimal, Decimal]]:

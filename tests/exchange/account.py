@@ -14,6 +14,8 @@ API_KEY, API_SECRET = "testkey-0123456789", "testsecret-0123456789"
 PRIVATE = ("/v5/order/", "/v5/position/", "/v5/account/", "/v5/user/", "/v5/execution/")
 PAGE_MAX = {"/v5/order/realtime": 50, "/v5/order/history": 50, "/v5/position/list": 200, "/v5/execution/list": 100}
 PAGE_USUAL = {"/v5/order/realtime": 20, "/v5/order/history": 20, "/v5/position/list": 20, "/v5/execution/list": 50}
+MONEY = "/v5/account/transaction-log"
+PAGE_MAX[MONEY], PAGE_USUAL[MONEY] = 50, 20
 
 
 class RefusalError(Exception):
@@ -76,7 +78,10 @@ class Account:
             first, last = int(asked["startTime"]), int(asked["endTime"])
             if last - first > 7 * 86_400_000:
                 raise RefusalError(10_001, "The time range between startTime and endTime cannot exceed 7 days")
-            rows = [row for row in rows if first <= int(row["execTime"]) <= last][::-1]
+            when = "transactionTime" if path == MONEY else "execTime"
+            rows = [row for row in rows if first <= int(row[when]) <= last][::-1]
+        for name in ("currency", "category") if path == MONEY else ():
+            rows = [row for row in rows if row[name] == asked.get(name, row[name])]
         start, limit = int(asked.get("cursor") or 0), min(int(asked.get("limit", PAGE_USUAL[path])), PAGE_MAX[path])
         cursor = str(start + limit) if start + limit < len(rows) else ""
         return {"category": "linear", "list": rows[start : start + limit], "nextPageCursor": cursor}
@@ -147,6 +152,18 @@ def execution(number=1, **row):
         "feeRate": "0.0006", "execId": f"e{number}", "tradeIv": "", "blockTradeId": "", "markPrice": "11.8354",
         "execPrice": "11.9015", "markIv": "", "orderQty": "0.1", "orderPrice": "12.369", "execValue": "1.19015",
         "execType": "Trade", "execQty": "0.1", "closedSize": "", "seq": 4688002127, "createType": "CreateByUser",
+    }  # fmt: skip
+    return {**usual, **row}
+
+
+def movement(number=1, **row):
+    """An entry of the list of money, as the documentation shows a transfer."""
+    usual = {
+        "id": f"m{number}", "symbol": "", "category": "", "side": "None", "type": "TRANSFER_IN",
+        "transactionTime": f"{1672282722429 + number}",
+        "transSubType": "", "qty": "0", "size": "0", "currency": "USDT", "tradePrice": "0",
+        "funding": "", "fee": "0", "cashFlow": "100", "change": "100", "cashBalance": "1100", "feeRate": "",
+        "bonusChange": "0", "tradeId": "", "orderId": "", "orderLinkId": "", "extraFees": "",
     }  # fmt: skip
     return {**usual, **row}
 

@@ -110,7 +110,14 @@ def day(seq: int, names: int = 3) -> Entry:
         case 4:
             return entry(seq, FundingPaid(fill(seq, seq % names, FillKind.FUNDING)))
         case _:
-            return entry(seq, TransferSeen(f"t{seq}", Decimal("-12.50"), BEGIN_MS + seq))
+            moved = TransferSeen(f"t{seq}", Decimal("-12.50"), BEGIN_MS + seq)
+            return entry(seq, moved, notes=(transfer_note(moved),))
+
+
+def transfer_note(moved: TransferSeen) -> Note:
+    """What is told where a transfer was booked."""
+    amount = float(moved.amount_usdt)
+    return Note("transfer.seen", fields={"id": moved.transfer_id, "amount_usdt": amount, "at_ms": moved.at_ms})
 
 
 def trigger(ticks: int) -> Trigger:

@@ -13,6 +13,7 @@ from xsmom.engine.rules import Rules
 
 _SLACK_X = 1.1
 """Prices move between a plan and its fills."""
+_SMALL_USDT = 50.0
 _SENT_EXITS = frozenset({Purpose.EXIT, Purpose.FLATTEN, Purpose.TRIM})
 
 
@@ -148,7 +149,15 @@ class Checks:
     def _cash(self, book: Book, exchange: Exchange) -> None:
         fills = exchange.account.fills(0)
         cash = CASH - sum(one.lots * STEP * one.price + one.fee_usdt for one in fills)
+        cash += exchange.moved_usdt
         if abs(float(cash) - book.money.cash_usdt) > 1e-6:
             raise BrokenRuleError("ledger_cash", f"cash is {book.money.cash_usdt!r}, the executions make it {cash}")
         if book.money.corrections_usdt:
             raise BrokenRuleError("ledger_cash", f"corrections of {book.money.corrections_usdt} USDT")
+        if book.money.transfers_usdt != exchange.moved_usdt:
+            text = f"{book.money.transfers_usdt} USDT were moved, the exchange says {exchange.moved_usdt}"
+            raise BrokenRuleError("ledger_transfers", text)
+        # Executions that were told in another order than they happened leave another average price, and some
+        # USDT of it between wallet and position; no transfer is as small.
+        if abs(book.venue.unexplained_usdt) >= _SMALL_USDT:
+            raise BrokenRuleError("ledger_transfers", f"{book.venue.unexplained_usdt} USDT are unexplained at rest")

@@ -52,6 +52,16 @@ def _fills_twice(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(money, "fold_fill", forgetful)
 
 
+def _transfers_twice(patch: pytest.MonkeyPatch) -> None:
+    fold = money.fold_transfer
+
+    def forgetful(turn: Any, event: Any) -> None:
+        fold(turn, event)
+        turn.put(transfers_seen={})
+
+    patch.setattr(money, "fold_transfer", forgetful)
+
+
 def _kill_forgotten(patch: pytest.MonkeyPatch) -> None:
     restart = boot.restart
 
@@ -104,6 +114,11 @@ MUTANTS: dict[str, Mutant] = {
         _fills_twice,
         replace(CALM, faults=Faults(twice=0.5), bars=2),
         frozenset({"ledger_lots", "ledger_cash", "unresolved"}),
+    ),
+    "a transfer that is read again is folded again": Mutant(
+        _transfers_twice,
+        replace(CALM, moves_ms=((60_000, 900), (200_000, -150))),
+        frozenset({"ledger_cash", "ledger_transfers", "gross"}),
     ),
     "a restart forgets the kill switch": Mutant(
         _kill_forgotten, DIED_KILLED, frozenset({"approved_while_halted", "opened_while_halted", "kill"})

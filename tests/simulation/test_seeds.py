@@ -29,7 +29,19 @@ _PLAY = "import sys; from tests.simulation.world import World; print(World(3).ru
 _ran: dict[int, Counter[str]] = {}
 
 BEFELL = frozenset(
-    {"crash", "dark", "kill", "strip", "jump", "venue.unread", "book.reconciled", "funding.paid", "position.closed"}
+    {
+        "crash",
+        "dark",
+        "kill",
+        "strip",
+        "jump",
+        "transfer",
+        "transfer.seen",
+        "venue.unread",
+        "book.reconciled",
+        "funding.paid",
+        "position.closed",
+    }
     | {"order.unknown", "order.absent", "order.rejected", "order.filled", "stop.placed", "stop.missing"}
 )
 """What the seeds together must have met; a world in which nothing happens proves nothing."""

@@ -17,6 +17,7 @@ from xsmom.domain.effects import (
     EnsureModes,
     FetchAccount,
     FetchFills,
+    FetchTransfers,
     LookupOrder,
     SendOrder,
     SetPositionStop,
@@ -29,6 +30,7 @@ from xsmom.domain.events import (
     LinkChanged,
     OrderLookedUp,
     OrderUpdated,
+    TransfersRead,
     VenueReplied,
 )
 from xsmom.domain.trading import (
@@ -43,7 +45,7 @@ from xsmom.domain.trading import (
     Unknown,
     VenueFill,
 )
-from xsmom.live.courier import fill_event
+from xsmom.live.courier import fill_event, move_event
 from xsmom.venues.paper.paper_account import PaperAccount
 from xsmom.venues.paper.stage import Stage
 
@@ -99,6 +101,8 @@ class Exchange:
         #: Nothing goes out or comes in.
         self.dark = False
         self.accepted: dict[str, int] = {}
+        #: What the owner has moved in, less what was moved out.
+        self.moved_usdt = 0
         self.under_way: dict[str, int] = {}
         self.hang_up()
         self.price()
@@ -119,6 +123,14 @@ class Exchange:
     def pay_funding(self, symbol: str, rate_e8: int) -> None:
         """A settlement."""
         self._do({"do": "funding", "symbol": SYMBOLS.index(symbol), "rate_e8": rate_e8})
+
+    def transfer(self, usdt: int) -> bool:
+        """The owner moves money in, or out below 0; whether the exchange let it go."""
+        events = self.stage.apply({"do": "transfer", "account": 0, "change_e8": usdt * 10**8}, self._clock.now_ms)
+        self._tell()
+        moved = not any(one["event"] == "refused" for one in events)
+        self.moved_usdt += usdt * moved
+        return moved
 
     def strip_stop(self, symbol: str) -> bool:
         """Somebody takes the stop of a position away; whether there was one."""
@@ -157,6 +169,8 @@ class Exchange:
             self.read_account()
         elif isinstance(effect, FetchFills):
             self.read_fills(effect.since_ms)
+        elif isinstance(effect, FetchTransfers):
+            self.read_transfers(effect.since_ms)
         elif isinstance(effect, EnsureModes):
             self._ensure_modes(effect)
         elif isinstance(effect, LookupOrder):
@@ -314,6 +328,21 @@ class Exchange:
             for fill in self.account.fills(since_ms):
                 self._clock.put(fill_event(fill))
             self._clock.put(FillsRead(since_ms, asked_ms))
+
+        self._clock.after(self._draw.randrange(10, 200), answer, ours=True)
+
+    def read_transfers(self, since_ms: int) -> None:
+        """Every movement of money since then, and word that these were all."""
+        asked_ms = self._clock.now_ms
+        self._calls += 1
+
+        def answer() -> None:
+            if self._fails():
+                self._clock.put(TransfersRead(since_ms, asked_ms, "503"))
+                return
+            for move in self.account.transfers(since_ms):
+                self._clock.put(move_event(move))
+            self._clock.put(TransfersRead(since_ms, asked_ms))
 
         self._clock.after(self._draw.randrange(10, 200), answer, ours=True)
 

@@ -6,6 +6,7 @@ import hashlib
 import heapq
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
 from tests.simulation.checks import BrokenRuleError, Checks
@@ -79,6 +80,8 @@ class Plan:
     kill_ms: int | None
     kill_flattens: bool
     bars: int = BARS
+    #: When the owner moves money, and how much; out below 0.
+    moves_ms: tuple[tuple[int, int], ...] = ()
     #: When the line goes dark, and for how long.
     darks_ms: tuple[tuple[int, int], ...] = ()
 
@@ -90,6 +93,7 @@ class Plan:
         def times(most: int) -> tuple[int, ...]:
             return tuple(sorted(draw.randrange(20_000, span_ms) for _ in range(draw.randrange(most + 1))))
 
+        moves = tuple((at_ms // 2, draw.choice((-400, -150, 900, 2_500))) for at_ms in times(2))
         darks = tuple((at_ms, draw.randrange(3_000, 90_000)) for at_ms in times(2))
         # The worst moment to lose a stop is the one in which nobody can see it.
         unseen = tuple(at_ms + 1_000 for at_ms, _ in darks if draw.random() < 0.5)
@@ -100,6 +104,7 @@ class Plan:
             jumps_ms=times(2),
             kill_ms=draw.randrange(span_ms // 2, span_ms) if draw.random() < 0.35 else None,
             kill_flattens=draw.random() < 0.5,
+            moves_ms=moves,
             darks_ms=darks,
         )
 
@@ -153,6 +158,8 @@ class World:
             self.after(at_ms, self._strip, ours=False)
         for at_ms in plan.jumps_ms:
             self.after(at_ms, self._jump, ours=False)
+        for at_ms, usdt in plan.moves_ms:
+            self.after(at_ms + 20_000, partial(self._transfer, usdt), ours=False)
         for at_ms, for_ms in plan.darks_ms:
             self.after(at_ms, self._go_dark, ours=False)
             self.after(at_ms + for_ms, self._come_back, ours=False)
@@ -312,6 +319,9 @@ class World:
         if held:
             symbol = self._draw.choice(held)
             self._note(f"strip {symbol} {self.exchange.strip_stop(symbol)}")
+
+    def _transfer(self, usdt: int) -> None:
+        self._note(f"transfer {usdt} {self.exchange.transfer(usdt)}")
 
     def _go_dark(self) -> None:
         self._note("dark")

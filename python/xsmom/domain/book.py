@@ -215,7 +215,9 @@ class Health:
 
     #: Times of newest errors, within the breaker's window.
     errors_ms: tuple[int, ...] = ()
+    #: 0 is closed. Open until then; after that half open, until a probe has come back well.
     breaker_until_ms: int = 0
+    breaker_probe_ms: int = 0
     lag_ms: float = 0.0
     skew_ms: float = 0.0
     skew_bound_ms: float = 0.0
@@ -267,6 +269,12 @@ class VenueFacts:
     #: Wallet less what the book explains, USDT; what the operator has classified is taken out.
     unexplained_usdt: float = 0.0
     wallet_base_usdt: float | None = None
+    #: Times of the venue: what moved money up to the first is in the base or was classified; the second is the newest
+    #: reading of the wallet that showed what is unexplained.
+    wallet_base_ms: int = 0
+    unexplained_ms: int = 0
+    #: What the exchange itself names of the unexplained, by its word, USDT.
+    named: Mapping[str, float] = field(default_factory=dict)
     #: Broken invariants, each `R7 BTCUSDT: what is wrong`; `engine.reconcile.invariants` lists them.
     mismatches: tuple[str, ...] = ()
     #: Live conditional orders that may stand as stops, by symbol.
@@ -284,6 +292,11 @@ class VenueFacts:
     #: Why a reading is wanted now; empty when none is. Fills are wanted from a time on.
     wanted: str = ""
     fills_wanted_ms: int | None = None
+    #: The same of transfers: asked for, heard of even if in vain, known up to, wanted from.
+    transfers_asked_ms: int = 0
+    transfers_told_ms: int = 0
+    transfers_ms: int = 0
+    transfers_wanted_ms: int | None = None
     #: What could not be read at the newest try, and why.
     unread: tuple[tuple[str, str], ...] = ()
     #: When the modes of the account are asked for again; 0 while nobody waits for them.

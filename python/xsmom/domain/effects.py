@@ -75,6 +75,20 @@ class FetchFills:
 
 
 @dataclass(frozen=True, slots=True)
+class FetchTransfers:
+    """Read the wallet's list of movements since a time again."""
+
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class HoldCalls:
+    """Slow every call that protects nothing and let no opening go, or free them again."""
+
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SetTimer:
     """Fire `name` at `due_ms`; a later one of the same name takes its place."""
 
@@ -98,6 +112,8 @@ Effect: TypeAlias = (
     | EnsureModes
     | FetchAccount
     | FetchFills
+    | FetchTransfers
+    | HoldCalls
     | SetTimer
     | Exit
 )

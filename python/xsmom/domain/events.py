@@ -17,6 +17,7 @@ from xsmom.domain.trading import (
     AccountView,
     Answer,
     ModeReport,
+    MoneyMove,
     OrderView,
     PositionView,
     Snapshot,
@@ -173,6 +174,22 @@ class TransferSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class MoveSeen:
+    """Money that the exchange gave or took, and no execution tells why: named, never folded by itself."""
+
+    move: MoneyMove
+
+
+@dataclass(frozen=True, slots=True)
+class TransfersRead:
+    """Every movement since `since_ms` that the venue listed at `asked_ms` has been handed on, or why not."""
+
+    since_ms: int
+    asked_ms: int
+    failed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class LinkChanged:
     """How the line to the venue has been since the last such event."""
 
@@ -240,6 +257,8 @@ Event: TypeAlias = (
     | AccountSeen
     | FillsRead
     | TransferSeen
+    | MoveSeen
+    | TransfersRead
     | LinkChanged
     | TimerFired
     | CommandGiven

@@ -230,6 +230,27 @@ class VenueFill:
     reference_price: Decimal | None = None
 
 
+class MoveKind(Enum):
+    """Why money moved that no execution tells of."""
+
+    #: The owner moved it in or out.
+    TRANSFER = "transfer"
+    #: The exchange gave or took it: interest, a bonus, a refund, a trade outside of these contracts.
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyMove:
+    """An entry of the wallet's list that no execution tells of; `word` is the exchange's own for it."""
+
+    move_id: str
+    kind: MoveKind
+    word: str
+    #: Above 0 it came in.
+    amount_usdt: Decimal
+    at_ms: int
+
+
 @dataclass(frozen=True, slots=True)
 class Gap:
     """The stream was interrupted: what happened since `since_ms` must be read again."""

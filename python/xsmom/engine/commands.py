@@ -102,6 +102,7 @@ def _rearm(turn: Turn, event: CommandGiven) -> Refusal:
 
 def _reconcile(turn: Turn, event: CommandGiven) -> Refusal:
     reading.want_fills(turn, f"asked by {event.by}")
+    reading.want_transfers(turn)
     return ""
 
 
@@ -122,9 +123,13 @@ def _classify(turn: Turn, event: CommandGiven) -> Refusal:
     kind = event.args.get("kind", "")
     if kind not in {"transfer", "result"}:
         return f"a change of the wallet is a transfer or a result, not {kind or 'nothing'}"
+    text = event.args.get("amount_usdt", "")
+    try:
+        amount = float(text) if text else None
+    except ValueError:
+        return f"{text!r} is no amount of USDT"
     why = f"{event.by}: {event.reason}"
-    found = reconcile.classify(turn, as_transfer=kind == "transfer", why=why)
-    return "" if found else "nothing in the wallet is unexplained"
+    return reconcile.classify(turn, amount, as_transfer=kind == "transfer", why=why)
 
 
 def _wanted(event: CommandGiven, name: str, *, default: bool) -> bool:

@@ -19,6 +19,7 @@ from xsmom.domain.events import FundingPaid, TransferSeen
 from xsmom.domain.evolve import evolve
 from xsmom.domain.orders import Approved
 from xsmom.domain.trading import FillKind, VenueFill
+from xsmom.engine.guard_notes import tell_streak
 from xsmom.engine.turn import Turn
 
 _KEPT_MS = 3 * 86_400_000
@@ -59,6 +60,11 @@ def unit_value(book: Book) -> float:
 def remember_fill(turn: Turn, fill: VenueFill) -> None:
     """An execution that the book holds already, by another way."""
     turn.put(fills_seen=_remember(turn.book.fills_seen, fill.exec_id, fill.at_ms))
+
+
+def remember_move(turn: Turn, move_id: str, at_ms: int) -> None:
+    """A movement of the wallet that is known, and moves nothing here."""
+    turn.put(transfers_seen=_remember(turn.book.transfers_seen, move_id, at_ms))
 
 
 def fold_fill(turn: Turn, fill: VenueFill, *, stopped: bool = False) -> bool:
@@ -138,7 +144,7 @@ def fold_transfer(turn: Turn, event: TransferSeen) -> None:
             transfers_usdt=money.transfers_usdt + amount,
         ),
     )
-    turn.note("transfer.seen", Severity.WARNING, amount_usdt=amount, at_ms=event.at_ms)
+    turn.note("transfer.seen", Severity.WARNING, id=event.transfer_id, amount_usdt=amount, at_ms=event.at_ms)
 
 
 def approved_of(book: Book, fill: VenueFill) -> Approved | None:
@@ -226,6 +232,7 @@ def _end_trip(turn: Turn, part: Part, net_usdt: float, side: int, ended: dict[st
     records: Columns = book.records
     if fields["streak_losses"] > 0 or fields["symbol_score_enabled"]:
         records = kernel.note_round_trip(dict(records), part.at, net_usdt, closes_ms, rules.params)
+        tell_streak(turn, book.records, records, part.at)
     turn.put(records=records, cycle=evolve(book.cycle, exited=book.cycle.exited or part.on_its_own))
     if part.exit_by in kernel.STOP_EXITS:
         note_stop(turn, part.at, side, closes_ms)

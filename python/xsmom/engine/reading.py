@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from xsmom.domain.book import Protection
-from xsmom.domain.effects import EnsureModes, FetchAccount, FetchFills, SetTimer
+from xsmom.domain.effects import EnsureModes, FetchAccount, FetchFills, FetchTransfers, SetTimer
 from xsmom.engine.boot import wanted_modes
 from xsmom.engine.turn import Turn
 
 SENTINEL, RECONCILE = "sentinel", "reconcile"
 _SPACING_MS = 1_000
 """Least time between two readings of fills, and after a reading that failed."""
+_LISTED_LATE_MS = 86_400_000
+"""How late a movement of the wallet may be listed, where something is unexplained."""
 _LOST_MS = 30_000
 """A reading that was asked for so long ago, and never came, is asked for again."""
 
@@ -32,11 +34,23 @@ def want_fills(turn: Turn, why: str) -> None:
     want(turn, why, max(0, known_ms - turn.rules.agree.overlap_ms))
 
 
+def want_transfers(turn: Turn) -> None:
+    """Ask for the wallet's list of movements, from a little before the time up to which all of it is known."""
+    venue, overlap_ms = turn.book.venue, turn.rules.agree.overlap_ms
+    # What is still unexplained may have been listed late: then the look goes further back.
+    back_ms = _LISTED_LATE_MS if venue.unexplained_usdt or "R11" in venue.doubts else overlap_ms
+    known_ms = venue.transfers_ms or venue.wallet_base_ms or venue.reconciled_ms or turn.book.first_ms
+    since = max(0, known_ms - max(overlap_ms, back_ms))
+    wanted = venue.transfers_wanted_ms
+    turn.put(venue=replace(venue, transfers_wanted_ms=since if wanted is None else min(since, wanted)))
+
+
 def keep_reading(turn: Turn) -> None:
     """Send what is due, and set the timers."""
     _ask_modes(turn)
     _read_account(turn)
     _read_fills(turn)
+    _read_transfers(turn)
     _set_timers(turn)
 
 
@@ -98,12 +112,22 @@ def _read_fills(turn: Turn) -> None:
     turn.put(venue=replace(venue, fills_wanted_ms=None, fills_asked_ms=now_ms))
 
 
+def _read_transfers(turn: Turn) -> None:
+    venue, now_ms = turn.book.venue, turn.now_ms
+    since = venue.transfers_wanted_ms
+    open_ = venue.transfers_asked_ms > venue.transfers_told_ms and now_ms - venue.transfers_asked_ms < _LOST_MS
+    if since is None or open_ or now_ms - venue.transfers_asked_ms < _SPACING_MS:
+        return
+    turn.send(FetchTransfers(since))
+    turn.put(venue=replace(venue, transfers_wanted_ms=None, transfers_asked_ms=now_ms))
+
+
 def _set_timers(turn: Turn) -> None:
     """One timer for each room, set anew only where its time changes."""
     rules, now_ms, venue = turn.rules, turn.now_ms, turn.book.venue
     poll_ms = now_ms + rules.protect.poll_ms
     due_ms = max(_due_ms(turn), poll_ms)
-    if venue.wanted or venue.fills_wanted_ms is not None:
+    if venue.wanted or venue.fills_wanted_ms is not None or venue.transfers_wanted_ms is not None:
         due_ms = poll_ms
     if venue.modes_due_ms:
         due_ms = min(due_ms, max(venue.modes_due_ms, poll_ms))
@@ -113,8 +137,10 @@ def _set_timers(turn: Turn) -> None:
     if turn.book.venue.reconcile_due_ms <= now_ms:
         if turn.book.venue.reconcile_due_ms:
             want_fills(turn, "reconciling is due")
+            want_transfers(turn)
             _read_account(turn)
             _read_fills(turn)
+            _read_transfers(turn)
         due_ms = now_ms + rules.agree.every_ms
         turn.send(SetTimer(RECONCILE, due_ms))
         turn.put(venue=replace(turn.book.venue, reconcile_due_ms=due_ms))

@@ -25,6 +25,7 @@ from xsmom.domain.events import (
     FundingPaid,
     InstrumentsSeen,
     LinkChanged,
+    MoveSeen,
     OrderLookedUp,
     OrderUpdated,
     QuotesSeen,
@@ -32,6 +33,7 @@ from xsmom.domain.events import (
     Started,
     TimerFired,
     TransferSeen,
+    TransfersRead,
     VenueReplied,
 )
 from xsmom.domain.orders import Intent
@@ -138,6 +140,8 @@ def _fold_facts(turn: Turn, event: Event) -> None:
         fold(turn, event)
     elif isinstance(event, TimerFired) and event.name == "watch":
         watch.watch(turn)
+    elif isinstance(event, TimerFired) and event.name == health.BREAKER:
+        health.probe(turn)
 
 
 def _fold_funding(turn: Turn, event: FundingPaid) -> None:
@@ -156,6 +160,7 @@ def _fold_link(turn: Turn, event: LinkChanged) -> None:
 def _fold_start(turn: Turn, event: Started) -> None:
     boot.begin(turn, event)
     reconcile.on_started(turn, event)
+    health.resume(turn)
     watch.watch(turn)
 
 
@@ -166,6 +171,8 @@ _FACTS: dict[type, Callable[[Turn, Any], None]] = {
     FundingPaid: _fold_funding,
     InstrumentsSeen: boot.take_specs,
     LinkChanged: _fold_link,
+    MoveSeen: reconcile.on_move,
     Started: _fold_start,
     TransferSeen: reconcile.on_transfer,
+    TransfersRead: reconcile.on_transfers_read,
 }

@@ -112,7 +112,9 @@ class BarSource:
     async def _page(self, symbol: str, since_ms: int, count: int) -> Candles:
         async with self._gate:
             return await self._link.call(
-                "candles", lambda: self._market.candles(symbol, self._bar_ms, since_ms, count, PriceKind.LAST)
+                "candles",
+                lambda: self._market.candles(symbol, self._bar_ms, since_ms, count, PriceKind.LAST),
+                can_wait=True,
             )
 
     async def _funding(self, one: Instrument, first_close_ms: int, bars: int) -> np.ndarray:
@@ -122,7 +124,9 @@ class BarSource:
             return out
         async with self._gate:
             prints = await self._link.call(
-                "funding", lambda: self._market.funding(one.symbol, since_ms + 1, until_ms + _MINUTE_MS)
+                "funding",
+                lambda: self._market.funding(one.symbol, since_ms + 1, until_ms + _MINUTE_MS),
+                can_wait=True,
             )
         stamps = (prints.at_ms + _MINUTE_MS // 2) // _MINUTE_MS * _MINUTE_MS
         for at_ms, rate in zip(stamps.tolist(), prints.rate_frac.tolist(), strict=True):

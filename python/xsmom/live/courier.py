@@ -17,6 +17,8 @@ from xsmom.domain.effects import (
     EnsureModes,
     FetchAccount,
     FetchFills,
+    FetchTransfers,
+    HoldCalls,
     LookupOrder,
     SendOrder,
     SetPositionStop,
@@ -28,14 +30,28 @@ from xsmom.domain.events import (
     FillSeen,
     FillsRead,
     FundingPaid,
+    MoveSeen,
     OrderLookedUp,
+    TransferSeen,
+    TransfersRead,
     VenueReplied,
 )
-from xsmom.domain.trading import Answer, FillKind, Unknown, VenueFill
+from xsmom.domain.trading import (
+    Answer,
+    FillKind,
+    MoneyMove,
+    MoveKind,
+    OrderRequest,
+    Refusal,
+    Rejected,
+    Unknown,
+    VenueFill,
+)
 from xsmom.errors import VenueError
 from xsmom.live.link import LinkMeter
 from xsmom.ports import Clock, Venue
 
+_HELD = Rejected(Refusal.RATE, "local", "not sent: the breaker is not closed")
 T = TypeVar("T")
 Put = Callable[[Event], None]
 
@@ -58,8 +74,12 @@ class Courier:
             self._read_account()
         elif isinstance(effect, FetchFills):
             self._run(self._read_fills(effect.since_ms))
+        elif isinstance(effect, FetchTransfers):
+            self._run(self._read_transfers(effect.since_ms))
         elif isinstance(effect, EnsureModes):
             self._run(self._ensure_modes(effect))
+        elif isinstance(effect, HoldCalls):
+            self._link.hold(held=effect.held)
         elif isinstance(effect, SendOrder | AmendOrder | CancelOrder | SetPositionStop | LookupOrder):
             self._in_turn(effect)
 
@@ -110,6 +130,10 @@ class Courier:
         venue = self._venue
         if isinstance(effect, SendOrder):
             request = effect.request
+            if self._link.held and not _protects(request):
+                sent_ms = self._clock.now_ms()
+                self._put(VenueReplied(Ask.SUBMIT, request.symbol, request.client_order_id, sent_ms, _HELD))
+                return
             await self._ask(Ask.SUBMIT, request.symbol, request.client_order_id, lambda: venue.submit(request))
         elif isinstance(effect, AmendOrder):
             change = effect.request
@@ -144,7 +168,7 @@ class Courier:
     async def _ensure_modes(self, effect: EnsureModes) -> None:
         sent_ms = self._clock.now_ms()
         try:
-            report = await self._link.call("modes", lambda: self._venue.ensure_modes(effect.modes))
+            report = await self._link.call("modes", lambda: self._venue.ensure_modes(effect.modes), can_wait=True)
         except VenueError as error:
             self._put(VenueReplied(Ask.MODES, "", "", sent_ms, Unknown(str(error))))
             return
@@ -188,6 +212,29 @@ class Courier:
         for fill in fills:
             self._put(fill_event(fill))
         self._put(FillsRead(since_ms, asked_ms))
+
+    async def _read_transfers(self, since_ms: int) -> None:
+        asked_ms = self._clock.now_ms()
+        try:
+            moves = await self._link.call("transfers", lambda: self._venue.transfers(since_ms), can_wait=True)
+        except VenueError as error:
+            self._put(TransfersRead(since_ms, asked_ms, str(error)))
+            return
+        for move in moves:
+            self._put(move_event(move))
+        self._put(TransfersRead(since_ms, asked_ms))
+
+
+def _protects(request: OrderRequest) -> bool:
+    """It reduces, or it is a stop."""
+    return request.reduce_only or request.trigger is not None
+
+
+def move_event(move: MoneyMove) -> Event:
+    """A movement of money as the event that it is."""
+    if move.kind is MoveKind.TRANSFER:
+        return TransferSeen(move.move_id, move.amount_usdt, move.at_ms)
+    return MoveSeen(move)
 
 
 def fill_event(fill: VenueFill) -> Event:

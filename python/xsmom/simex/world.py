@@ -31,7 +31,10 @@ MAKER_FRAC, TAKER_FRAC = Decimal("0.0002"), Decimal("0.00055")
 _STATUS = {Trading.OPEN: "open", Trading.CLOSING: "closing", Trading.CLOSED: "closed", Trading.NOT_YET: "closed"}
 _DELISTED_LOSS_FRAC = 0.05
 _PRICE_MAX = 1e12
+_SHOCK_MIN = 0.01
 _LAST_MS = 4_102_444_800_000
+OTHER_MOVES = ("AIRDROP", "BONUS", "BONUS_RECOLLECT", "FEE_REFUND", "INTEREST")
+"""Words of the exchange for money that it gives or takes by itself."""
 
 Push = Callable[[str, dict[str, Any]], None]
 PushAccount = Callable[[str, str, list[dict[str, Any]]], None]
@@ -73,7 +76,10 @@ class World:
         self.listened: Callable[[str], bool] = lambda _topic: False
         self.account_listened: Callable[[str, str], bool] = lambda _account, _topic: False
         self.ended = False
+        self.announced: list[dict[str, Any]] = []
         self.closed_results_e8: dict[int, int] = {}
+        #: What the list of money calls entries that are no transfers of the owner, by their number.
+        self.words: dict[int, str] = {}
         self._think_ms = think_ms
         self._forced: dict[str, Trading] = {}
         self._announced: set[str] = set()
@@ -247,6 +253,30 @@ class World:
         for topic, message in market_rows.price_messages(self, symbol):
             self.on_public(topic, message)
 
+    def shock(self, symbol: str, share: float) -> None:
+        """Move the price of one contract to this share of itself for good: what comes after starts from there."""
+        number = self.symbol_number(symbol)
+        if not _SHOCK_MIN <= share <= 1.0 / _SHOCK_MIN:
+            raise DataError(f"a price cannot go to {share} of itself at once: 0.01 to 100")
+        now_ms = self.clock.now_ms()
+        price = self.prices.of.get(symbol)
+        if price is None:
+            raise DataError(f"{symbol} does not trade now, so it has no price")
+        self.tape.shock(number, now_ms, share)
+        self.candles.panel = self.tape.panel
+        self._moments = self.tape.moments(now_ms)
+        self._next = next(self._moments, None)
+        self._woken.set()
+        moved = float(self.price_of(symbol, price.last)) * share
+        self.inject_price(symbol, moved, moved, moved)
+
+    def announce(self, title: str, begin_ms: int, end_ms: int) -> None:
+        """Announce an interruption; another of the same title takes its place."""
+        if not title or begin_ms >= end_ms:
+            raise DataError("an interruption has a title, and ends after it begins")
+        others = [one for one in self.announced if one["title"] != title]
+        self.announced = [*others, {"title": title, "begin_ms": begin_ms, "end_ms": end_ms}]
+
     def set_funding_interval(self, symbol: str, interval_ms: int) -> None:
         """Announce another interval of settlements."""
         self.symbol_number(symbol)
@@ -272,10 +302,14 @@ class World:
         numbers = {"account": self.account_number(account), "symbol": self.symbol_number(symbol)}
         self._demand({"do": "deleverage", **numbers, "lots": lots})
 
-    def transfer(self, account: str, usdt: str) -> None:
-        """Bring money in, or take it out below 0."""
+    def transfer(self, account: str, usdt: str, word: str = "") -> None:
+        """Bring money in, or take it out below 0; `word` is what the list of money calls it, of the exchange's own."""
+        if word and word not in OTHER_MOVES:
+            raise DataError(f"{word!r} is no movement of money: one of {', '.join(OTHER_MOVES)}")
         change = {"account": self.account_number(account), "change_e8": to_e8(Decimal(usdt))}
-        self._demand({"do": "transfer", **change})
+        for event in self._demand({"do": "transfer", **change}):
+            if event["event"] == "wallet" and word:
+                self.words[event["transaction"]["id"]] = word
 
     def set_lag(self, view: str, lag_ms: int) -> None:
         """Let a view show things later."""
@@ -287,10 +321,12 @@ class World:
             views.forget_closed()
         self.command({"do": "forget_closed"})
 
-    def _demand(self, command: dict[str, Any]) -> None:
-        for event in self.command(command):
+    def _demand(self, command: dict[str, Any]) -> list[dict[str, Any]]:
+        events = self.command(command)
+        for event in events:
             if event["event"] == "refused":
                 raise DataError(f"{command['do']} was refused: {event['refusal']}")
+        return events
 
     def truth(self) -> dict[str, Any]:
         """Show everything as the core knows it, without any lag."""

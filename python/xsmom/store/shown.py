@@ -17,7 +17,7 @@ import numpy as np
 from xsmom import kernel
 from xsmom._core import value_book
 from xsmom.domain.book import Book, Roster
-from xsmom.domain.effects import SendOrder
+from xsmom.domain.effects import Note, SendOrder
 from xsmom.domain.events import BarClosed, Event, FillSeen, FundingPaid, Stage, TransferSeen
 from xsmom.domain.journal import Entry
 from xsmom.domain.orders import Intent, LiveOrder, Purpose, is_ours
@@ -64,11 +64,7 @@ def show_entry(entry: Entry) -> Shown:
             shown.funding = [_funding(entry.seq, event.fill)]
         else:
             shown.fills = [_fill(entry.seq, event.fill)]
-    elif isinstance(event, TransferSeen):
-        amount = str(event.amount_usdt)
-        shown.transfers = [
-            {"transfer_id": event.transfer_id, "seq": entry.seq, "at_ms": event.at_ms, "amount_usdt": amount}
-        ]
+    shown.transfers = [_transfer(entry, note) for note in entry.notes if note.name == "transfer.seen"]
     return shown
 
 
@@ -102,6 +98,16 @@ def _funding(seq: int, fill: VenueFill) -> Row:
         "mark": str(fill.price),
         "paid_usdt": str(fill.fee_usdt),
     }
+
+
+def _transfer(entry: Entry, note: Note) -> Row:
+    """What was booked: the exchange's word, or that of the operator. What the base has already was not."""
+    event, told = entry.event, note.fields
+    if isinstance(event, TransferSeen):
+        transfer_id, amount = event.transfer_id, event.amount_usdt
+    else:
+        transfer_id, amount = str(told["id"]), Decimal(repr(told["amount_usdt"]))
+    return {"transfer_id": transfer_id, "seq": entry.seq, "at_ms": told["at_ms"], "amount_usdt": str(amount)}
 
 
 def _orders(entry: Entry, before: Book | None, after: Book) -> Iterator[Row]:

@@ -103,6 +103,16 @@ class Programs:
             told = json.loads(answer.read())
         return {"names": told["symbols"], **told["accounts"]["main"]}
 
+    def move(self, usdt: int) -> None:
+        """The owner moves money, in or out."""
+        body = json.dumps({"account": "main", "usdt": usdt}).encode()
+        request = urllib.request.Request(f"{self.control}/transfer", data=body, method="POST")
+        urllib.request.urlopen(request, timeout=10).close()
+
+    def moved_usdt(self) -> float:
+        """What the book says was moved."""
+        return float(json.loads(self.run("ledger", "--json"))["money"]["transfers_usdt"])
+
     def until(self, reached, seconds: float = PATIENCE_S) -> None:
         end = time.monotonic() + seconds
         while not reached():
@@ -138,6 +148,8 @@ def test_killed_at_random_it_never_sends_twice_and_never_forgets(tmp_path: Path)
         sent = [row["client_id"] for row in (*truth["open_orders"], *truth["closed_orders"]) if row["client_id"]]
         assert len(sent) == len(set(sent)) > 0
         assert all(row["stop_loss_ticks"] for row in truth["positions"] if row["lots"])
+        for usdt in (150, -20):
+            programs.move(usdt)
         held = {truth["names"][row["symbol"]]: row["lots"] for row in truth["positions"] if row["lots"]}
         programs.start()
         programs.until(lambda: (beat := read_heartbeat(programs.state)) is not None and beat.pid == programs.trader.pid)
@@ -145,5 +157,10 @@ def test_killed_at_random_it_never_sends_twice_and_never_forgets(tmp_path: Path)
         assert beat is not None
         assert beat.kill
         assert beat.mode == "halted"
+        programs.until(lambda: programs.moved_usdt() == 130.0)
         programs.kill()
         assert len(held) == beat.positions
+        exported = tmp_path / "income.csv"
+        programs.run("export", "income", "--csv", str(exported))
+        rows = [line.split(",") for line in exported.read_text("utf-8").splitlines() if ",transfer," in line]
+        assert [row[4] for row in rows] == ["150", "-20"]

@@ -49,6 +49,42 @@ async def test_fee_of_each_fill(rig):
     assert sum(changes) == results - fees
 
 
+@on_exchange()
+async def test_the_list_of_money_by_its_windows_words_and_pages(rig):
+    begin_ms = rig.world.clock.now_ms()
+    await rig.buy("0.01")
+    for hours in (1, 30, 30):
+        await rig.world.advance(rig.world.clock.now_ms() + hours * HOUR_MS)
+        rig.world.transfer("main", "100")
+    rig.world.transfer("main", "-40.5")
+    rig.world.transfer("main", "-0.25", "INTEREST")
+
+    async def read(**query):
+        body = (await rig.signed("GET", "/v5/account/transaction-log", query))[1]
+        assert body["retCode"] == 0, body
+        return body["result"]["list"], body["result"]["nextPageCursor"]
+
+    rows, cursor = await read(limit=2)
+    assert [(row["type"], row["change"], row["category"], row["symbol"]) for row in rows] == [
+        ("INTEREST", "-0.25", "", ""),
+        ("TRANSFER_OUT", "-40.5", "", ""),
+    ]
+    more, _ = await read(limit=2, cursor=cursor)
+    assert more[0]["type"] == "TRANSFER_IN"
+    assert {row["cashFlow"] == row["change"] for row in rows} == {True}
+    # With one end alone the window is a day from there; without any, the newest day.
+    assert [row["type"] for row in (await read(type="TRANSFER_IN"))[0]] == ["TRANSFER_IN"]
+    assert [row["type"] for row in (await read(startTime=begin_ms, type="TRANSFER_IN"))[0]] == ["TRANSFER_IN"] * 2
+    assert [row["type"] for row in (await read(endTime=begin_ms + 2 * HOUR_MS, type="TRANSFER_IN"))[0]] == [
+        "TRANSFER_IN"
+    ] * 2
+    assert (await read(category="linear", type="TRANSFER_IN"))[0] == [], "transfers have no category"
+    week = await rig.read("/v5/account/transaction-log", startTime=0, endTime=8 * 86_400_000)
+    assert week["retCode"] == 10001
+    ids = [row["id"] for row in (await read(startTime=begin_ms, endTime=begin_ms + 4 * 86_400_000, limit=50))[0]]
+    assert len(ids) == len(set(ids))
+
+
 @pytest.mark.parametrize("side", ["Buy", "Sell"])
 @on_exchange()
 async def test_funding_has_opposite_signs_in_the_two_lists(rig, side):

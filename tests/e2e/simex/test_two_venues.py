@@ -17,6 +17,7 @@ from xsmom.domain.trading import (
     AmendRequest,
     FillKind,
     Modes,
+    MoveKind,
     NoChange,
     OrderRequest,
     OrderState,
@@ -188,6 +189,10 @@ async def check_money(venue):
     assert funding
     assert all(fill.lots == 0 for fill in funding)
     assert fills[0].client_order_id == "buy"
+    assert [(one.kind, one.amount_usdt) for one in await venue.transfers(fills[0].at_ms - HOUR_MS)] == [
+        (MoveKind.TRANSFER, CASH)
+    ]
+    assert await venue.transfers(fills[0].at_ms + 1) == []
     assert [fill.seq for fill in fills] == sorted(fill.seq for fill in fills)
     account = await venue.account()
     paid = sum((fill.fee_usdt for fill in fills), Decimal(0))

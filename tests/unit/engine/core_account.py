@@ -16,6 +16,7 @@ from xsmom.domain.trading import (
     Ack,
     Answer,
     FillKind,
+    MoneyMove,
     NoChange,
     OrderState,
     OrderView,
@@ -27,6 +28,7 @@ from xsmom.domain.trading import (
     TriggerBy,
     VenueFill,
 )
+from xsmom.venues.paper import core_rows
 
 TICK, STEP = Decimal("0.1"), Decimal("0.01")
 WORDS = {
@@ -95,6 +97,11 @@ class CoreAccount:
     def fills_since(self, _now_ms: int, since_ms: int) -> list[VenueFill]:
         """Executions."""
         return [one for one in self.told if one.at_ms >= since_ms]
+
+    def transfers_since(self, _now_ms: int, since_ms: int) -> list[MoneyMove]:
+        """Movements of money."""
+        rows = self.core.ask({"ask": "transactions", "account": 0, "since_ms": since_ms})
+        return [move for row in reversed(rows) if (move := core_rows.move(row)) is not None]
 
     def answer(self, now_ms: int, effect: Mutation) -> tuple[Answer, list[VenueFill]]:
         """Carry out, and say what the core said."""

@@ -18,6 +18,7 @@ from xsmom.domain.effects import (
     EnsureModes,
     FetchAccount,
     FetchFills,
+    FetchTransfers,
     LookupOrder,
     Note,
     SendOrder,
@@ -32,6 +33,7 @@ from xsmom.domain.events import (
     OrderLookedUp,
     QuotesSeen,
     TimerFired,
+    TransfersRead,
     VenueReplied,
 )
 from xsmom.domain.orders import Intent, LiveOrder, Phase, Purpose
@@ -40,6 +42,7 @@ from xsmom.domain.window import Window
 from xsmom.engine.rules import Rules
 from xsmom.engine.step import step
 from xsmom.engine.turn import Turn
+from xsmom.live.courier import move_event
 
 READ_MS, ANSWER_MS = 20, 10
 ASKS = {SetPositionStop: Ask.STOP, SendOrder: Ask.SUBMIT, CancelOrder: Ask.CANCEL, AmendOrder: Ask.AMEND}
@@ -59,6 +62,8 @@ class Scene:
     sent: list[tuple[int, Effect]] = field(default_factory=list)
     timers: dict[str, int] = field(default_factory=dict)
     window: Window = field(init=False)
+    #: Answers about transfers are lost on their way.
+    deaf_to_transfers: bool = False
     #: Called after each step.
     check: Callable[[Scene], None] = lambda _scene: None
 
@@ -139,6 +144,8 @@ class Scene:
             self.at(now_ms + READ_MS, replace(self.venue.read(now_ms), asked_ms=now_ms))
         elif isinstance(effect, FetchFills):
             self._tell_fills(effect)
+        elif isinstance(effect, FetchTransfers):
+            self._tell_transfers(effect)
         elif isinstance(effect, LookupOrder):
             name = effect.client_order_id
             found = self.venue.look(now_ms, name)
@@ -164,6 +171,15 @@ class Scene:
             self.at(now_ms + READ_MS, FillSeen(made))
         failed = "503" if fills is None else ""
         self.at(now_ms + READ_MS, FillsRead(effect.since_ms, now_ms, failed))
+
+    def _tell_transfers(self, effect: FetchTransfers) -> None:
+        now_ms = self.now_ms
+        if self.deaf_to_transfers:
+            return
+        moves = self.venue.transfers_since(now_ms, effect.since_ms)
+        for move in moves or ():
+            self.at(now_ms + READ_MS, move_event(move))
+        self.at(now_ms + READ_MS, TransfersRead(effect.since_ms, now_ms, "503" if moves is None else ""))
 
     def told(self, name: str) -> list[Note]:
         """Notes of that name so far."""

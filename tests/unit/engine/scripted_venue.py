@@ -19,6 +19,8 @@ from xsmom.domain.trading import (
     AccountView,
     Ack,
     Answer,
+    MoneyMove,
+    MoveKind,
     OrderState,
     OrderView,
     PositionView,
@@ -57,6 +59,10 @@ class ScriptedVenue:
     positions: dict[str, Truth] = field(default_factory=dict)
     orders: dict[str, OrderView] = field(default_factory=dict)
     fills: list[VenueFill] = field(default_factory=list)
+    moves: list[MoneyMove] = field(default_factory=list)
+    #: How late the list of money shows a movement; whether it cannot be read.
+    listed_late_ms: int = 0
+    no_transfers: Callable[[int], bool] = lambda _now: False
     #: How old the picture of the positions is.
     lag_ms: Callable[[int], int] = lambda _now: 0
     #: Whether a read fails.
@@ -182,6 +188,19 @@ class ScriptedVenue:
         if self.deaf(now_ms) or self.no_fills(now_ms):
             return None
         return [one for one in self.fills if one.at_ms >= since_ms]
+
+    def move(self, now_ms: int, usdt: float, kind: MoveKind = MoveKind.TRANSFER, word: str = "TRANSFER") -> MoneyMove:
+        """Money comes in, or goes out below 0."""
+        self.wallet_usdt += usdt
+        made = MoneyMove(f"m{next(self.number)}", kind, word, Decimal(repr(usdt)), now_ms)
+        self.moves.append(made)
+        return made
+
+    def transfers_since(self, now_ms: int, since_ms: int) -> list[MoneyMove] | None:
+        """Movements that are listed by now; None when they cannot be read."""
+        if self.deaf(now_ms) or self.no_transfers(now_ms):
+            return None
+        return [one for one in self.moves if since_ms <= one.at_ms <= now_ms - self.listed_late_ms]
 
     def answer(self, now_ms: int, effect: Mutation) -> tuple[Answer, list[VenueFill]]:
         """Do what is asked for, or say why not; with the executions that it made."""

@@ -11,11 +11,12 @@ import pytest
 from tests.unit.engine.gate_books import HOUR_MS, NOW_MS, book, entry, rules, told, turn
 from tests.unit.engine.gate_steps import decide, healthy, take
 from xsmom.domain.book import Mode
-from xsmom.domain.effects import SetTimer
-from xsmom.domain.events import LinkChanged
-from xsmom.domain.orders import Allow
+from xsmom.domain.effects import FetchAccount, HoldCalls, SetTimer
+from xsmom.domain.events import AccountSeen, LinkChanged
+from xsmom.domain.orders import Allow, Refuse, Veto
+from xsmom.engine import reconcile
 from xsmom.engine.gates import breaker
-from xsmom.engine.health import failure_frac, on_link
+from xsmom.engine.health import failure_frac, on_link, probe, resume
 from xsmom.engine.modes import settle_mode
 from xsmom.engine.rules import Rules
 from xsmom.engine.turn import Turn
@@ -55,11 +56,76 @@ def test_every_call_counts_also_many_in_one_report() -> None:
     assert after(link(failures=7)).book.health.breaker_until_ms == NOW_MS + 600_000
 
 
-def test_it_closes_after_its_time_and_says_so() -> None:
-    now = after(link(failures=5), link(NOW_MS + 599_999), link(NOW_MS + 600_000))
+OPEN_MS = NOW_MS + 600_000
+
+
+def half_open(*, read: bool = True, failed: tuple[tuple[str, str], ...] = ()) -> Turn:
+    """Tripped, its time is over, the probe went out; `read`: it came back."""
+    now = after(link(failures=5), link(OPEN_MS - 1))
+    now.now_ms = OPEN_MS
+    probe(now)
+    if read:
+        now.now_ms = OPEN_MS + 40
+        reconcile.on_account(now, AccountSeen(OPEN_MS + 40, failed=failed, asked_ms=OPEN_MS))
+    return now
+
+
+def holds(now: Turn) -> list[bool]:
+    return [one.held for one in now.effects if isinstance(one, HoldCalls)]
+
+
+def test_open_then_half_open_then_closed_by_a_probe_that_came_back() -> None:
+    now = after(link(failures=5))
+    assert holds(now) == [True]
+    early = after(link(failures=5), link(OPEN_MS - 1))
+    probe(early)
+    assert early.book.health.breaker_probe_ms == 0, "its time is not over"
+    now = half_open()
+    assert FetchAccount("probe of the breaker") in now.effects
+    refused = breaker.judge(entry(), now.book, rules(), now.now_ms)
+    assert refused == Refuse(Veto.BREAKER, "half open: its probe is not back yet")
+    on_link(now, link(OPEN_MS + 50))
     assert told(now).count("breaker.closed") == 1
-    assert now.book.health.breaker_until_ms == 0
+    assert now.book.health.breaker_until_ms == now.book.health.breaker_probe_ms == 0
+    assert holds(now) == [True, False]
     assert breaker.judge(entry(), now.book, rules(), now.now_ms) == Allow()
+
+
+def test_half_open_a_single_error_opens_it_again() -> None:
+    now = half_open()
+    on_link(now, link(OPEN_MS + 50, failures=1))
+    assert now.book.health.breaker_until_ms == OPEN_MS + 50 + 600_000
+    assert now.book.health.breaker_probe_ms == 0
+    assert holds(now) == [True], "calls stayed slow all the time"
+    assert SetTimer("breaker", OPEN_MS + 600_050) in now.effects
+
+
+@pytest.mark.parametrize("how", [{"read": False}, {"failed": (("positions", "503"),)}])
+def test_good_calls_that_are_not_the_probe_close_nothing(how: dict[str, Any]) -> None:
+    now = half_open(**how)
+    on_link(now, link(OPEN_MS + 15_000))
+    assert "breaker.closed" not in told(now)
+    assert breaker.judge(entry(), now.book, rules(), now.now_ms) != Allow()
+
+
+def test_a_report_after_its_time_sends_the_probe_where_the_timer_was_lost() -> None:
+    now = after(link(failures=5), link(OPEN_MS + 1))
+    assert now.book.health.breaker_probe_ms == OPEN_MS + 1
+    assert "breaker.closed" not in told(now)
+
+
+def test_a_new_process_takes_over_an_open_breaker() -> None:
+    left = after(link(failures=5)).book
+    now = turn(left, now_ms=OPEN_MS - 100_000)
+    resume(now)
+    assert now.effects == [HoldCalls(True), SetTimer("breaker", OPEN_MS)]
+    late = turn(left, now_ms=OPEN_MS + 100_000)
+    resume(late)
+    assert late.effects == [HoldCalls(True), SetTimer("breaker", OPEN_MS + 100_000)]
+    off = turn(left, by=rules({"risk.api_circuit_breaker.enabled": False}))
+    resume(off)
+    assert off.effects == []
+    assert off.book.health.breaker_until_ms == 0
 
 
 def test_what_goes_on_failing_keeps_it_open() -> None:

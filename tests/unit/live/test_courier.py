@@ -1,14 +1,35 @@
 """Errands: one symbol's in their order, answers as events, and nothing that fails unseen."""
 
 import asyncio
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from xsmom.domain.effects import CancelOrder, FetchAccount, FetchFills, LookupOrder, SendOrder, SetPositionStop
-from xsmom.domain.events import AccountSeen, Ask, FillsRead, VenueReplied
+from xsmom.domain.effects import (
+    CancelOrder,
+    FetchAccount,
+    FetchFills,
+    FetchTransfers,
+    HoldCalls,
+    LookupOrder,
+    SendOrder,
+    SetPositionStop,
+)
+from xsmom.domain.events import AccountSeen, Ask, FillsRead, MoveSeen, TransferSeen, TransfersRead, VenueReplied
 from xsmom.domain.orders import Approved, Intent, Purpose, Style
-from xsmom.domain.trading import Ack, NoChange, OrderRequest, TriggerBy
+from xsmom.domain.trading import (
+    Ack,
+    MoneyMove,
+    MoveKind,
+    NoChange,
+    OrderRequest,
+    Refusal,
+    Rejected,
+    Trigger,
+    TriggerBy,
+)
 from xsmom.errors import Unavailable
 from xsmom.live.courier import Courier
 from xsmom.live.link import LinkMeter
@@ -96,6 +117,52 @@ def test_what_could_not_be_read_is_told_as_unknown() -> None:
     assert seen.failed == (("account", "not now"),)
     (read,) = [one for one in events if isinstance(one, FillsRead)]
     assert "none since 3" in read.failed
+
+
+def test_while_calls_are_held_no_opening_is_sent_and_all_that_protects_is() -> None:
+    class Guarded(Venue):
+        async def set_position_stop(self, symbol: str, *_: Any) -> NoChange:
+            self.asked.append(f"stop {symbol}")
+            return NoChange()
+
+    def kind(symbol: str, **more: Any) -> SendOrder:
+        sent = order(symbol)
+        return replace(sent, request=replace(sent.request, **more))
+
+    trigger = Trigger(5, TriggerBy.MARK, rising=False)
+    effects = (
+        HoldCalls(True),
+        order("A"),
+        CancelOrder("A", "xmA"),
+        kind("B", reduce_only=True),
+        kind("C", trigger=trigger),
+        SetPositionStop("D", 5, None, TriggerBy.MARK),
+        HoldCalls(False),
+        order("E"),
+    )
+    # The word to free them comes once the others are done.
+    events, venue, _ = carry(*effects[:-2], venue=Guarded())
+    assert sorted(venue.asked) == ["cancel A", "stop D", "submit B", "submit C"]
+    (refused,) = [one.answer for one in events if one.client_order_id == "xmA" and one.ask is Ask.SUBMIT]
+    assert refused == Rejected(Refusal.RATE, "local", "not sent: the breaker is not closed")
+    events, venue, _ = carry(HoldCalls(True), *effects[-2:])
+    assert venue.asked == ["submit E"]
+
+
+def test_movements_of_money_come_before_the_word_that_these_were_all() -> None:
+    paid_in = MoneyMove("m1", MoveKind.TRANSFER, "TRANSFER_IN", Decimal("2.5"), 4)
+    interest = MoneyMove("m2", MoveKind.OTHER, "INTEREST", Decimal("-0.1"), 5)
+
+    class Banking(Venue):
+        async def transfers(self, since_ms: int) -> Any:
+            if since_ms < 0:
+                raise Unavailable("not listed")
+            return [paid_in, interest]
+
+    events, _, _ = carry(FetchTransfers(3), venue=Banking())
+    assert events == [TransferSeen("m1", Decimal("2.5"), 4), MoveSeen(interest), TransfersRead(3, 5)]
+    events, _, _ = carry(FetchTransfers(-1), venue=Banking())
+    assert events == [TransfersRead(-1, 5, "not listed")]
 
 
 def test_what_nobody_foresaw_is_not_lost() -> None:

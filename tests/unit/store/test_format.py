@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from tests.oracle import nouns
-from xsmom.domain.effects import Note, SetTimer, Severity
-from xsmom.domain.events import Command, CommandGiven, TimerFired
+from xsmom.domain.effects import FetchTransfers, Note, SetTimer, Severity
+from xsmom.domain.events import Command, CommandGiven, MoveSeen, TimerFired, TransfersRead
 from xsmom.domain.journal import Entry
-from xsmom.domain.trading import Ack, OrderRequest, TimeInForce
+from xsmom.domain.trading import Ack, MoneyMove, MoveKind, OrderRequest, TimeInForce
 from xsmom.store import chain, codec
 
 TEXTS: list[tuple[Any, str]] = [
@@ -71,3 +71,24 @@ HASHES = (
     "098ae4c6288f439bb7f5bc2e7b9aa1aa153b1bbc20b4af7fd602cc3ec6406d40",
     "d7df1db7262bc143962f4fc13ba9230e3fc91e5d30070ee5a71872386e6dc818",
 )
+
+
+def test_old_facts_of_the_venue_without_what_is_known_of_transfers_are_read() -> None:
+    text = '{"@":"VenueFacts","wallet_base_usdt":12.5,"fills_ms":7,"reconciled_ms":9}'
+    found = codec.decode(text)
+    assert (found.wallet_base_usdt, found.wallet_base_ms, found.transfers_ms, found.named) == (12.5, 0, 0, {})
+
+
+def test_events_of_the_list_of_money_have_this_text() -> None:
+    move = MoneyMove("m1", MoveKind.OTHER, "INTEREST", Decimal("-0.10"), 5)
+    body = (
+        '{"@":"MoneyMove","move_id":"m1","kind":{"~e":"MoveKind:other"},"word":"INTEREST",'
+        '"amount_usdt":{"~d":"-0.10"},"at_ms":5}'
+    )
+    for value, text in (
+        (MoveSeen(move), f'{{"@":"MoveSeen","move":{body}}}'),
+        (TransfersRead(3, 4, "503"), '{"@":"TransfersRead","since_ms":3,"asked_ms":4,"failed":"503"}'),
+        (FetchTransfers(3), '{"@":"FetchTransfers","since_ms":3}'),
+    ):
+        assert codec.encode(value) == text
+        assert codec.decode(text) == value

@@ -15,7 +15,16 @@ from tests.oracle import nouns
 from xsmom import kernel
 from xsmom.domain.book import Book
 from xsmom.domain.effects import Note, SendOrder, Severity
-from xsmom.domain.events import Event, FillSeen, FundingPaid, Stage, TimerFired, TransferSeen
+from xsmom.domain.events import (
+    Command,
+    CommandGiven,
+    Event,
+    FillSeen,
+    FundingPaid,
+    Stage,
+    TimerFired,
+    TransferSeen,
+)
 from xsmom.domain.orders import Phase
 from xsmom.domain.trading import FillKind
 from xsmom.errors import OutputError, StateError
@@ -107,11 +116,16 @@ def test_funding_is_no_fill_and_is_summed_by_symbol(trader: Trader) -> None:
 
 
 def test_transfers(trader: Trader) -> None:
-    trader.step(TransferSeen("a", Decimal("100.10"), 5))
-    trader.step(TransferSeen("b", Decimal(-3), 4))
+    first, other = TransferSeen("a", Decimal("100.10"), 5), TransferSeen("b", Decimal(-3), 4)
+    for moved in (first, other, first):
+        trader.step(moved, notes=(nouns.transfer_note(moved),))
+    trader.step(TransferSeen("c", Decimal(7), 3))  # the base has it: it was not booked
+    word = CommandGiven(Command.CLASSIFY, "me", 9)
+    trader.step(word, notes=(nouns.transfer_note(TransferSeen("classified-9", Decimal("0.25"), 9)),))
     assert [(row.transfer_id, str(row.amount_usdt)) for row in trader.reader.transfers()] == [
         ("b", "-3"),
         ("a", "100.10"),
+        ("classified-9", "0.25"),
     ]
 
 

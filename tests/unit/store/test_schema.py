@@ -78,7 +78,7 @@ def test_down_and_up_again_with_data(database: Database, line: sa.Connection) ->
     assert [row.seq for row in reader.fills()] == [2, 7, 12]
     assert [row.seq for row in reader.funding()] == [4, 9]
     assert [row.seq for row in reader.transfers()] == [5, 10]
-    assert [row.seq for row in reader.notes()] == [1, 2, 6, 7, 11, 12]
+    assert [row.seq for row in reader.notes()] == [1, 2, 5, 6, 7, 10, 11, 12]
     assert list(reader.orders()) == []
     assert again.newest_book() is None  # known again after the next step
     write(again, 1)

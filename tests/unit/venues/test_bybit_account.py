@@ -8,12 +8,13 @@ from decimal import Decimal
 
 import pytest
 
-from tests.exchange.account import Account, execution, order, position, wallet
+from tests.exchange.account import MONEY, Account, execution, movement, order, position, wallet
 from tests.exchange.market import Contract
 from tests.exchange.server import HTML, Fault
 from tests.unit.venues.conftest import trade
 from xsmom.domain.trading import (
     FillKind,
+    MoveKind,
     OrderState,
     Trigger,
     TriggerBy,
@@ -143,6 +144,70 @@ def test_an_execution_of_a_kind_that_nobody_knows_raises(server):
     server.account.rows["/v5/execution/list"] = [execution(execType="Teleport", execTime=str(int(time.time() * 1_000)))]
     with pytest.raises(Unavailable, match="Teleport"):
         trade(server, lambda venue: venue.fills(int(time.time() * 1_000) - 60_000))
+
+
+def test_movements_of_money_of_every_page_and_week_once(server):
+    now_ms = int(time.time() * 1_000)
+    since_ms = now_ms - 20 * 86_400_000
+    ours = {"category": "linear", "symbol": "AAAUSDT"}
+    rows = [
+        movement(number, transactionTime=str(since_ms + number * 3_600_000), change="-5", type="TRANSFER_OUT")
+        if number % 9 == 0
+        else movement(number, transactionTime=str(since_ms + number * 3_600_000), type="TRADE", **ours)
+        for number in range(470)
+    ]
+    strange = [
+        movement(501, type="SETTLEMENT", change="-0.5", **ours),
+        movement(502, type="BONUS", change="0", bonusChange="7"),  # no cash moved
+        movement(503, currency="BTC", change="1"),
+        movement(504, type="INTEREST", change="-1.25"),
+        movement(505, type="TRADE", category="spot", symbol="AAAUSDT", change="-40"),
+        movement(506, type="TRADE", category="linear", symbol="AAAUSDT-26DEC25", change="3"),
+        movement(507, type="LAUNCHPOOL_YIELD", change="2"),
+    ]
+    stamped = [{**row, "transactionTime": str(now_ms - 10_000 + at)} for at, row in enumerate(strange)]
+    early = movement(999, transactionTime=str(since_ms - 1))
+    server.account.rows[MONEY] = [early, *rows, rows[-2], *stamped]
+    moves = trade(server, lambda venue: venue.transfers(since_ms))
+    outs = [one for one in moves if one.kind is MoveKind.TRANSFER]
+    assert [one.move_id for one in outs] == [f"m{number}" for number in range(0, 470, 9)]
+    assert {one.amount_usdt for one in outs} == {Decimal(-5)}
+    assert [(one.word, one.amount_usdt) for one in moves if one.kind is MoveKind.OTHER] == [
+        ("INTEREST", Decimal("-1.25")),
+        ("TRADE spot AAAUSDT", Decimal(-40)),
+        ("TRADE AAAUSDT-26DEC25", Decimal(3)),
+        ("LAUNCHPOOL_YIELD", Decimal(2)),
+    ]
+    asked = [query for path, query, _ in server.log if path == MONEY]
+    assert len(asked) > 9, "weeks and pages"
+    assert all("category" not in query for query in asked), "with a category, transfers are left out"
+    assert all(int(one["endTime"]) - int(one["startTime"]) < 7 * 86_400_000 for one in asked)
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"type": "TRANSFER_OUT", "change": "5"}, "TRANSFER_OUT of 5"),
+        ({"type": "TRANSFER_IN", "change": "-5"}, "TRANSFER_IN of -5"),
+        ({"change": ""}, "cannot be read"),
+        ({"id": ""}, "without its id"),
+    ],
+)
+def test_a_movement_that_cannot_be_read_raises_and_is_never_left_out(server, row, words):
+    now_ms = int(time.time() * 1_000)
+    server.account.rows[MONEY] = [movement(transactionTime=str(now_ms - 1_000), **row)]
+    with pytest.raises(Unavailable, match=words):
+        trade(server, lambda venue: venue.transfers(now_ms - 60_000))
+
+
+def test_movements_of_which_a_page_is_missing_raise(server):
+    now_ms = int(time.time() * 1_000)
+    server.account.rows[MONEY] = [
+        movement(number, transactionTime=str(now_ms - 60_000 + number)) for number in range(70)
+    ]
+    server.faults.append(Fault("no list", MONEY, times=-1, skip=1))
+    with pytest.raises(Unavailable):
+        trade(server, lambda venue: venue.transfers(now_ms - 60_000))
 
 
 def test_fees_and_key(server):

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from xsmom.config.setting import Positive, Section, Whole, block, planned, setting
+from xsmom.config.setting import Positive, Section, Whole, block, setting
 
 
 class ProfitLock(Section):
@@ -56,12 +56,12 @@ class StopCluster(Section):
 
 
 class ApiCircuitBreaker(Section):
-    """Stop calling an exchange that keeps failing."""
+    """Enter nothing on an exchange that keeps failing, and ask it less; what protects always goes out."""
 
     enabled: bool = setting(True, "Trip after repeated errors.")
     max_errors: int = setting(5, "Errors within the window that trip it.", unit="errors", ge=1)
     window_seconds: int = setting(300, "Window.", unit="s", ge=1)
-    cooldown_seconds: int = setting(600, "Time that it stays open.", unit="s", ge=1)
+    cooldown_seconds: int = setting(600, "Time that it stays open; a probe then closes it.", unit="s", ge=1)
     failure_rate_alert_pct: float = setting(10, "Failed calls over five minutes that alert.", unit="%", gt=0, le=100)
 
 
@@ -198,7 +198,7 @@ class Risk(Section):
         "close", "What the hard limit does; close reduces both legs pro rata."
     )
     maintenance_margin_limit_pct: float = setting(50, "Maintenance margin rate that acts.", unit="%", gt=0, le=100)
-    watchdog_flatten_after_minutes: int = planned(
+    watchdog_flatten_after_minutes: Whole = setting(
         60, "Silence of the trader after which the watchdog flattens.", unit="minutes", ge=1
     )
     api_circuit_breaker: ApiCircuitBreaker = block(ApiCircuitBreaker, "Breaker on API errors.")

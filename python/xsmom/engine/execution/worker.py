@@ -75,7 +75,9 @@ class Worker:
         live = self.bench.live_of(self.task)
         if wanted.pricing is not Pricing.REST:
             due_ms = min(due_ms, self._take_back_resting(live))
-        elif self.touch is not None and not self._held_by_spread(self.touch):
+        elif (
+            self.touch is not None and not self._held_by_spread(self.touch) and not (self.opens and self._is_cut_off())
+        ):
             self._reprice(live, contract)
         self._set_due(due_ms)
         if not self.task.left_lots:
@@ -98,6 +100,8 @@ class Worker:
             return "opposite"
         if self.opens and self.bench.book.mode is not Mode.TRADING:
             return "mode"
+        if self.opens and self._is_cut_off():
+            return "breaker"
         if self.opens and self._symbol_in_doubt():
             return "unknown"
         if self.touch is None:
@@ -111,6 +115,10 @@ class Worker:
             if self.side * (far - bound) > 0.5:
                 return "bound"
         return ""
+
+    def _is_cut_off(self) -> bool:
+        """The breaker is not closed: what opens is neither sent nor moved."""
+        return self.bench.book.health.breaker_until_ms > 0
 
     def _is_rival(self, task: Task) -> bool:
         if task.approved.client_order_id == self.task.approved.client_order_id:

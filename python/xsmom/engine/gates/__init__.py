@@ -62,7 +62,7 @@ GATES: Final = (
         Veto.BREAKER,
         _ERROR,
         of_venue=True,
-        fires="`risk.api_circuit_breaker`: too many failed calls within the window",
+        fires="`risk.api_circuit_breaker`: too many failed calls within the window, and no good probe since",
         mend="look at the exchange's status page and at the errors in the log; it closes by itself after the cooldown",
         judge=breaker.judge,
     ),

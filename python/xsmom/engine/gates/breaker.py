@@ -1,4 +1,4 @@
-"""The breaker on errors of the interface: it was tripped by `health.on_link`, and holds for its time."""
+"""The breaker on errors of the interface: `health` trips it, and closes it when a probe has come back well."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from xsmom.engine.rules import Rules
 
 
 def judge(intent: Intent, book: Book, rules: Rules, now_ms: int) -> Verdict:
-    """No opening while it is open, or before the first word about the line."""
+    """No opening while it is open or half open, or before the first word about the line."""
     del intent
     health = book.health
-    if now_ms < health.breaker_until_ms:
-        return Refuse(Veto.BREAKER, f"open for another {(health.breaker_until_ms - now_ms) / 1000:.0f} s")
+    if health.breaker_until_ms:
+        left_ms = health.breaker_until_ms - now_ms
+        text = f"open for another {left_ms / 1000:.0f} s" if left_ms > 0 else "half open: its probe is not back yet"
+        return Refuse(Veto.BREAKER, text)
     if now_ms - health.link_ms > rules.gates.account_age_max_ms:
         return blind("nothing was heard of the line to the exchange for too long")
     return ALLOW

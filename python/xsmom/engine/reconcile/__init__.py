@@ -4,7 +4,8 @@ from xsmom.engine.reconcile.account import on_account, on_fills_read
 from xsmom.engine.reconcile.invariants import INVARIANTS, Blocks, blocked_symbols, blocks
 from xsmom.engine.reconcile.origin import Origin, is_contained, origin
 from xsmom.engine.reconcile.takeover import hold, release
-from xsmom.engine.reconcile.told import classify, on_fill, on_modes, on_started, on_transfer, want
+from xsmom.engine.reconcile.told import on_fill, on_modes, on_started, want
+from xsmom.engine.reconcile.transfers import classify, on_move, on_transfer, on_transfers_read
 
 __all__ = [
     "INVARIANTS",
@@ -19,8 +20,10 @@ __all__ = [
     "on_fill",
     "on_fills_read",
     "on_modes",
+    "on_move",
     "on_started",
     "on_transfer",
+    "on_transfers_read",
     "origin",
     "release",
     "want",

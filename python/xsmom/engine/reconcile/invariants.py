@@ -123,14 +123,15 @@ INVARIANTS: dict[str, Invariant] = {
             Part.WALLET,
             Blocks.ENTRIES,
             "The wallet is what fills, fees, funding and transfers make of it, to the configured share of equity.",
-            "Executions are read again; what is left unexplained waits for the operator to classify it.",
+            "Executions and the list of transfers are read again; what is left unexplained waits for the operator to "
+            "classify it.",
         ),
         Invariant(
             "R12",
             Part.TOLD,
             Blocks.ENTRIES,
             "Leverage, margin mode and position mode are as configured.",
-            "It is told. What nobody answered is asked for again; what was refused is for the operator to mend.",
+            "It is told, and asked for again until it is so. What is refused each time is for the operator to mend.",
         ),
         Invariant(
             "R13",

@@ -1,14 +1,13 @@
-"""What is told outside a reading: a start, a fill, a transfer, modes of the account, a word of the operator."""
+"""What is told outside a reading: a start, a fill, modes of the account."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal
 
 from xsmom.domain.effects import Severity
-from xsmom.domain.events import Started, TransferSeen, VenueReplied
+from xsmom.domain.events import Started, VenueReplied
 from xsmom.domain.trading import Unknown, VenueFill
-from xsmom.engine import money, reading
+from xsmom.engine import reading
 from xsmom.engine.reconcile.invariants import Finding, invariant_of
 from xsmom.engine.reconcile.origin import Origin
 from xsmom.engine.reconcile.takeover import hold
@@ -16,6 +15,8 @@ from xsmom.engine.turn import Turn
 
 _MODES_AGAIN_MS = 10_000
 """After so long the modes of the account are asked for again when nobody answered."""
+_MODES_REFUSED_MS = 60_000
+"""The same where some could not be set: a busy exchange answers later, and an account can be mended meanwhile."""
 
 
 def on_started(turn: Turn, event: Started) -> None:
@@ -45,6 +46,8 @@ def on_started(turn: Turn, event: Started) -> None:
         answered_ms=0,
         fills_asked_ms=0,
         fills_answered_ms=0,
+        transfers_asked_ms=0,
+        transfers_told_ms=0,
         unread=(),
         modes_due_ms=0,
         mismatches=(),
@@ -55,6 +58,7 @@ def on_started(turn: Turn, event: Started) -> None:
     turn.put(ignored=ignored, adopt=event.adopt or rules.adopt, protection=protection, venue=venue)
     if turn.rules.protect.enabled:
         reading.want_fills(turn, "start")
+        reading.want_transfers(turn)
 
 
 def want(turn: Turn, why: str) -> None:
@@ -77,52 +81,31 @@ def on_fill(turn: Turn, fill: VenueFill, whose: Origin) -> None:
         reading.want(turn, whose.value)
 
 
-def on_transfer(turn: Turn, event: TransferSeen) -> None:
-    """Money moved in or out: shares of the book are bought or sold at their value now."""
-    money.fold_transfer(turn, event)
-    if turn.rules.protect.enabled:
-        reading.want(turn, "transfer")
-
-
 def on_modes(turn: Turn, event: VenueReplied) -> None:
     """How the account is set: what could not be set blocks entries."""
     report = event.modes
-    kept = tuple(one for one in turn.book.venue.mismatches if invariant_of(one).number != "R12")
+    before = tuple(one for one in turn.book.venue.mismatches if invariant_of(one).number == "R12")
+    kept = tuple(one for one in turn.book.venue.mismatches if one not in before)
     turn.put(venue=replace(turn.book.venue, mismatches=kept))
     if report is None:
         why = event.answer.why if isinstance(event.answer, Unknown) else "no answer"
-        _add(turn, Finding("R12", "", f"the modes of the account could not be set: {why}"))
+        _add(turn, Finding("R12", "", f"the modes of the account could not be set: {why}"), told=before)
         turn.put(venue=replace(turn.book.venue, modes_due_ms=turn.now_ms + _MODES_AGAIN_MS))
         return
-    turn.put(venue=replace(turn.book.venue, modes_due_ms=0))
+    turn.put(venue=replace(turn.book.venue, modes_due_ms=turn.now_ms + _MODES_REFUSED_MS if report.failed else 0))
     for what, why in report.failed:
-        _add(turn, Finding("R12", "", f"{what} could not be set: {why}"))
+        _add(turn, Finding("R12", "", f"{what} could not be set: {why}"), told=before)
+    if before and not report.failed:
+        turn.note("modes.set")
     if report.changed:
         turn.note("modes.changed", Severity.WARNING, changed=list(report.changed))
 
 
-def classify(turn: Turn, *, as_transfer: bool, why: str) -> bool:
-    """The operator says what the unexplained money is: a transfer, or a result; whether there was any."""
-    amount = turn.book.venue.unexplained_usdt
-    if not amount:
-        return False
-    if as_transfer:
-        moved = TransferSeen(f"classified-{turn.now_ms}", Decimal(amount), turn.now_ms)
-        money.fold_transfer(turn, moved)
-    else:
-        kept = turn.book.money
-        corrected = replace(kept, cash_usdt=kept.cash_usdt + amount, corrections_usdt=kept.corrections_usdt + amount)
-        turn.put(money=corrected)
-    left = tuple(one for one in turn.book.venue.mismatches if invariant_of(one).number != "R11")
-    turn.put(venue=replace(turn.book.venue, unexplained_usdt=0.0, mismatches=left))
-    kind = "transfer" if as_transfer else "result"
-    turn.note("wallet.classified", Severity.WARNING, amount_usdt=amount, kind=kind, why=why)
-    return True
-
-
-def _add(turn: Turn, finding: Finding) -> None:
+def _add(turn: Turn, finding: Finding, told: tuple[str, ...] = ()) -> None:
+    """Keep a finding, and say it; not again where it was `told` before in these words."""
     line = str(finding)
     venue = turn.book.venue
     if line not in venue.mismatches:
-        turn.note("book.mismatched", Severity.CRITICAL, invariant=finding.number, text=line)
+        if line not in told:
+            turn.note("book.mismatched", Severity.CRITICAL, invariant=finding.number, text=line)
         turn.put(venue=replace(venue, mismatches=(*venue.mismatches, line)))

@@ -70,12 +70,12 @@ def list_transactions(world: World, key: Key, asked: Asked) -> dict[str, Any]:
     """`/v5/account/transaction-log`: what moved money; a day of it, the newest first."""
     account = account_of(world, key)
     now_ms = world.clock.now_ms()
-    start_ms = asked.whole("startTime", max(0, now_ms - DAY_MS))
-    end_ms = asked.whole("endTime", start_ms + DAY_MS if asked.has("startTime") else now_ms)
+    end_ms = asked.whole("endTime", asked.whole("startTime", 0) + DAY_MS if asked.has("startTime") else now_ms)
+    start_ms = asked.whole("startTime", max(0, end_ms - DAY_MS))
     if end_ms - start_ms > 7 * DAY_MS:
         raise refuse("The time range between startTime and endTime is greater than 7 days")
     limit = asked.whole("limit", 20, low=1, high=50)
-    kind = asked.text("type", "")
+    wanted = {name: asked.text(name, "") for name in ("type", "currency", "category")}
     found = world.core.ask({"ask": "transactions", "account": account, "since_ms": start_ms})
     kinds = {execution["id"]: execution["kind"] for execution in world.views[account].executions}
     told = []
@@ -83,7 +83,7 @@ def list_transactions(world: World, key: Key, asked: Asked) -> dict[str, Any]:
         if entry["at_ms"] <= end_ms:
             settled = _SETTLED.get(kinds.get(entry["execution"], ""))
             told.append(_transaction_row(world, key, entry) | ({"type": settled} if settled else {}))
-    chosen = [row for row in told if kind in ("", row["type"])]
+    chosen = [row for row in told if all(value in ("", row[name]) for name, value in wanted.items())]
     page, cursor = cut_page(chosen, asked, limit)
     return {"list": page, "nextPageCursor": cursor}
 
@@ -91,6 +91,7 @@ def list_transactions(world: World, key: Key, asked: Asked) -> dict[str, Any]:
 def _transaction_row(world: World, key: Key, entry: dict[str, Any]) -> dict[str, Any]:
     name = "" if entry["symbol"] is None else world.symbols[entry["symbol"]]
     transfer = "TRANSFER_IN" if entry["change_e8"] > 0 else "TRANSFER_OUT"
+    transfer = world.words.get(entry["id"], transfer)
 
     def size(lots: int) -> str:
         return fixed(abs(world.size_of(name, lots)), world.instruments[name].qty_step) if name else "0"

@@ -17,6 +17,8 @@ from xsmom.domain.trading import (
     AccountView,
     FillKind,
     KeyFacts,
+    MoneyMove,
+    MoveKind,
     OrderState,
     OrderView,
     PositionView,
@@ -55,6 +57,9 @@ _KINDS = {
 }
 # Parts of a liquidation that are reported as ordinary trades.
 _LIQUIDATION = ("CreateByLiq", "CreateByTakeOver")
+# Movements of money that executions tell of, where they are of one of our contracts.
+_TOLD_BY_EXECUTIONS = frozenset({"TRADE", "SETTLEMENT", "DELIVERY", "LIQUIDATION", "ADL"})
+_TRANSFER_SIGNS = {"TRANSFER_IN": 1, "TRANSFER_OUT": -1}
 _NO_REASON = frozenset({"", "UNKNOWN", "EC_NoError"})
 
 
@@ -157,6 +162,30 @@ def fill(row: dict[str, Any], scales: Scales) -> VenueFill:
         is_maker=_flag(row["isMaker"]),
         seq=int(row["seq"]),
         at_ms=int(row["execTime"]),
+    )
+
+
+def is_told_elsewhere(row: dict[str, Any], scales: Scales) -> bool:
+    """Whether an entry of the list of money is told by an execution of ours, or moves nothing in our coin."""
+    if row["currency"] != SETTLED_IN or not Decimal(row["change"]):
+        return True
+    ours = row["category"] == "linear" and row["symbol"] in scales.contracts
+    return ours and row["type"] in _TOLD_BY_EXECUTIONS
+
+
+def money_move(row: dict[str, Any], _scales: Scales) -> MoneyMove:
+    """An entry of the list of money. A transfer whose sign denies its word is not guessed at."""
+    word, change = _filled_in(row["type"]), Decimal(row["change"])
+    sign = _TRANSFER_SIGNS.get(word)
+    if sign is not None and sign * change < 0:
+        raise ValueError(f"a {word} of {change} {SETTLED_IN}")
+    where = "" if row["category"] == "linear" else row["category"]
+    return MoneyMove(
+        move_id=_filled_in(row["id"]),
+        kind=MoveKind.OTHER if sign is None else MoveKind.TRANSFER,
+        word=" ".join(part for part in (word, where, row["symbol"]) if part),
+        amount_usdt=change,
+        at_ms=int(row["transactionTime"]),
     )
 
 

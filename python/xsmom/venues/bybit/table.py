@@ -52,6 +52,7 @@ _PRIVATE = {
     "open_orders": _private("get", "v5/order/realtime"),
     "closed_orders": _private("get", "v5/order/history"),
     "fills": _private("get", "v5/execution/list"),
+    "transactions": _private("get", "v5/account/transaction-log"),
     "create": _private("post", "v5/order/create"),
     "amend": _private("post", "v5/order/amend"),
     "cancel": _private("post", "v5/order/cancel"),
@@ -63,7 +64,7 @@ _PRIVATE = {
 # Calls a second for one account, as documented for a new one. Where nothing is documented, few.
 _PER_SECOND = {"create": 10, "amend": 10, "cancel": 10, "position_stop": 10, "leverage": 10, "position_mode": 10}
 _PER_SECOND |= {"wallet": 50, "positions": 50, "open_orders": 50, "closed_orders": 50, "fills": 50}
-_PER_SECOND |= {"fees": 5, "account": 5, "key": 5, "margin_mode": 5}
+_PER_SECOND |= {"transactions": 25, "fees": 5, "account": 5, "key": 5, "margin_mode": 5}
 
 BYBIT = ExchangeTable(
     name="bybit",

@@ -16,6 +16,7 @@ from xsmom.domain.trading import (
     KeyFacts,
     ModeReport,
     Modes,
+    MoneyMove,
     NoChange,
     OrderRequest,
     OrderView,
@@ -43,8 +44,9 @@ _READ = Lane.ENTRY  # an account's state is wanted before market data, and after
 _ORDERS_PAGE = 50
 _POSITIONS_PAGE = 200
 _FILLS_PAGE = 100
-_FILLS_STRETCH_MS = 7 * 86_400_000  # the longest range that one call answers for
-_PAGES_MAX = 200
+_MONEY_PAGE = 50
+_STRETCH_MS = 7 * 86_400_000  # the longest range that one call answers for
+_PAGES_MAX = 2_000
 
 
 class BybitVenue(BybitMarket):
@@ -113,16 +115,20 @@ class BybitVenue(BybitMarket):
 
     async def fills(self, since_ms: int) -> Sequence[VenueFill]:
         """Every execution from `since_ms` on, rising, of every kind."""
-        found: dict[str, VenueFill] = {}
-        now_ms = await self.now_ms()
-        start_ms = since_ms
-        while start_ms <= now_ms:
-            end_ms = start_ms + _FILLS_STRETCH_MS - 1
-            asked = {"category": "linear", "startTime": start_ms, "endTime": end_ms, "limit": _FILLS_PAGE}
-            some, _ = await self._every("fills", asked, "executions", account_rows.fill, self._settles_here)
-            found |= {one.exec_id: one for one in some if one.at_ms >= since_ms}
-            start_ms = end_ms + 1
+        asked = {"category": "linear", "limit": _FILLS_PAGE}
+        some = await self._since("fills", since_ms, asked, "executions", account_rows.fill, self._settles_here)
+        found = {one.exec_id: one for one in some if one.at_ms >= since_ms}
         return sorted(found.values(), key=lambda one: (one.at_ms, one.symbol, one.seq, one.exec_id))
+
+    async def transfers(self, since_ms: int) -> Sequence[MoneyMove]:
+        """Every movement of our coin from `since_ms` on that no execution tells of, rising."""
+        # No category beside it: transfers have none, and would be left out.
+        asked = {"accountType": "UNIFIED", "currency": account_rows.SETTLED_IN, "limit": _MONEY_PAGE}
+        some = await self._since(
+            "transactions", since_ms, asked, "movements of money", account_rows.money_move, self._is_untold
+        )
+        found = {one.move_id: one for one in some if one.at_ms >= since_ms}
+        return sorted(found.values(), key=lambda one: (one.at_ms, one.move_id))
 
     async def fees(self) -> Mapping[str, tuple[Decimal, Decimal]]:
         """Maker and taker fee of each symbol, as shares."""
@@ -193,6 +199,31 @@ class BybitVenue(BybitMarket):
     def _settles_here(self, row: dict[str, Any]) -> bool:
         """Whether an execution is of one of our contracts: the list has those of other currencies too."""
         return row["symbol"] in self._scales.contracts
+
+    def _is_untold(self, row: dict[str, Any]) -> bool:
+        return not account_rows.is_told_elsewhere(row, self._scales)
+
+    async def _since(
+        self,
+        endpoint: str,
+        since_ms: int,
+        asked: dict[str, Any],
+        what: str,
+        read: Callable[[dict[str, Any], Scales], Any],
+        wanted: Callable[[dict[str, Any]], bool],
+    ) -> list[Any]:
+        """All pages from a time until now, stretch by stretch; what lies at a seam or moved a page may come twice."""
+        now_ms = await self.now_ms()
+        found: list[Any] = []
+        start_ms = since_ms
+        while start_ms <= now_ms:
+            end_ms = start_ms + _STRETCH_MS - 1
+            some, _ = await self._every(
+                endpoint, {**asked, "startTime": start_ms, "endTime": end_ms}, what, read, wanted
+            )
+            found += some
+            start_ms = end_ms + 1
+        return found
 
     async def _known(self) -> Scales:
         if not self._scales.contracts:

@@ -15,7 +15,7 @@ import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
 
-from xsmom.domain.market_data import Candles, FundingPrints, Instrument, PriceKind, Quote
+from xsmom.domain.market_data import Candles, ClockSight, FundingPrints, Instrument, PriceKind, Quote
 from xsmom.domain.trading import (
     AccountView,
     Ack,
@@ -25,6 +25,7 @@ from xsmom.domain.trading import (
     KeyFacts,
     ModeReport,
     Modes,
+    MoneyMove,
     NoChange,
     OrderRequest,
     OrderState,
@@ -72,6 +73,14 @@ class BarVenue(BarStages):
     async def now_ms(self) -> int:
         """Market time."""
         return self.market.now_ms()
+
+    async def measure_clock(self) -> ClockSight:
+        """The same clock: nobody else's is asked."""
+        return ClockSight(self.market.now_ms(), 0.0)
+
+    async def interruption(self) -> str:
+        """None: it runs as long as this process."""
+        return ""
 
     async def instruments(self) -> Mapping[str, Instrument]:
         """Every contract of the panel that is listed by now."""
@@ -138,6 +147,10 @@ class BarVenue(BarStages):
         return sorted(
             (fill for fill in self.orders.fills if fill.at_ms >= since_ms), key=lambda one: (one.at_ms, one.seq)
         )
+
+    async def transfers(self, since_ms: int) -> Sequence[MoneyMove]:  # noqa: ARG002  the port's own
+        """Nobody moves money in or out of a replay."""
+        return ()
 
     async def fees(self) -> Mapping[str, tuple[Decimal, Decimal]]:
         """Maker and taker fee of each symbol."""

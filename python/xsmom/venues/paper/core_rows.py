@@ -11,6 +11,8 @@ from xsmom.domain.market_data import Instrument
 from xsmom.domain.trading import (
     AccountView,
     FillKind,
+    MoneyMove,
+    MoveKind,
     OrderState,
     OrderView,
     PositionView,
@@ -72,6 +74,17 @@ def fill(row: Row, contracts: Sequence[Instrument]) -> VenueFill:
         seq=row["seq"],
         at_ms=row["at_ms"],
     )
+
+
+_MOVES = {"transfer": MoveKind.TRANSFER, "cover": MoveKind.OTHER}
+
+
+def move(row: Row) -> MoneyMove | None:
+    """An entry of the list of money; None where an execution tells of it."""
+    kind = _MOVES.get(row["kind"])
+    if kind is None:
+        return None
+    return MoneyMove(str(row["id"]), kind, row["kind"], from_e8(row["change_e8"]), row["at_ms"])
 
 
 def position(row: Row, contracts: Sequence[Instrument]) -> PositionView:

@@ -12,6 +12,7 @@ from xsmom.domain.trading import (
     Ack,
     AmendRequest,
     Answer,
+    MoneyMove,
     NoChange,
     OrderRequest,
     OrderView,
@@ -60,6 +61,13 @@ class PaperAccount:
         if len(rows) >= _HISTORY_MAX:
             raise Unavailable(f"paper: only the last {_HISTORY_MAX:,} executions are remembered: ask for later ones")
         return [core_rows.fill(row, self.stage.contracts) for row in reversed(rows)]
+
+    def transfers(self, since_ms: int) -> Sequence[MoneyMove]:
+        """What moved money and was no execution, rising; raises where it may be more than is remembered."""
+        rows = self.stage.ask("transactions", since_ms=since_ms)
+        if len(rows) >= _HISTORY_MAX:
+            raise Unavailable(f"paper: only the last {_HISTORY_MAX:,} movements are remembered: ask for later ones")
+        return [move for row in reversed(rows) if (move := core_rows.move(row)) is not None]
 
     # --- mutations ------------------------------------------------------------------------------
 

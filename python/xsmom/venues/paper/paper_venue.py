@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from xsmom.domain.costs import Costs
-from xsmom.domain.market_data import Candles, FundingPrints, Instrument, PriceKind, Quote
+from xsmom.domain.market_data import Candles, ClockSight, FundingPrints, Instrument, PriceKind, Quote
 from xsmom.domain.trading import (
     AccountView,
     Ack,
@@ -25,6 +25,7 @@ from xsmom.domain.trading import (
     KeyFacts,
     ModeReport,
     Modes,
+    MoneyMove,
     NoChange,
     OrderRequest,
     OrderView,
@@ -178,6 +179,14 @@ class PaperVenue:
         """The clock that was handed in."""
         return self._clock()
 
+    async def measure_clock(self) -> ClockSight:
+        """The same clock: nobody else's is asked."""
+        return ClockSight(self._clock(), 0.0)
+
+    async def interruption(self) -> str:
+        """None: it runs as long as this process."""
+        return ""
+
     async def instruments(self) -> Mapping[str, Instrument]:
         """Every contract, with what may be done with it now."""
         self._catch_up()
@@ -227,6 +236,11 @@ class PaperVenue:
         """Every execution from `since_ms` on, rising, of every kind."""
         self._read()
         return self._account.fills(since_ms)
+
+    async def transfers(self, since_ms: int) -> Sequence[MoneyMove]:
+        """What was paid in and out: the money that the account was opened with, and whatever a test moved."""
+        self._read()
+        return self._account.transfers(since_ms)
 
     async def fees(self) -> Mapping[str, tuple[Decimal, Decimal]]:
         """Maker and taker fee of each symbol, as shares."""

@@ -8,11 +8,50 @@ import pytest
 
 from tests.orders.stage import START_MS, SYMBOLS, Stage, contract, rules, view
 from xsmom.domain.book import Mode
-from xsmom.domain.effects import CancelOrder, SendOrder
+from xsmom.domain.effects import AmendOrder, CancelOrder, SendOrder
 from xsmom.domain.orders import Phase, Purpose, Style
 from xsmom.domain.trading import Ack, OrderState, Refusal, Rejected, TimeInForce
 
 ACK = Ack("v1", "", 0)
+
+
+class TestBreaker:
+    """While the breaker is not closed, what opens is neither sent nor moved; what reduces is."""
+
+    @staticmethod
+    def trip(stage: Stage, until_ms: int) -> None:
+        stage.book = replace(stage.book, health=replace(stage.book.health, breaker_until_ms=until_ms))
+
+    def test_an_opening_waits_until_it_is_closed(self) -> None:
+        stage = Stage()
+        self.trip(stage, START_MS + 1)
+        stage.start(stage.approve(50, style=Style.LIMIT))
+        assert not stage.requests
+        assert stage.told("order.held")[0].fields["waits_for"] == "breaker"
+        stage.run_to(5_000)
+        assert not stage.requests, "half open is not closed"
+        self.trip(stage, 0)
+        stage.run_to(6_000)
+        assert len(stage.requests) == 1
+
+    def test_one_that_rests_is_not_moved(self) -> None:
+        stage = Stage()
+        stage.start(stage.approve(50, style=Style.LIMIT))
+        stage.reply(stage.live()[0], ACK)
+        self.trip(stage, START_MS + 1)
+        stage.price(SYMBOLS[0], 101.0, 101.1)
+        stage.run_to(20_000)
+        assert not stage.sent(AmendOrder)
+        self.trip(stage, 0)
+        stage.price(SYMBOLS[0], 101.0, 101.1)
+        stage.run_to(40_000)
+        assert stage.sent(AmendOrder)
+
+    def test_a_reduction_goes_through_it(self) -> None:
+        stage = Stage(lots={SYMBOLS[0]: 50})
+        self.trip(stage, START_MS + 600_000)
+        stage.start(stage.approve(-50, reduce_only=True, style=Style.LIMIT))
+        assert len(stage.requests) == 1
 
 
 class TestSpreadGuard:

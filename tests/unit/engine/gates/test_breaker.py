@@ -5,7 +5,8 @@ from dataclasses import replace
 from tests.unit.engine.gate_books import NOW_MS, book, entry, rules
 from tests.unit.engine.gate_steps import decide, healthy, out_there, take
 from xsmom.domain.book import Book
-from xsmom.domain.events import LinkChanged
+from xsmom.domain.effects import FetchAccount, HoldCalls, SetTimer
+from xsmom.domain.events import LinkChanged, TimerFired
 from xsmom.domain.orders import Allow, Refuse, Veto
 from xsmom.engine.gates.breaker import judge
 
@@ -38,11 +39,26 @@ def test_switched_off_it_counts_nothing() -> None:
     assert decide(lambda _: after.book, off).opened
 
 
-def test_it_closes_by_itself() -> None:
+def test_its_time_alone_does_not_close_it() -> None:
     made = book()
     open_ = replace(made, health=replace(made.health, breaker_until_ms=NOW_MS + 1))
     assert judge(entry(), open_, rules(), NOW_MS) == Refuse(Veto.BREAKER, "open for another 0 s")
-    assert judge(entry(), open_, rules(), NOW_MS + 1) == Allow()
+    assert judge(entry(), open_, rules(), NOW_MS + 1) == Refuse(Veto.BREAKER, "half open: its probe is not back yet")
+    assert judge(entry(), made, rules(), NOW_MS + 1) == Allow()
+
+
+def test_through_the_step_it_holds_calls_probes_at_its_time_and_lets_them_go() -> None:
+    made = healthy()
+    tripped = take(made, failing(made, 5))
+    (timer,) = [one for one in tripped.effects if isinstance(one, SetTimer) and one.name == "breaker"]
+    assert HoldCalls(True) in tripped.effects
+    probed = take(tripped.book, TimerFired("breaker", timer.due_ms), now_ms=timer.due_ms)
+    assert FetchAccount("probe of the breaker") in probed.effects
+    venue = replace(probed.book.venue, answered_ms=timer.due_ms + 1)
+    good = replace(failing(made, 0), at_ms=timer.due_ms + 2)
+    closed = take(replace(probed.book, venue=venue), good, now_ms=timer.due_ms + 2)
+    assert HoldCalls(False) in closed.effects
+    assert "breaker.closed" in closed.told
 
 
 def test_without_a_word_of_the_line_it_is_blind() -> None:

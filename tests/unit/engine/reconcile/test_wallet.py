@@ -55,14 +55,17 @@ def test_an_unexplained_change_above_the_limit_blocks_entries_until_it_is_classi
     assert reconcile.blocks(acted.book) is blocks
     before = money.unit_value(acted.book)
     turn = acted.turn()
-    assert reconcile.classify(turn, as_transfer=True, why="fees of a subscription")
+    assert not reconcile.classify(turn, None, as_transfer=True, why="fees of a subscription")
     assert money.unit_value(turn.book) == pytest.approx(before, rel=1e-12)
     assert turn.book.money.transfers_usdt == pytest.approx(change)
     acted.book = turn.book
     acted.run(EVERY_MS + 10_000)
     assert acted.book.venue.unexplained_usdt == 0.0
     assert reconcile.blocks(acted.book) is Blocks.NOTHING
-    assert not reconcile.classify(acted.turn(), as_transfer=True, why="nothing")
+    assert (
+        reconcile.classify(acted.turn(), None, as_transfer=True, why="nothing")
+        == "nothing in the wallet is unexplained"
+    )
 
 
 def test_classified_as_a_result_it_moves_the_value_of_the_book() -> None:
@@ -70,7 +73,7 @@ def test_classified_as_a_result_it_moves_the_value_of_the_book() -> None:
     acted.venue.wallet_usdt -= 100.0
     acted.run(EVERY_MS + 10_000)
     turn = acted.turn()
-    assert reconcile.classify(turn, as_transfer=False, why="a fee that was not told")
+    assert not reconcile.classify(turn, None, as_transfer=False, why="a fee that was not told")
     assert money.unit_value(turn.book) == pytest.approx(0.99)
     assert turn.book.money.corrections_usdt == pytest.approx(-100.0)
     acted.book = turn.book
@@ -132,6 +135,11 @@ def test_modes_that_could_not_be_set_block_entries_and_a_later_answer_clears_the
     acted.book = turn.book
     acted.run(EVERY_MS)
     assert acted.book.venue.mismatches, "a reading of the account says nothing of modes"
+    assert [at for at, one in acted.sent if isinstance(one, EnsureModes)], "what was refused is asked for again"
+    turn = acted.turn()
+    reconcile.on_modes(turn, VenueReplied(Ask.MODES, "", "", T0, modes=failed))
+    assert turn.notes == [], "and told once"
+    acted.sent.clear()
     turn = acted.turn()
     reconcile.on_modes(turn, VenueReplied(Ask.MODES, "", "", T0, modes=ModeReport(unchanged=("all",))))
     assert not turn.book.venue.mismatches

@@ -112,8 +112,9 @@ def test_an_old_lake(place: Place) -> None:
     assert rows(checks.check_lake, place)["lake"].status is Status.WARN
 
 
-def test_the_exchange_is_reached_as_configured(place: Place) -> None:
-    """Nobody listens there: the sentence names the configured server."""
+def test_the_exchange_is_reached_as_configured(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody listens there, and nobody else is asked."""
+    monkeypatch.setattr("xsmom.venues.wire._PAUSES_S", ())
     (place.folder / "config.yaml").write_text("exchange: {base_url: 'http://127.0.0.1:9'}\n")
     asked = Place(place.folder, place.config, "bybit")
     found = rows(checks.check_exchange, asked)["exchange"]

@@ -246,7 +246,7 @@ class _Session:
         return Traded(
             self._folder,
             self._folder / SQLITE_FILE,
-            recompute(self._journal, self._process.rules_here),
+            recompute(self._journal, self._process.rules),
             _lots_at_exchange(self._server.command("state")),
             held,
             took_s,

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept in the journal.")]
 Symbol = Annotated[str, typer.Argument(metavar="SYMBOL", help="A name as the exchange writes it, such as BTCUSDT.")]
 
-_ALIVE_S = 120
 _WAIT_S = 10.0
 
 kill_app = typer.Typer()
@@ -234,6 +233,21 @@ def stop(
     from xsmom.domain.events import Command
 
     _give(Command.STOP_FLATTEN if flatten else Command.STOP_KEEP, config, mode, overrides, reason)
+    if not flatten and mode == "live":
+        _warn_of_watchdog(Trader.of(config, mode, overrides))
+
+
+def _warn_of_watchdog(trader: Trader) -> None:
+    """To a watchdog an orderly end is a silence like any other."""
+    from xsmom.live.watchdog.sign import read_sign
+
+    sign = read_sign(trader.state_dir)
+    if sign is not None and sign.is_alive(time.time_ns() // 1_000_000):
+        after = trader.config.written.risk.watchdog_flatten_after_minutes
+        print(
+            f"a watchdog is alive (process {sign.pid}): it closes what is kept after {after} min without a trader; "
+            "stop it first, if positions are to stay longer"
+        )
 
 
 def _give(
@@ -250,7 +264,7 @@ def _give(
     trader = Trader.of(config, mode, overrides)
     beat = trader.heartbeat()
     path = write_command(trader.state_dir, command, by=f"{getpass.getuser()} by command line", reason=reason, args=args)
-    if beat is None or trader.silent_s(beat) > _ALIVE_S:
+    if beat is None or trader.silent_s(beat) > trader.silent_max_s:
         print(
             f"{command.value}: left in {path.parent}; no trader has told anything lately, the next start takes it first"
         )

@@ -6,13 +6,13 @@ import pytest
 
 import xsmom as xs
 from xsmom.errors import ConfigError
-from xsmom.live.wiring import Start, _setting, access_of, trust
+from xsmom.live.wiring import Start, access_of, make_setting, trust
 
 
 def setting(given: dict, mode: str = "live"):
     config = xs.load_config("weekly", given)
     start = Start(config, mode, ())
-    return _setting(start, start.state_dir)
+    return make_setting(start, start.state_dir)
 
 
 def test_live_heartbeat_seconds() -> None:
@@ -40,6 +40,10 @@ def test_each_mode_has_a_state_of_its_own() -> None:
         "here/paper",
         "here/shadow",
     ]
+
+
+def test_real_money_alone_wants_a_watchdog() -> None:
+    assert [setting({}, mode).watched for mode in ("live", "paper", "shadow")] == [True, False, False]
 
 
 def test_exchange_ca_file(tmp_path: Path) -> None:

@@ -101,7 +101,8 @@ How many milliseconds after it happened a view shows it; the four that end in `_
 
 A script is a JSON list of objects. `do` says what happens. `match` is a piece of a path or topic;
 `when` is `before` or, for requests, `after_accept`: the request acts, and only its answer is spoilt.
-`client_id` picks one order; the first `skip` matches pass and the next `times` are met (0: all).
+`client_id` picks one order, `query` is a piece of what a GET asks, such as `symbol=BTCUSDT`.
+The first `skip` matches pass and the next `times` are met (0: all).
 
 | `do` | meets a | what it does |
 |---|---|---|

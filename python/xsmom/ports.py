@@ -170,7 +170,10 @@ class Venue(MarketData, Protocol):
         ...
 
     def events(self) -> AsyncIterator[VenueEvent]:
-        """What happens to the account, as it comes; a `Gap` wherever something may be missing."""
+        """What happens to the account, as it comes; a `Gap` wherever something may be missing.
+
+        A stream that is down says `Deaf`, once, and the `Gap` follows when it is back.
+        """
         ...
 
 

@@ -85,6 +85,7 @@ ELSEWHERE = {
         for name in ("testnet", "api_key", "api_secret", "base_url", "requests_per_second", "recv_window_ms")
     },
     "live.ramp_days": f"{GATES}/test_sizes.py",
+    **dict.fromkeys(("live.ramp_steps", "live.capital_usdt"), "tests/unit/live/test_limits.py"),
     "live.max_decision_lag_minutes": f"{GATES}/test_incomplete_bar.py",
     "risk.max_position_usdt": f"{GATES}/test_sizes.py",
     "risk.margin_soft_limit_pct": f"{GATES}/test_margin.py",
@@ -102,4 +103,14 @@ ELSEWHERE = {
         for name in ("enabled", "max_errors", "window_seconds", "cooldown_seconds", "failure_rate_alert_pct")
     },
     **{f"notifications.monitoring.{name}": "tests/unit/engine/test_watch.py" for name in ALARMS},
+    **dict.fromkeys(
+        (
+            "exchange.watchdog_api_key",
+            "exchange.watchdog_api_secret",
+            "exchange.dead_man_switch",
+            "notifications.monitoring.heartbeat_seconds",
+            "risk.watchdog_flatten_after_minutes",
+        ),
+        "tests/unit/live/watchdog/test_settings.py",
+    ),
 }

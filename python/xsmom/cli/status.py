@@ -15,7 +15,6 @@ from xsmom.cli.trader_choice import ConfigFile, ModeName, Trader, ago, known_boo
 if TYPE_CHECKING:
     from xsmom.ports import JournalReader
 
-_ALIVE_S = 120
 _SHOWN_MAX = 5
 _NOTES_MAX = 300
 _DAY_MS = 86_400_000
@@ -67,7 +66,7 @@ def status(
 def look(trader: Trader, reader: JournalReader) -> dict[str, Any]:
     """Everything that is shown, as one document."""
     from xsmom.engine.rules import Rules
-    from xsmom.live.picture import next_decision_ms, purse, state
+    from xsmom.live.picture import bounds, next_decision_ms, purse, state
     from xsmom.live.results import results_since
 
     book = known_book(reader)
@@ -78,6 +77,7 @@ def look(trader: Trader, reader: JournalReader) -> dict[str, Any]:
         "account": reader.account,
         "run_id": book.run_id,
         "trader": _life(trader, reader),
+        "watchdog": _watchdog(trader),
         "now_ms": now_ms,
         "as_of_ms": book.as_of_ms,
         **state(book),
@@ -85,6 +85,8 @@ def look(trader: Trader, reader: JournalReader) -> dict[str, Any]:
         "next_decision_ms": due_ms,
         "decision_overdue": now_ms > due_ms + rules.pace.decision_lag_max_ms,
         "config_changed": book.config_hash != trader.config.config_hash,
+        "live_settings_changed": _settings_changed(trader, reader),
+        "limits": bounds(book, now_ms),
         "money": purse(book),
         "day": None if day is None else {key: value for key, value in day.document().items() if key != "names"},
         "alarms": _alarms(reader, now_ms),
@@ -95,7 +97,7 @@ def _life(trader: Trader, reader: JournalReader) -> dict[str, Any]:
     """Whether a process leads it, by its heartbeat and by the journal's lease."""
     beat, writer = trader.heartbeat(), reader.writer()
     silent_s = None if beat is None else round(trader.silent_s(beat), 1)
-    alive = silent_s is not None and silent_s <= _ALIVE_S
+    alive = silent_s is not None and silent_s <= trader.silent_max_s
     return {
         "state": "stopped" if writer is None else "running" if alive else "silent",
         "mode": trader.mode,
@@ -104,6 +106,45 @@ def _life(trader: Trader, reader: JournalReader) -> dict[str, Any]:
         "heartbeat_ms": None if beat is None else beat.at_ms,
         "heartbeat_age_s": silent_s,
     }
+
+
+def _settings_changed(trader: Trader, reader: JournalReader) -> bool:
+    """Whether execution, gates or the like are set otherwise than when its process began."""
+    rows = reader.notes(name="process.started", count=1)
+    begun = str(rows[-1].note.fields.get("live_hash", "")) if rows else ""
+    return bool(begun) and begun != trader.config.live_hash
+
+
+def _watchdog(trader: Trader) -> dict[str, Any] | None:
+    """Whether somebody watches; None where nobody has to, because no real money is at stake."""
+    from xsmom.live.watchdog.sign import read_sign
+
+    if trader.mode != "live":
+        return None
+    sign, now_ms = read_sign(trader.state_dir), time.time_ns() // 1_000_000
+    if sign is None:
+        return {"state": "never", "pid": None, "age_s": None, "coverage_frac": None, "blind": ""}
+    return {
+        "state": sign.state if sign.is_alive(now_ms) else "absent",
+        "pid": sign.pid,
+        "age_s": round((now_ms - sign.at_ms) / 1_000, 1),
+        "coverage_frac": sign.coverage_frac,
+        "blind": sign.blind,
+    }
+
+
+def _watchdog_lines(told: dict[str, Any]) -> list[Line]:
+    dog = told["watchdog"]
+    if dog is None:
+        return []
+    if dog["state"] == "never":
+        return [("watchdog", "NONE has ever watched: see xsmom watchdog --help", "yellow")]
+    if dog["state"] == "absent":
+        return [("watchdog", f"ABSENT, last alive {ago(dog['age_s'])}: start it again", "red")]
+    text = f"{dog['state']}, {ago(dog['age_s'])} (process {dog['pid']})"
+    if dog["blind"]:
+        return [("watchdog", f"{text}; BLIND: {dog['blind']}", "red")]
+    return [("watchdog", text, None if dog["state"] == "watching" else "red")]
 
 
 def _alarms(reader: JournalReader, now_ms: int) -> list[dict[str, Any]]:
@@ -152,6 +193,7 @@ def _first_lines(told: dict[str, Any]) -> list[Line]:
     return [
         ("mode", f"{told['mode']}{why} (since {format_ms(told['mode_since_ms'])})", None if trading else "yellow"),
         ("process", *_life_text(life)),
+        *_watchdog_lines(told),
         ("equity", f"{usdt(purse['equity_usdt'])} USDT, {_percent(purse['drawdown_frac'])} below its peak", None),
         ("today", *_day_text(day)),
         ("positions", f"{held}, gross {usdt(purse['gross_usdt'])}, net {usdt(purse['net_usdt'], sign=True)}", None),
@@ -197,8 +239,24 @@ def _clock_lines(told: dict[str, Any]) -> list[Line]:
         ("last decision", decided, None),
         ("next decision", due, "red" if told["decision_overdue"] else None),
         ("open orders", f"{told['orders_open']}" + _unknown_text(told["orders_unknown"]), None),
+        ("bounds", _bounds_text(told["limits"]), None),
         ("guards", "none rules" if guard == "none" else f"{guard} by {told['guard_by']}", _yellow(guard != "none")),
     ]
+
+
+def _bounds_text(limits: dict[str, Any]) -> str:
+    from xsmom.domain.stamps import format_ms
+
+    parts = []
+    if limits["ramp_ends_ms"] is not None:
+        parts.append(f"ramp at {limits['ramp_frac']:.0%} of full size until {format_ms(limits['ramp_ends_ms'])}")
+    elif limits["ramp_frac"] < 1.0:
+        parts.append(f"ramp stays at {limits['ramp_frac']:.0%} of full size")
+    if limits["capital_usdt"] is not None:
+        parts.append(f"sized by at most {usdt(limits['capital_usdt'])} USDT")
+    if limits["order_usdt_max"] is not None:
+        parts.append(f"no order above {usdt(limits['order_usdt_max'])} USDT")
+    return ", ".join(parts) or "none beside the configuration's"
 
 
 def _unknown_text(count: int) -> str:
@@ -227,6 +285,8 @@ def _trouble_lines(told: dict[str, Any]) -> list[Line]:
         )
     if told["config_changed"]:
         lines.append(("configuration", "not the one that it was started with", "yellow"))
+    if told["live_settings_changed"]:
+        lines.append(("settings", "of execution, gates or exchange are not those that it was started with", "yellow"))
     alarms = [f"{format_ms(one['at_ms'])} {one['name']} {one['symbol']}".rstrip() for one in told["alarms"]]
     return [*lines, *_several("alarm", alarms, "red")]
 

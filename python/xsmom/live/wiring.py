@@ -18,12 +18,13 @@ from xsmom.errors import ConfigError
 from xsmom.live.bars import Pace, Progress
 from xsmom.live.clock import LapseClock, SystemClock
 from xsmom.live.lapse import stretch
-from xsmom.live.process import Process, Setting, stop_on_signals
+from xsmom.live.process import Process, stop_on_signals
+from xsmom.live.start import Setting
 from xsmom.ports import Clock, Sink, Venue
 from xsmom.store.opening import open_journal
 from xsmom.store.rules import StoreRules
 from xsmom.venues.exchange_table import Network
-from xsmom.venues.roster import open_market, open_venue
+from xsmom.venues.roster import open_market, open_venue, table_of
 from xsmom.venues.wire import Access, Keys
 
 Open = Callable[["Start", Clock], Any]
@@ -64,7 +65,7 @@ async def _run(start: Start) -> str:
         name = await _account_name(start, venue)
         journal = open_journal(StoreRules.of(start.config), state_dir, name, clock)
         try:
-            process = Process(venue, journal, clock, _setting(start, state_dir))
+            process = Process(venue, journal, clock, make_setting(start, state_dir))
             loop = asyncio.get_running_loop()
             stop_on_signals(process, loop.add_signal_handler, (signal.SIGTERM, signal.SIGINT))
             return await process.run()
@@ -74,7 +75,8 @@ async def _run(start: Start) -> str:
         await venue.close()
 
 
-def _setting(start: Start, state_dir: Path) -> Setting:
+def make_setting(start: Start, state_dir: Path) -> Setting:
+    """What a process of this start is given."""
     config = start.config
     grace_ms = round(float(str(config.value("live.bar_grace_seconds"))) * 1_000)
     written = Path(str(config.value("risk.kill_switch.file")))
@@ -90,11 +92,13 @@ def _setting(start: Start, state_dir: Path) -> Setting:
         initial_usdt=float(str(config.value("paper.initial_equity_usdt"))) if start.mode == "paper" else None,
         adopt=start.adopt or bool(config.value("live.adopt_positions")),
         ignore=(*start.ignore, *config.written.live.ignore_symbols),
+        watched=start.mode == "live",
     )
 
 
 async def open_account(start: Start) -> tuple[Venue, Clock]:
     """The venue of a mode, and the clock that goes with it."""
+    refuse_dead_man(start.config)
     access = access_of(start.config, start.lapse)
     if start.lapse != 1.0 and access.base_url is None:
         raise ConfigError("--lapse is for an exchange of your own: give its address as exchange.base_url")
@@ -114,6 +118,19 @@ async def open_account(start: Start) -> tuple[Venue, Clock]:
     venue: Venue = await open_venue(exchange, access)
     clock = await _clock(venue.now_ms, start.lapse)
     return (ShadowVenue(venue) if start.mode == "shadow" else venue), clock
+
+
+def refuse_dead_man(config: Resolved) -> None:
+    """An exchange that cancels everything when the line is lost takes the stops as well, unless it is proved not to."""
+    if not config.value("exchange.dead_man_switch"):
+        return
+    name = str(config.value("exchange.id"))
+    if not table_of(name).capabilities.dead_man_keeps_stops:
+        raise ConfigError(
+            f"exchange.dead_man_switch: nothing proves that the switch of {name} leaves protective stops standing, so "
+            "it is not armed; leave the setting out, and run xsmom watchdog"
+        )
+    raise ConfigError(f"exchange.dead_man_switch: this version does not know how to arm the switch of {name}")
 
 
 def paper_options(config: Resolved) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from xsmom.domain.limits import Limits
 from xsmom.domain.market_data import ClockSight, Instrument, PriceKind
 from xsmom.domain.trading import AccountView, KeyFacts, ModeReport, Modes, OrderView, PositionView, Snapshot
 from xsmom.engine.rules import Rules
-from xsmom.errors import ConfigError, VenueError, XsmomError
+from xsmom.errors import AuthFailed, ConfigError, VenueError, XsmomError
 from xsmom.live.limits import settle_limits
 from xsmom.live.names import choose_names
 from xsmom.live.wiring import Start
@@ -55,6 +55,8 @@ class Facts:
     #: Of the most traded name: whether the exchange has the oldest bar of the warm-up, and the newest one.
     bars: tuple[bool, bool] | None = None
     unread: dict[str, str] = field(default_factory=dict)
+    #: The exchange has turned the key away.
+    turned_away: bool = False
 
 
 @dataclass(slots=True)
@@ -149,6 +151,7 @@ async def _read(facts: Facts, name: str, ask: Callable[[], Awaitable[Any]]) -> N
         setattr(facts, name, await ask())
     except VenueError as error:
         facts.unread[name] = str(error)
+        facts.turned_away |= isinstance(error, AuthFailed)
 
 
 def _choose(case: Case) -> None:

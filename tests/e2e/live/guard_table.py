@@ -25,6 +25,8 @@ class Row:
     on_wire: str
     in_step: str
     mode: str | None = None
+    #: What the test on the wire has instead of asking for the row by its name.
+    wire_phrase: str = ""
 
 
 _LOSSES = f"{_LIVE}/test_guards_of_losses.py"
@@ -434,5 +436,109 @@ ROWS = MappingProxyType(
             f"{_GATES}/test_kill_switch.py",
             "flattening",
         ),
+        "modes_refused": Row(
+            "exchange.leverage_x, exchange.margin_mode",
+            "the exchange refuses leverage, and the switch to one-way mode",
+            "book.mismatched",
+            "openings are refused by `gate.mismatch`",
+            "they are asked for each minute; `modes.set` when it is so",
+            _ORDERS,
+            f"{_UNIT}/reconcile/test_wallet.py",
+        ),
+        "drift": Row(
+            "notifications.monitoring.position_drift_pct",
+            "a plan is refused as a whole, and half a bar goes by",
+            "position.drifted",
+            "it is told",
+            "the plan is carried out, or another one",
+            _LINE,
+            f"{_UNIT}/test_watch.py",
+        ),
+        "stuck_exit": Row(
+            "notifications.monitoring.position_stuck_minutes",
+            "the exchange takes no order while everything is to be closed",
+            "position.stuck",
+            "it is told, and tried again",
+            "the position is closed",
+            _ORDERS,
+            f"{_UNIT}/test_watch.py",
+        ),
+        "losing_trade": Row(
+            "notifications.monitoring.trade_loss_pct",
+            "the price of a held name moves against it",
+            "trade.losing",
+            "it is told",
+            "nothing has to be",
+            _LOSSES,
+            f"{_UNIT}/test_watch.py",
+        ),
+        "kill_watchdog": Row(
+            "risk.watchdog_flatten_after_minutes",
+            "the process is killed with signal 9 while it holds positions",
+            "kill.activated",
+            "the kill switch is latched; after its time everything is closed",
+            "`xsmom kill deactivate`",
+            f"{_LIVE}/test_watchdog.py",
+            f"{_GATES}/test_kill_switch.py",
+            wire_phrase='"watchdog"',
+        ),
     }
 )
+
+BACKSTOPS = MappingProxyType(
+    {
+        "kill_switch": "kill_file",
+        "mode": "pause",
+        "margin_hard": "margin_hard",
+        "maintenance": "maintenance_rate",
+        "liquidation_near": "liquidation",
+        "held_by_hand": "manual_trade",
+    }
+)
+"""Gates behind which something stronger stands: no plan asks for what they refuse, so only a test of the step sees them."""
+
+NOT_ON_THE_WIRE = MappingProxyType(
+    {"cost.overrun": "it wants fifty fills; `tests/unit/engine/test_watch.py` counts them"}
+)
+"""Alarms without a row, and why."""
+
+ASKED_FOR = (
+    "daily_loss",
+    "emergency_loss",
+    "drawdown",
+    "longterm_drawdown",
+    "symbol_daily_loss",
+    "trade_loss",
+    "cvar",
+    "streak",
+    "breaker",
+    "failure_rate",
+    "api_lag",
+    "clock_skew",
+    "margin_soft",
+    "margin_hard",
+    "maintenance_rate",
+    "liquidation",
+    "stop_cluster",
+    "correlation",
+    "unread",
+    "incomplete_bar",
+    "late_candle",
+    "no_trade",
+    "no_orders",
+    "drift",
+    "kill_command",
+    "kill_file",
+    "kill_watchdog",
+    "second_instance",
+    "foreign_order",
+    "deposit",
+    "withdrawal",
+    "manual_trade",
+    "delisting",
+    "removed",
+    "exchange_maintenance",
+    "position_size",
+    "modes_refused",
+)
+"""What the chapter on risk and safety promises, each by its row."""

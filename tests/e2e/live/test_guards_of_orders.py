@@ -84,8 +84,27 @@ async def test_what_the_operator_says(rig, venue, tmp_path):
         stop.unlink()
         stage.say(Command.KILL_CLEAR)
         await stage.until(lambda book: book.mode.value == "trading")
+        stage.meet(do="ret", code=10016, text="not now", match="/v5/order/create", times=0)
         async with stage.fires("kill_command"):
             stage.say(Command.KILL, flatten="yes")
+        async with stage.fires("stuck_exit"):
+            await stage.to(rig.world.clock.now_ms() + 31 * 60_000)
+        stage.heal()
         await stage.until(lambda book: book.flat and book.mode.value == "halted")
         await stage.leap()
         assert stage.truth() == {}
+
+
+@on_market
+async def test_modes_that_the_exchange_refuses_block_until_it_takes_them(rig, venue, tmp_path):
+    async with Stage(rig, venue, tmp_path) as stage:
+        stage.meet(do="ret", code=110013, text="cannot set leverage", match="/v5/position/set-leverage", times=0)
+        stage.meet(do="ret", code=110025, text="position mode cannot be switched", match="switch-mode", times=0)
+        async with stage.fires("modes_refused"):
+            await stage.until_told("gate.mismatch")
+        assert stage.sent() == []
+        assert "leverage" in stage.told("gate.mismatch").fields["why"] + stage.book.venue.mismatches[-1]
+        stage.heal()
+        await stage.until_told("modes.set")
+        await stage.leap()
+        await stage.at_rest()

@@ -41,7 +41,7 @@ async def test_while_the_line_is_bad_nothing_is_opened(rig, venue, tmp_path):
             await stage.leap()
         assert stage.told("gate.breaker").fields["blind"] is False
 
-        async with stage.fires("no_trade"):
+        async with stage.fires("no_trade"), stage.fires("drift"):
             stage.meet(do="http", match="/v5/account/wallet-balance", times=0)
             async with stage.fires("unread"):
                 await stage.leap(3)

@@ -282,7 +282,7 @@ def guard_table_page() -> str:
 
     rows = [
         "| guard | setting | provoked by | told as | then | cleared by | on the wire | in a step |",
-        "|---|" * 1 + "---|" * 7,
+        "|---|---|---|---|---|---|---|---|",
     ]
     rows += [
         f"| {name.replace('_', ' ')} | {row.setting} | {row.provoked} | `{row.alert}` | {row.seen} | {row.clears} "

@@ -1,4 +1,4 @@
-"""No guard without a row: every gate, guard and alarm has one, and the tests that it names are there and speak of it."""
+"""No guard without a row: every gate, guard and alarm has one, and the tests that it names speak of it."""
 
 from __future__ import annotations
 

@@ -495,11 +495,9 @@ BACKSTOPS = MappingProxyType(
         "held_by_hand": "manual_trade",
     }
 )
-"""Gates behind which something stronger stands: no plan asks for what they refuse, so only a test of the step sees them."""
+"""Gates behind something stronger: no plan asks for what they refuse, so only a test of the step sees them."""
 
-NOT_ON_THE_WIRE = MappingProxyType(
-    {"cost.overrun": "it wants fifty fills; `tests/unit/engine/test_watch.py` counts them"}
-)
+NOT_ON_THE_WIRE = MappingProxyType({"cost.overrun": "it wants fifty fills, which a test of the step counts"})
 """Alarms without a row, and why."""
 
 ASKED_FOR = (

@@ -1,4 +1,4 @@
-"""Starts of the real command that must not trade: each is refused in one sentence, with an exit code, sending nothing."""
+"""Starts of the real command that must not trade: each is refused in one sentence, with a code, and sends nothing."""
 
 from __future__ import annotations
 

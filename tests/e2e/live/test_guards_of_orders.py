@@ -84,7 +84,7 @@ async def test_what_the_operator_says(rig, venue, tmp_path):
         stop.unlink()
         stage.say(Command.KILL_CLEAR)
         await stage.until(lambda book: book.mode.value == "trading")
-        stage.meet(do="ret", code=10016, text="not now", match="/v5/order/create", times=0)
+        stage.meet(do="ret", code=110007, text="not enough", match="/v5/order/create", times=0)
         async with stage.fires("kill_command"):
             stage.say(Command.KILL, flatten="yes")
         async with stage.fires("stuck_exit"):

@@ -16,7 +16,7 @@ build:
 
 # What CI checks, without the clean installation and the benches.
 check:
-    .ci/check && {{python}} -m pytest
+    .ci/check && {{python}} -m pytest -n 2
 
 # The tests alone; `just test tests/unit -k redaction` runs some of them.
 test *arguments:

@@ -20,6 +20,7 @@ from xsmom.cli.main import EXIT_BUG, EXIT_FOUND, EXIT_INTERRUPTED, EXIT_USAGE
 from xsmom.cli.table import COMMANDS
 from xsmom.engine.execution import table as order_table
 from xsmom.engine.gates import GATES, NET_CAP
+from xsmom.engine.guard_notes import GUARD_NOTES
 from xsmom.engine.modes import TABLE, Cause
 from xsmom.engine.watch import ALARMS
 from xsmom.lake.rules import RULES
@@ -305,6 +306,10 @@ def runbook_page() -> str:
     head = ["| alert | severity | fires when | what to do |", "|---|---|---|---|"]
     gates = [f"| `{row.alert}` | {row.severity.value} | {row.fires} | {row.mend} |" for row in (*GATES, NET_CAP)]
     alarms = [f"| `{name}` | {row.severity.value} | {row.fires} | {row.mend} |" for name, row in ALARMS.items()]
+    guards = [
+        f"| `guard.{name}` | {one.severity.value} | {one.fires} | {one.mend} |" for name, one in GUARD_NOTES.items()
+    ]
+    page = woven(page, "guards", "\n".join(head + guards))
     return woven(woven(page, "gates", "\n".join(head + gates)), "alarms", "\n".join(head + alarms))
 
 

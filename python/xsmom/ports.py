@@ -23,7 +23,7 @@ from xsmom.domain.ledger import (
     TransferRow,
     WriterRow,
 )
-from xsmom.domain.market_data import Candles, FundingPrints, Instrument, PriceKind, Quote
+from xsmom.domain.market_data import Candles, ClockSight, FundingPrints, Instrument, PriceKind, Quote
 from xsmom.domain.trading import (
     AccountView,
     AmendRequest,
@@ -100,6 +100,14 @@ class Venue(MarketData, Protocol):
     @property
     def capabilities(self) -> Capabilities:
         """What this exchange can do."""
+        ...
+
+    async def measure_clock(self) -> ClockSight:
+        """Ask for the exchange's time anew, not what is known of it."""
+        ...
+
+    async def interruption(self) -> str:
+        """What the exchange says of an interruption that is under way; empty where there is none."""
         ...
 
     async def account(self) -> AccountView:

@@ -102,4 +102,14 @@ ELSEWHERE = {
         for name in ("enabled", "max_errors", "window_seconds", "cooldown_seconds", "failure_rate_alert_pct")
     },
     **{f"notifications.monitoring.{name}": "tests/unit/engine/test_watch.py" for name in ALARMS},
+    **dict.fromkeys(
+        (
+            "exchange.watchdog_api_key",
+            "exchange.watchdog_api_secret",
+            "exchange.dead_man_switch",
+            "notifications.monitoring.heartbeat_seconds",
+            "risk.watchdog_flatten_after_minutes",
+        ),
+        "tests/unit/live/watchdog/test_settings.py",
+    ),
 }

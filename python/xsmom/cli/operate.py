@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept in the journal.")]
 Symbol = Annotated[str, typer.Argument(metavar="SYMBOL", help="A name as the exchange writes it, such as BTCUSDT.")]
 
-_ALIVE_S = 120
 _WAIT_S = 10.0
 
 kill_app = typer.Typer()
@@ -250,7 +249,7 @@ def _give(
     trader = Trader.of(config, mode, overrides)
     beat = trader.heartbeat()
     path = write_command(trader.state_dir, command, by=f"{getpass.getuser()} by command line", reason=reason, args=args)
-    if beat is None or trader.silent_s(beat) > _ALIVE_S:
+    if beat is None or trader.silent_s(beat) > trader.silent_max_s:
         print(
             f"{command.value}: left in {path.parent}; no trader has told anything lately, the next start takes it first"
         )

@@ -15,7 +15,6 @@ from xsmom.cli.trader_choice import ConfigFile, ModeName, Trader, ago, known_boo
 if TYPE_CHECKING:
     from xsmom.ports import JournalReader
 
-_ALIVE_S = 120
 _SHOWN_MAX = 5
 _NOTES_MAX = 300
 _DAY_MS = 86_400_000
@@ -78,6 +77,7 @@ def look(trader: Trader, reader: JournalReader) -> dict[str, Any]:
         "account": reader.account,
         "run_id": book.run_id,
         "trader": _life(trader, reader),
+        "watchdog": _watchdog(trader),
         "now_ms": now_ms,
         "as_of_ms": book.as_of_ms,
         **state(book),
@@ -95,7 +95,7 @@ def _life(trader: Trader, reader: JournalReader) -> dict[str, Any]:
     """Whether a process leads it, by its heartbeat and by the journal's lease."""
     beat, writer = trader.heartbeat(), reader.writer()
     silent_s = None if beat is None else round(trader.silent_s(beat), 1)
-    alive = silent_s is not None and silent_s <= _ALIVE_S
+    alive = silent_s is not None and silent_s <= trader.silent_max_s
     return {
         "state": "stopped" if writer is None else "running" if alive else "silent",
         "mode": trader.mode,
@@ -104,6 +104,38 @@ def _life(trader: Trader, reader: JournalReader) -> dict[str, Any]:
         "heartbeat_ms": None if beat is None else beat.at_ms,
         "heartbeat_age_s": silent_s,
     }
+
+
+def _watchdog(trader: Trader) -> dict[str, Any] | None:
+    """Whether somebody watches; None where nobody has to, because no real money is at stake."""
+    from xsmom.live.watchdog.sign import read_sign
+
+    if trader.mode != "live":
+        return None
+    sign, now_ms = read_sign(trader.state_dir), time.time_ns() // 1_000_000
+    if sign is None:
+        return {"state": "never", "pid": None, "age_s": None, "coverage_frac": None, "blind": ""}
+    return {
+        "state": sign.state if sign.is_alive(now_ms) else "absent",
+        "pid": sign.pid,
+        "age_s": round((now_ms - sign.at_ms) / 1_000, 1),
+        "coverage_frac": sign.coverage_frac,
+        "blind": sign.blind,
+    }
+
+
+def _watchdog_lines(told: dict[str, Any]) -> list[Line]:
+    dog = told["watchdog"]
+    if dog is None:
+        return []
+    if dog["state"] == "never":
+        return [("watchdog", "NONE has ever watched: see xsmom watchdog --help", "yellow")]
+    if dog["state"] == "absent":
+        return [("watchdog", f"ABSENT, last alive {ago(dog['age_s'])}: start it again", "red")]
+    text = f"{dog['state']}, {ago(dog['age_s'])} (process {dog['pid']})"
+    if dog["blind"]:
+        return [("watchdog", f"{text}; BLIND: {dog['blind']}", "red")]
+    return [("watchdog", text, None if dog["state"] == "watching" else "red")]
 
 
 def _alarms(reader: JournalReader, now_ms: int) -> list[dict[str, Any]]:
@@ -152,6 +184,7 @@ def _first_lines(told: dict[str, Any]) -> list[Line]:
     return [
         ("mode", f"{told['mode']}{why} (since {format_ms(told['mode_since_ms'])})", None if trading else "yellow"),
         ("process", *_life_text(life)),
+        *_watchdog_lines(told),
         ("equity", f"{usdt(purse['equity_usdt'])} USDT, {_percent(purse['drawdown_frac'])} below its peak", None),
         ("today", *_day_text(day)),
         ("positions", f"{held}, gross {usdt(purse['gross_usdt'])}, net {usdt(purse['net_usdt'], sign=True)}", None),

@@ -45,6 +45,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("reconcile", "xsmom.cli.operate", "reconcile_app", "Compare the book with the exchange now."),
     Command("classify", "xsmom.cli.operate", "classify_app", "Say what a change of the wallet was."),
     Command("stop", "xsmom.cli.operate", "stop_app", "End the trader in order."),
+    Command("watchdog", "xsmom.cli.watchdog", "app", "Watch the trader from a process of its own."),
     Command("why", "xsmom.cli.why", "app", "Say why a symbol has the target it has."),
     Command("doctor", "xsmom.cli.doctor", "app", "Look for what would keep xsmom from working."),
 )

@@ -99,12 +99,13 @@ def _trade(
     config = load_config(source, overrides or ())
     configure_logging()
     with ProgressBar("history of names") as tell:
-        start = Start(config, mode, (NoteLog(),), tell, _speed(lapse), adopt, tuple(ignore or ()))
+        start = Start(config, mode, (NoteLog(),), tell, read_speed(lapse), adopt, tuple(ignore or ()))
         why = run(start)
     print(f"stopped: {why}")
 
 
-def _speed(text: str) -> float:
+def read_speed(text: str) -> float:
+    """How much faster than the wall, as it is written."""
     try:
         speed = float(text.removesuffix("x"))
     except ValueError:

@@ -54,6 +54,11 @@ class Trader:
 
         return read_heartbeat(self.state_dir)
 
+    @property
+    def silent_max_s(self) -> int:
+        """Silence after which it counts as dead."""
+        return self.config.written.notifications.monitoring.heartbeat_seconds
+
     def silent_s(self, beat: Heartbeat) -> float:
         """Seconds since its last sign of life.
 

@@ -352,6 +352,30 @@ def _warmup(config: Config) -> Problems:
             )
 
 
+def _watchdog(config: Config) -> Problems:
+    """A watchdog that bites before a heartbeat can be missed, or with the trader's own key, is none."""
+    silent_s = config.notifications.monitoring.heartbeat_seconds
+    name, beats = "notifications.monitoring.heartbeat_seconds", "live.heartbeat_seconds"
+    if silent_s < 2 * config.live.heartbeat_seconds:
+        yield Problem(
+            (name, beats),
+            f"{name} {silent_s} is less than two of {beats} {config.live.heartbeat_seconds}: one heartbeat that is "
+            "late would latch the kill switch; choose at least twice as long",
+        )
+    after, flatten = config.risk.watchdog_flatten_after_minutes, "risk.watchdog_flatten_after_minutes"
+    if after * 60 <= silent_s:
+        yield Problem(
+            (flatten, name), f"{flatten} {after} is not longer than the {silent_s} s of {name}; choose more minutes"
+        )
+    exchange = config.exchange
+    names = ("exchange.watchdog_api_key", "exchange.watchdog_api_secret")
+    if (exchange.watchdog_api_key is None) != (exchange.watchdog_api_secret is None):
+        given, missing = names if exchange.watchdog_api_secret is None else names[::-1]
+        yield Problem((given,), f"{given} is set and {missing} is not; give both")
+    if exchange.watchdog_api_key is not None and exchange.watchdog_api_key == exchange.api_key:
+        yield Problem(names[:1], f"{names[0]} is the trader's own key: make a second one, which may trade and no more")
+
+
 RULES: tuple[Callable[[Config], Problems], ...] = (
     _lookbacks,
     _clock,
@@ -366,4 +390,5 @@ RULES: tuple[Callable[[Config], Problems], ...] = (
     _margin_tiers,
     _whole_bars,
     _warmup,
+    _watchdog,
 )

@@ -101,6 +101,14 @@ class FundingPrints:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockSight:
+    """The exchange's time, just asked for, and how far off it may be."""
+
+    exchange_ms: int
+    error_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class Quote:
     """The newest prices of one symbol; None where nobody offers, or where no funding is set yet."""
 

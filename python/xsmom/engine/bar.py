@@ -19,6 +19,7 @@ from xsmom.domain.evolve import evolve
 from xsmom.domain.orders import Intent, Purpose, Style
 from xsmom.domain.window import Window
 from xsmom.engine import money
+from xsmom.engine.guard_notes import tell_book_guards, tell_correlated, tell_name_guards
 from xsmom.engine.plan import plan_intents, sizing_usdt
 from xsmom.engine.turn import Turn
 
@@ -185,6 +186,8 @@ def _judge(turn: Turn, row: Row, close_ms: int) -> None:
         names=evolve(book.names, close_asked=guards["close"] & held, close_ordered=book.names.close_ordered & held),
         cycle=evolve(book.cycle, guard=verdict["action"], guard_by=verdict["by"] or ""),
     )
+    tell_book_guards(turn, verdict["readings"], close_ms)
+    tell_name_guards(turn, book.guards, guards, close_ms)
     if verdict["action"] != before:
         turn.note(
             "guard.changed",
@@ -232,6 +235,7 @@ def _decide(turn: Turn, window: Window, row: Row, close_ms: int) -> None:
     )
     if book.labels is not None:
         turn.put(labels=kernel.enter_labels(dict(book.labels), row, weights, reasons, params))
+    tell_correlated(turn, book.cycle.reasons, reasons, weights)
     turn.note(
         "targets.decided",
         close_ms=close_ms,

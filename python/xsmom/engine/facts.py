@@ -77,14 +77,23 @@ def settled(book: Book, rules: Rules) -> bool:
     return seen is not None and fresh and not any(view.lots for view in ours)
 
 
-def closing_lots(book: Book, symbol: str) -> int:
-    """Lots (unsigned) that are on their way to close a position for good: orders that rest for a plan do not count."""
+def mark_now(book: Book, at: int) -> float:
+    """The newest mark of a name: its quote's, or that of the last close where none has come."""
+    quote = book.quotes.get(book.roster.symbols[at])
+    return float(quote.mark) if quote is not None else float(book.names.mark[at])
+
+
+def closing_lots(book: Book, symbol: str, *, trims: bool = True) -> int:
+    """Lots (unsigned) that are on their way to close a position for good: orders that rest for a plan do not count.
+
+    Without `trims`, neither do those that cut a position for margin or net.
+    """
     side = -1 if held_lots(book, symbol) > 0 else 1
     lots = 0
     for task in book.tasks.values():
         intent = task.approved.intent
         for_good = intent.purpose is not Purpose.REBALANCE or intent.style is Style.WHOLE
-        if intent.symbol == symbol and for_good and not task.ending:
+        if intent.symbol == symbol and for_good and not task.ending and (trims or intent.purpose is not Purpose.TRIM):
             lots += max(side * task.left_lots, 0)
     for order in book.orders.values():
         if order.symbol == symbol and not order.protective:

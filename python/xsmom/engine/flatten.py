@@ -18,7 +18,7 @@ from xsmom.domain.effects import SetTimer, Severity
 from xsmom.domain.market_data import Trading
 from xsmom.domain.orders import Intent, Purpose, Style
 from xsmom.domain.panel import NEVER_MS
-from xsmom.engine.facts import closing_lots, fills_at_bars
+from xsmom.engine.facts import closing_lots, fills_at_bars, mark_now
 from xsmom.engine.modes import Cause, cause_of
 from xsmom.engine.rules import Rules
 from xsmom.engine.turn import Turn
@@ -96,10 +96,11 @@ def _intent(turn: Turn, number: int, symbol: str, closing: Closing) -> Intent | 
     if at is None or stood_ms < closing.grace_ms:
         return None
     held = int(book.lots[at])
-    left = abs(held) - closing_lots(book, symbol)
+    # A trim has more time than this, and its task is called off for it.
+    left = abs(held) - closing_lots(book, symbol, trims=False)
     if left <= 0 or not _may_ask(turn, symbol):
         return None
-    price = _price(book, at)
+    price = mark_now(book, at)
     market = stood_ms >= rules.gates.market_after_ms or math.isnan(price)
     style = Style.MARKET if market else Style.LIMIT
     turn.note("position.closing", Severity.WARNING, symbol=symbol, lots=held, why=closing.why, style=style.value)
@@ -124,8 +125,3 @@ def _may_ask(turn: Turn, symbol: str) -> bool:
         return False
     turn.set_item("loud_ms", key, turn.now_ms)
     return True
-
-
-def _price(book: Book, at: int) -> float:
-    quote = book.quotes.get(book.roster.symbols[at])
-    return float(quote.mark) if quote is not None else float(book.names.mark[at])

@@ -25,6 +25,8 @@ RATE_WINDOW_MS = 300_000
 LAG_WINDOW_MS = 60_000
 NORMAL_MS = 600_000
 """Time of normal business after a maintenance, before anything is entered."""
+_AGAIN_MS = 900_000
+"""What goes on is told again so often."""
 _CALLS_MIN = 10
 """With fewer calls a rate of failures says nothing."""
 
@@ -146,6 +148,12 @@ def _tell(turn: Turn, event: LinkChanged, before: Health) -> None:
     if before.link_ms and before.streaming != event.streaming:
         severity = Severity.INFO if event.streaming else Severity.WARNING
         turn.note("stream.back" if event.streaming else "stream.lost", severity, why=event.why)
-    share = failure_frac(turn.book.health)
-    if share > turn.rules.gates.failure_alert_frac:
+    health, gates = turn.book.health, turn.rules.gates
+    apart_ms = abs(health.skew_ms) + health.skew_bound_ms
+    if apart_ms > gates.skew_max_ms:
+        turn.note_once("clock.skewed", _AGAIN_MS, Severity.ERROR, skew_ms=health.skew_ms, bound_ms=health.skew_bound_ms)
+    if health.lag_ms > gates.lag_max_ms:
+        turn.note_once("api.slow", _AGAIN_MS, Severity.WARNING, lag_ms=health.lag_ms)
+    share = failure_frac(health)
+    if share > gates.failure_alert_frac:
         turn.note_once("api.failing", RATE_WINDOW_MS, Severity.WARNING, failures_frac=share)

@@ -11,7 +11,7 @@ from xsmom.domain.effects import Severity
 from xsmom.domain.orders import Intent, Purpose, Style
 from xsmom.domain.trading import AccountView
 from xsmom.engine.execution import cancel_entries
-from xsmom.engine.facts import closing_lots, margin_used_frac, working_orders
+from xsmom.engine.facts import closing_lots, margin_used_frac, mark_now, working_orders
 from xsmom.engine.gates.net_cap import cap_usdt, net_usdt
 from xsmom.engine.modes import margin_over
 from xsmom.engine.rules import GateRules
@@ -124,7 +124,7 @@ def _intents(turn: Turn, lots: np.ndarray[tuple[int], np.dtype[np.int64]]) -> li
                     reduce_only=True,
                     purpose=Purpose.TRIM,
                     style=Style.LIMIT,
-                    reference_price=float(book.names.mark[at]),
+                    reference_price=mark_now(book, int(at)),
                     atr=math.nan,
                     decided_ms=turn.now_ms,
                     leg=_LEGS + int(at),

@@ -19,6 +19,7 @@ from xsmom.domain.events import FundingPaid, TransferSeen
 from xsmom.domain.evolve import evolve
 from xsmom.domain.orders import Approved
 from xsmom.domain.trading import FillKind, VenueFill
+from xsmom.engine.guard_notes import tell_streak
 from xsmom.engine.turn import Turn
 
 _KEPT_MS = 3 * 86_400_000
@@ -231,6 +232,7 @@ def _end_trip(turn: Turn, part: Part, net_usdt: float, side: int, ended: dict[st
     records: Columns = book.records
     if fields["streak_losses"] > 0 or fields["symbol_score_enabled"]:
         records = kernel.note_round_trip(dict(records), part.at, net_usdt, closes_ms, rules.params)
+        tell_streak(turn, book.records, records, part.at)
     turn.put(records=records, cycle=evolve(book.cycle, exited=book.cycle.exited or part.on_its_own))
     if part.exit_by in kernel.STOP_EXITS:
         note_stop(turn, part.at, side, closes_ms)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,8 @@ class Beats:
 
     quotes_s: float = 2.0
     link_s: float = 15.0
+    clock_s: float = 30.0
+    status_s: float = 60.0
     contracts_s: float = 3_600.0
     #: Fills are read again from so long before the newest that the stream brought.
     overlap_ms: int = 600_000
@@ -51,8 +54,12 @@ class Feeds:
     async def run(self, symbols: frozenset[str]) -> None:
         """All feeds at once; ends only when the key is no longer accepted."""
         async with asyncio.TaskGroup() as group:
-            for work in (self.stream(), self.quotes(symbols), self.contracts(symbols), self.line()):
-                group.create_task(work)
+            group.create_task(self.stream())
+            group.create_task(self.quotes(symbols))
+            group.create_task(self.contracts(symbols))
+            group.create_task(self.line())
+            group.create_task(self.clock())
+            group.create_task(self.status())
 
     async def stream(self) -> None:
         """The account's own events; wherever one may be missing, everything is read again."""
@@ -118,6 +125,30 @@ class Feeds:
             while waited_s < self._beats.link_s and not self._link.failing:
                 await self._sleep(1.0)
                 waited_s += 1.0
+
+    async def clock(self) -> None:
+        """Our clock beside the exchange's: orders, bars and the day's limits hang on it."""
+        while True:
+            sight = None
+            # A failure is counted by the line, and leaves the clock unknown.
+            with contextlib.suppress(VenueError):
+                sight = await self._link.call("clock", self._venue.measure_clock)
+            now_ms = self._clock.now_ms()
+            if self._link.note_clock(now_ms, sight):
+                self._put(self._link.look(now_ms))
+            await self._sleep(self._beats.clock_s)
+
+    async def status(self) -> None:
+        """Whether the exchange says that it is interrupted; told at once when it begins and when it is over."""
+        while True:
+            try:
+                why = await self._link.call("status", self._venue.interruption, can_wait=True)
+            except VenueError:
+                why = self._link.maintenance  # what was said last stands
+            if bool(why) != bool(self._link.maintenance):
+                self._link.maintenance = why
+                self._put(self._link.look(self._clock.now_ms()))
+            await self._sleep(self._beats.status_s)
 
     async def _sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds / getattr(self._clock, "speed", 1.0))

@@ -21,7 +21,8 @@ _PROTECT = (
 )
 _AGREE = ("overlap_ms", "stable_ms", "visible_ms")
 _WORK = ("deadline_ms", "recv_window_ms", "reprice_ms")
-_GATES = ("account_age_max_ms", "market_after_ms")
+# Clocks are compared across the network: half a round trip is so much more of the exchange's time.
+_GATES = ("account_age_max_ms", "market_after_ms", "skew_max_ms")
 
 
 def stretch(rules: Rules, lapse: float) -> Rules:

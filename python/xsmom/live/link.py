@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from xsmom.domain.events import LinkChanged
+from xsmom.domain.market_data import ClockSight
 from xsmom.domain.trading import Unknown
 from xsmom.errors import VenueError
 
@@ -26,8 +28,10 @@ class LinkMeter:
 
     def __init__(self, speed: float = 1.0) -> None:
         self.streaming = False
-        self.maintenance = False
-        self.skew_ms = self.skew_bound_ms = 0.0
+        #: What the exchange says of an interruption that is under way; empty where there is none.
+        self.maintenance = ""
+        # Not measured is not known: whoever needs the clock refuses until it is.
+        self.skew_ms = self.skew_bound_ms = math.nan
         self._calls = self._failures = 0
         self._spent_ns = 0
         self._why = ""
@@ -65,6 +69,16 @@ class LinkMeter:
             self._fail(f"{what}: {answer.why}")
         return answer
 
+    def note_clock(self, now_ms: int, sight: ClockSight | None) -> bool:
+        """Our clock beside the exchange's, or None where it could not be read; whether that is news."""
+        before_ms, error_ms = self.skew_ms, self.skew_bound_ms
+        self.skew_ms = self.skew_bound_ms = math.nan
+        if sight is not None:
+            self.skew_ms, self.skew_bound_ms = now_ms - sight.exchange_ms, sight.error_ms
+        if math.isnan(before_ms) or sight is None:
+            return math.isnan(before_ms) != (sight is None)
+        return abs(self.skew_ms - before_ms) > error_ms + self.skew_bound_ms
+
     async def _wait_turn(self) -> None:
         now_s = time.monotonic()
         self._slot_s = max(now_s, self._slot_s + self._spacing_s)
@@ -87,8 +101,8 @@ class LinkMeter:
             skew_ms=self.skew_ms,
             skew_bound_ms=self.skew_bound_ms,
             streaming=self.streaming,
-            maintenance=self.maintenance,
-            why=self._why,
+            maintenance=bool(self.maintenance),
+            why=self.maintenance or self._why,
         )
         self._calls = self._failures = 0
         self._spent_ns, self._why = 0, ""

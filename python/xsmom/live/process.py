@@ -33,6 +33,7 @@ from xsmom.live.link import LinkMeter
 from xsmom.live.loop import Loop
 from xsmom.live.names import choose_names
 from xsmom.live.recovery import recover
+from xsmom.live.watchdog.missed import MissedWatchdog
 from xsmom.ports import Clock, Journal, Sink, Venue
 from xsmom.store.window_bytes import pack
 
@@ -56,6 +57,8 @@ class Setting:
     initial_usdt: float | None = None
     adopt: bool = False
     ignore: tuple[str, ...] = ()
+    #: Whether a watchdog should be there, so that its absence is told.
+    watched: bool = False
 
 
 class Process:
@@ -65,6 +68,7 @@ class Process:
         self.venue, self.journal, self.clock, self.setting = venue, journal, clock, setting
         self.link = LinkMeter(getattr(clock, "speed", 1.0))
         self.loop: Loop | None = None
+        self._missed = MissedWatchdog(SystemClock().now_ms())
 
     async def run(self) -> str:
         """Until the engine says that it is done, or something fails that nobody foresaw."""
@@ -179,6 +183,8 @@ class Process:
                 # Whoever watches has the clock of this machine, not that of an exchange in time-lapse.
                 write_heartbeat(self.setting.state_dir, heartbeat_of(book, SystemClock().now_ms()))
                 notify_systemd("WATCHDOG=1")
+                if self.setting.watched:
+                    loop.tell(self._missed.notes(self.setting.state_dir, SystemClock().now_ms()))
             await asyncio.sleep(self.setting.heartbeat_s if book is not None else self.setting.poll_s)
 
 

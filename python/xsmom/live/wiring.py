@@ -23,7 +23,7 @@ from xsmom.ports import Clock, Sink, Venue
 from xsmom.store.opening import open_journal
 from xsmom.store.rules import StoreRules
 from xsmom.venues.exchange_table import Network
-from xsmom.venues.roster import open_market, open_venue
+from xsmom.venues.roster import open_market, open_venue, table_of
 from xsmom.venues.wire import Access, Keys
 
 Open = Callable[["Start", Clock], Any]
@@ -90,11 +90,13 @@ def _setting(start: Start, state_dir: Path) -> Setting:
         initial_usdt=float(str(config.value("paper.initial_equity_usdt"))) if start.mode == "paper" else None,
         adopt=start.adopt or bool(config.value("live.adopt_positions")),
         ignore=(*start.ignore, *config.written.live.ignore_symbols),
+        watched=start.mode == "live",
     )
 
 
 async def open_account(start: Start) -> tuple[Venue, Clock]:
     """The venue of a mode, and the clock that goes with it."""
+    refuse_dead_man(start.config)
     access = access_of(start.config, start.lapse)
     if start.lapse != 1.0 and access.base_url is None:
         raise ConfigError("--lapse is for an exchange of your own: give its address as exchange.base_url")
@@ -114,6 +116,19 @@ async def open_account(start: Start) -> tuple[Venue, Clock]:
     venue: Venue = await open_venue(exchange, access)
     clock = await _clock(venue.now_ms, start.lapse)
     return (ShadowVenue(venue) if start.mode == "shadow" else venue), clock
+
+
+def refuse_dead_man(config: Resolved) -> None:
+    """An exchange that cancels everything when the line is lost takes the stops as well, unless it is proved not to."""
+    if not config.value("exchange.dead_man_switch"):
+        return
+    name = str(config.value("exchange.id"))
+    if not table_of(name).capabilities.dead_man_keeps_stops:
+        raise ConfigError(
+            f"exchange.dead_man_switch: nothing proves that the switch of {name} leaves protective stops standing, so "
+            "it is not armed; leave the setting out, and run xsmom watchdog"
+        )
+    raise ConfigError(f"exchange.dead_man_switch: this version does not know how to arm the switch of {name}")
 
 
 def paper_options(config: Resolved) -> dict[str, Any]:

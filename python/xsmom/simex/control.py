@@ -25,6 +25,8 @@ COMMANDS: dict[str, str] = {
     "restart": "cut all sockets and forget closed orders",
     "key": "key, and banned, can_trade, can_withdraw, ips, expires_ms as they should be",
     "skew": "ms: what the exchange's clock is wrong by",
+    "shock": "symbol, share: move the price to this share of itself for good, candles to come with it",
+    "maintenance": "title, begin_ms, end_ms: announce an interruption, or move the end of one",
     "funding-interval": "symbol, minutes: change the interval of settlements",
     "status": "symbol, trading: open, closing, closed, not_yet",
     "adl": "account, symbol, lots: deleverage a position at the mark",
@@ -91,6 +93,15 @@ class Control:
             str(given["symbol"]), last, float(given.get("mark", last)), float(given.get("index", last))
         )
         return {"symbol": given["symbol"], "last": last}
+
+    async def _shock(self, given: dict[str, Any]) -> Any:
+        symbol = str(given["symbol"])
+        self.world.shock(symbol, float(given["share"]))
+        return {"symbol": symbol, "share": given["share"]}
+
+    async def _maintenance(self, given: dict[str, Any]) -> Any:
+        self.world.announce(str(given["title"]), int(given["begin_ms"]), int(given["end_ms"]))
+        return {"announced": len(self.world.announced)}
 
     async def _faults(self, given: dict[str, Any]) -> Any:
         faults = self.world.faults

@@ -7,7 +7,8 @@ the nearer extreme first. So every price that the bar shows was there, and nothi
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,25 @@ class Tape:
     def __init__(self, panel: Panel, *, steps: int = STEPS_A_BAR) -> None:
         self.panel = panel
         self.steps = steps
+        #: Paths of bars in which a shock has come.
+        self._shocked: dict[int, Floats] = {}
+
+    def shock(self, column: int, now_ms: int, share: float) -> None:
+        """Let one name be at a share of its price from now on: the rest of this bar, and every bar to come."""
+        panel = self.panel
+        bar = int((now_ms - int(panel.close_ms[0])) // panel.bar_ms) + 1
+        fields: dict[str, Any] = {name: np.array(getattr(panel, name)) for name in ("open", "high", "low", "close")}
+        for cells in fields.values():
+            cells[max(bar + 1, 0) :, column] *= share
+        if 0 <= bar < panel.bars:
+            path = np.array(self._path(bar))
+            open_ms = int(panel.close_ms[bar]) - panel.bar_ms
+            path[(now_ms - open_ms) * self.steps // panel.bar_ms + 1 :, column] *= share
+            seen = path[:, column]
+            for name, price in zip(fields, (seen[0], seen.max(), seen.min(), seen[-1]), strict=True):
+                fields[name][bar, column] = price
+            self._shocked[bar] = path
+        self.panel = replace(panel, known_hash="", **fields)
 
     def moments(self, after_ms: int) -> Iterator[Moment]:
         """Every moment later than `after_ms`, to the end of the panel."""
@@ -56,6 +76,8 @@ class Tape:
 
     def _path(self, bar: int) -> Floats:
         """Prices at each step of a bar, `steps + 1` rows, the open first."""
+        if bar in self._shocked:
+            return self._shocked[bar]
         panel = self.panel
         start, high, low, close = (getattr(panel, name)[bar] for name in ("open", "high", "low", "close"))
         low_first = start - low <= high - start

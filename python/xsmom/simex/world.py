@@ -31,6 +31,7 @@ MAKER_FRAC, TAKER_FRAC = Decimal("0.0002"), Decimal("0.00055")
 _STATUS = {Trading.OPEN: "open", Trading.CLOSING: "closing", Trading.CLOSED: "closed", Trading.NOT_YET: "closed"}
 _DELISTED_LOSS_FRAC = 0.05
 _PRICE_MAX = 1e12
+_SHOCK_MIN = 0.01
 _LAST_MS = 4_102_444_800_000
 OTHER_MOVES = ("AIRDROP", "BONUS", "BONUS_RECOLLECT", "FEE_REFUND", "INTEREST")
 """Words of the exchange for money that it gives or takes by itself."""
@@ -75,6 +76,7 @@ class World:
         self.listened: Callable[[str], bool] = lambda _topic: False
         self.account_listened: Callable[[str, str], bool] = lambda _account, _topic: False
         self.ended = False
+        self.announced: list[dict[str, Any]] = []
         self.closed_results_e8: dict[int, int] = {}
         #: What the list of money calls entries that are no transfers of the owner, by their number.
         self.words: dict[int, str] = {}
@@ -250,6 +252,30 @@ class World:
         self.command(self._price_command(symbol))
         for topic, message in market_rows.price_messages(self, symbol):
             self.on_public(topic, message)
+
+    def shock(self, symbol: str, share: float) -> None:
+        """Move the price of one contract to this share of itself for good: what comes after starts from there."""
+        number = self.symbol_number(symbol)
+        if not _SHOCK_MIN <= share <= 1.0 / _SHOCK_MIN:
+            raise DataError(f"a price cannot go to {share} of itself at once: 0.01 to 100")
+        now_ms = self.clock.now_ms()
+        price = self.prices.of.get(symbol)
+        if price is None:
+            raise DataError(f"{symbol} does not trade now, so it has no price")
+        self.tape.shock(number, now_ms, share)
+        self.candles.panel = self.tape.panel
+        self._moments = self.tape.moments(now_ms)
+        self._next = next(self._moments, None)
+        self._woken.set()
+        moved = float(self.price_of(symbol, price.last)) * share
+        self.inject_price(symbol, moved, moved, moved)
+
+    def announce(self, title: str, begin_ms: int, end_ms: int) -> None:
+        """Announce an interruption; another of the same title takes its place."""
+        if not title or begin_ms >= end_ms:
+            raise DataError("an interruption has a title, and ends after it begins")
+        others = [one for one in self.announced if one["title"] != title]
+        self.announced = [*others, {"title": title, "begin_ms": begin_ms, "end_ms": end_ms}]
 
     def set_funding_interval(self, symbol: str, interval_ms: int) -> None:
         """Announce another interval of settlements."""

@@ -18,7 +18,7 @@ from xsmom.store.memory import MemoryJournal
 
 SPEED = 20.0
 FIRST_BAR = 450
-PATIENCE_S = 60.0
+PATIENCE_S = 30.0
 
 
 # Twelve names, with enough history for the profile's look-backs.

@@ -30,6 +30,10 @@ async def test_every_command_acts(rig):
         "lag": (await order(rig, "lag", view="position", ms=5))[0] == 200 and rig.world.lags_ms["position"] == 5,
         "skew": (await order(rig, "skew", ms=7))[0] == 200 and rig.world.clock.skew_ms == 7,
         "speed": (await order(rig, "speed", speed=60))[0] == 200 and rig.world.clock.speed == 60,
+        "shock": (await order(rig, "shock", symbol=SYMBOL, share=0.9))[0] == 200 and 22_400 < rig.price() < 22_600,
+        "maintenance": (await order(rig, "maintenance", title="upgrade", begin_ms=begin_ms, end_ms=begin_ms + 1))[0]
+        == 200
+        and (await rig.get("/v5/system/status"))[1]["result"]["list"][0]["state"] == "completed",
         "funding-interval": (await order(rig, "funding-interval", symbol=SYMBOL, minutes=60))[0] == 200,
         "key": (await order(rig, "key", key="key", banned=True))[1]["banned"] is True and rig.key.banned,
         "status": (await order(rig, "status", symbol=SYMBOL, trading="closing"))[0] == 200,
@@ -40,6 +44,47 @@ async def test_every_command_acts(rig):
     assert set(done) == names
     assert [name for name, acted in done.items() if not acted] == []
     assert number
+
+
+@on_exchange()
+async def test_a_shock_stays_and_the_candles_show_it(rig):
+    opened_ms = rig.world.clock.now_ms()
+    before = rig.world.tape.panel
+    await rig.world.advance(opened_ms + HOUR_MS // 2)
+    at = rig.world.number[SYMBOL]
+    bar = int((opened_ms - before.close_ms[0]) // HOUR_MS) + 1
+    assert (await order(rig, "shock", symbol=SYMBOL, share=0.8))[0] == 200
+    await rig.world.advance(opened_ms + 3 * HOUR_MS)
+    _, body, _ = await rig.get("/v5/market/kline", category="linear", symbol=SYMBOL, interval="60", limit=4)
+    rows = {int(row[0]): [float(cell) for cell in row[1:5]] for row in body["result"]["list"]}
+    tick = float(rig.world.instruments[SYMBOL].price_tick)
+    opened, high, low, closed = rows[opened_ms]
+    assert opened == pytest.approx(before.open[bar, at], abs=tick)
+    assert closed == pytest.approx(0.8 * before.close[bar, at], abs=tick)
+    assert low <= closed < 0.85 * opened < high
+    for later in (1, 2):
+        assert rows[opened_ms + later * HOUR_MS][3] == pytest.approx(0.8 * before.close[bar + later, at], abs=tick)
+    assert rig.price() == pytest.approx(0.8 * before.close[bar + 2, at], abs=2 * tick)
+
+
+@on_exchange()
+async def test_an_interruption_is_told_from_its_announcement_to_its_end(rig):
+    now_ms = rig.world.clock.now_ms()
+
+    async def state():
+        return [row["state"] for row in (await rig.get("/v5/system/status"))[1]["result"]["list"]]
+
+    assert await state() == []
+    await order(rig, "maintenance", title="upgrade", begin_ms=now_ms + HOUR_MS, end_ms=now_ms + 2 * HOUR_MS)
+    assert await state() == ["scheduled"]
+    await rig.world.advance(now_ms + HOUR_MS)
+    assert await state() == ["ongoing"]
+    await order(rig, "maintenance", title="upgrade", begin_ms=now_ms + HOUR_MS, end_ms=now_ms + HOUR_MS + 1)
+    await rig.world.advance(now_ms + HOUR_MS + 1)
+    assert await state() == ["completed"]
+    status, body = await order(rig, "maintenance", title="", begin_ms=1, end_ms=2)
+    assert status == 400
+    assert "title" in body["error"]
 
 
 @on_exchange()

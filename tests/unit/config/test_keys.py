@@ -11,6 +11,7 @@ from xsmom.config.load import load_config
 from xsmom.config.resolved import Resolved
 from xsmom.config.tree import Key, tree
 from xsmom.engine.rules import Rules
+from xsmom.engine.watchdog import WatchRules
 from xsmom.errors import ConfigError
 
 # Settings whose other value needs company: a switch that makes it count, or a partner of its size.
@@ -144,6 +145,7 @@ ENGINE_KEYS = {
     "risk.margin_hard_limit_pct",
     "risk.margin_action",
     "risk.maintenance_margin_limit_pct",
+    "risk.watchdog_flatten_after_minutes",
 }
 REFUSED = [key for key in tree().keys.values() if not key.available]
 
@@ -160,7 +162,7 @@ def assumed(config: Resolved) -> tuple[object, ...]:
 def obeyed(config: Resolved) -> tuple[object, ...]:
     """All that the live engine obeys beside the decision."""
     rules = Rules.of(config)
-    return rules.pace, rules.work, rules.gates, rules.protect, rules.agree
+    return rules.pace, rules.work, rules.gates, rules.protect, rules.agree, WatchRules.of(config)
 
 
 @pytest.mark.parametrize("key", available(), ids=ids)
@@ -225,6 +227,8 @@ def test_a_secret_that_nothing_reads_may_not_be_written() -> None:
         "exchange.api_key",
         "exchange.api_secret",
         "exchange.proxy_url",
+        "exchange.watchdog_api_key",
+        "exchange.watchdog_api_secret",
         "storage.url",
     }
 

@@ -53,6 +53,14 @@ def test_both_legs_go_together_and_whole_at_a_bounded_price() -> None:
     assert len(review(turn(flattening()), intents)) == 2
 
 
+def test_a_trim_under_way_does_not_hold_it_up() -> None:
+    """A trim may rest for two minutes; what is to be closed has one."""
+    trim = replace(entry("AAAUSDT", -3), purpose=Purpose.TRIM, reduce_only=True)
+    made = under_way((5, -7, 0), worked(trim), mode=Mode.FLATTENING, mode_why="kill switch", kill=KILL)
+    assert [(one.symbol, one.lots) for one in ask(made)] == [("AAAUSDT", -5), ("BBBUSDT", 7)]
+    assert {one.lots for one in review(turn(made), ask(made))} == {-5, 7}
+
+
 def test_an_empty_book_asks_for_nothing() -> None:
     assert ask(flattening((0, 0, 0))) == []
     assert ask(book((5, -7, 0))) == []

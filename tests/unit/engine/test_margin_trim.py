@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from tests.unit.engine.gate_steps import healthy, out_there, take
 from xsmom.domain.book import Book, Mode
 from xsmom.domain.effects import Severity
 from xsmom.domain.events import TimerFired
+from xsmom.domain.market_data import Quote
 from xsmom.domain.orders import Intent, Purpose
 from xsmom.engine.facts import margin_used_frac
 from xsmom.engine.gates.net_cap import cap_usdt, net_usdt
@@ -44,6 +46,15 @@ def test_both_legs_shrink_by_the_same_share_until_below_soft() -> None:
     ]
     assert all(one.reduce_only and one.purpose is Purpose.TRIM for one in intents)
     assert 0.92 * (1 - share) < 0.8
+
+
+def test_it_is_bounded_by_the_newest_mark_and_not_by_that_of_the_last_close() -> None:
+    made = stretched()
+    seen = Decimal("10.5")
+    quote = Quote("AAAUSDT", NOW_MS, seen, seen, seen, seen, seen, Decimal(1), None, None)
+    prices = {one.symbol: one.reference_price for one in ask(replace(made, quotes={"AAAUSDT": quote}))}
+    assert prices["AAAUSDT"] == 10.5
+    assert prices["BBBUSDT"] == made.names.mark[1]
 
 
 @pytest.mark.parametrize(

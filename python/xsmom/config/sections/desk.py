@@ -78,7 +78,9 @@ class Monitoring(Section):
     position_drift_pct: float = setting(20, "Difference between held and planned lots that alerts.", unit="%", gt=0)
     cost_overrun_pct: float = setting(20, "Live cost above the backtest's that alerts.", unit="%", gt=0)
     slippage_bps: float = planned(20, "Slippage of one order that alerts.", unit="bps", gt=0)
-    heartbeat_seconds: int = planned(120, "Silence that alerts.", unit="s", ge=10)
+    heartbeat_seconds: Whole = setting(
+        120, "Silence of the trader that the watchdog takes for its end.", unit="s", ge=10
+    )
     position_stuck_minutes: int = setting(30, "Time in which a planned exit must be done.", unit="minutes", ge=1)
     trade_loss_pct: float = setting(2, "Loss of one trade that alerts.", unit="% of equity", gt=0)
     alive_hours: float = planned(24, "Time between messages that all is well.", unit="hours", gt=0)

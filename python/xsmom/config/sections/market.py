@@ -22,8 +22,13 @@ class Exchange(Section):
     api_key: SecretStr | None = setting(None, "Key of the account.", secret=True)
     api_secret: SecretStr | None = setting(None, "Secret of the account.", secret=True)
     api_password: SecretStr | None = planned(None, "Third credential, where one is asked for.", secret=True)
-    watchdog_api_key: SecretStr | None = planned(None, "The watchdog's own key.", secret=True)
-    watchdog_api_secret: SecretStr | None = planned(None, "The watchdog's own secret.", secret=True)
+    watchdog_api_key: SecretStr | None = setting(
+        None, "The watchdog's own key: of the same account, another than the trader's.", secret=True
+    )
+    watchdog_api_secret: SecretStr | None = setting(None, "The watchdog's own secret.", secret=True)
+    dead_man_switch: bool = setting(
+        False, "Let the exchange cancel orders when the line is lost; refused where that may take stops."
+    )
     base_url: str | None = setting(
         None,
         "Address of a server that speaks this exchange's protocol, in place of its own hosts.",

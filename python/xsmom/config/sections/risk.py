@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from xsmom.config.setting import Positive, Section, Whole, block, planned, setting
+from xsmom.config.setting import Positive, Section, Whole, block, setting
 
 
 class ProfitLock(Section):
@@ -198,7 +198,7 @@ class Risk(Section):
         "close", "What the hard limit does; close reduces both legs pro rata."
     )
     maintenance_margin_limit_pct: float = setting(50, "Maintenance margin rate that acts.", unit="%", gt=0, le=100)
-    watchdog_flatten_after_minutes: int = planned(
+    watchdog_flatten_after_minutes: Whole = setting(
         60, "Silence of the trader after which the watchdog flattens.", unit="minutes", ge=1
     )
     api_circuit_breaker: ApiCircuitBreaker = block(ApiCircuitBreaker, "Breaker on API errors.")

@@ -7,6 +7,7 @@ An order that was sent without any answer may still stand in a queue of this ver
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from xsmom.domain.book import Mode
@@ -33,6 +34,10 @@ FORGOTTEN_MS = 60_000
 """An order that was there, and that no lookup finds for so long, is no longer known to the exchange."""
 
 _UNSEEN = frozenset({Phase.SENT, Phase.UNKNOWN})
+
+
+_CLOCK_UNKNOWN_MS = 10_000
+"""Clocks that were not compared may be so far apart."""
 
 
 def on_lookup(turn: Turn, event: OrderLookedUp) -> None:
@@ -74,6 +79,8 @@ def proof_ms(bench: Bench, order: LiveOrder) -> int:
     """A lookup asked from here on, and answered with nothing, proves that an order never arrived."""
     rules, health = bench.turn.rules, bench.book.health
     clock_ms = abs(health.skew_ms) + health.skew_bound_ms
+    if math.isnan(clock_ms):
+        clock_ms = _CLOCK_UNKNOWN_MS
     wait_ms = rules.work.recv_window_ms + round(clock_ms) + max(VISIBLE_MS, rules.agree.visible_ms)
     if order.phase is Phase.SENT and order.sent_ms >= bench.book.started_ms:
         wait_ms += QUEUED_MS

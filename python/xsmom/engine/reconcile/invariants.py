@@ -131,7 +131,7 @@ INVARIANTS: dict[str, Invariant] = {
             Part.TOLD,
             Blocks.ENTRIES,
             "Leverage, margin mode and position mode are as configured.",
-            "It is told. What nobody answered is asked for again; what was refused is for the operator to mend.",
+            "It is told, and asked for again until it is so. What is refused each time is for the operator to mend.",
         ),
         Invariant(
             "R13",

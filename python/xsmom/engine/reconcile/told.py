@@ -15,6 +15,8 @@ from xsmom.engine.turn import Turn
 
 _MODES_AGAIN_MS = 10_000
 """After so long the modes of the account are asked for again when nobody answered."""
+_MODES_REFUSED_MS = 60_000
+"""The same where some could not be set: a busy exchange answers later, and an account can be mended meanwhile."""
 
 
 def on_started(turn: Turn, event: Started) -> None:
@@ -82,23 +84,28 @@ def on_fill(turn: Turn, fill: VenueFill, whose: Origin) -> None:
 def on_modes(turn: Turn, event: VenueReplied) -> None:
     """How the account is set: what could not be set blocks entries."""
     report = event.modes
-    kept = tuple(one for one in turn.book.venue.mismatches if invariant_of(one).number != "R12")
+    before = tuple(one for one in turn.book.venue.mismatches if invariant_of(one).number == "R12")
+    kept = tuple(one for one in turn.book.venue.mismatches if one not in before)
     turn.put(venue=replace(turn.book.venue, mismatches=kept))
     if report is None:
         why = event.answer.why if isinstance(event.answer, Unknown) else "no answer"
-        _add(turn, Finding("R12", "", f"the modes of the account could not be set: {why}"))
+        _add(turn, Finding("R12", "", f"the modes of the account could not be set: {why}"), told=before)
         turn.put(venue=replace(turn.book.venue, modes_due_ms=turn.now_ms + _MODES_AGAIN_MS))
         return
-    turn.put(venue=replace(turn.book.venue, modes_due_ms=0))
+    turn.put(venue=replace(turn.book.venue, modes_due_ms=turn.now_ms + _MODES_REFUSED_MS if report.failed else 0))
     for what, why in report.failed:
-        _add(turn, Finding("R12", "", f"{what} could not be set: {why}"))
+        _add(turn, Finding("R12", "", f"{what} could not be set: {why}"), told=before)
+    if before and not report.failed:
+        turn.note("modes.set")
     if report.changed:
         turn.note("modes.changed", Severity.WARNING, changed=list(report.changed))
 
 
-def _add(turn: Turn, finding: Finding) -> None:
+def _add(turn: Turn, finding: Finding, told: tuple[str, ...] = ()) -> None:
+    """Keep a finding, and say it; not again where it was `told` before in these words."""
     line = str(finding)
     venue = turn.book.venue
     if line not in venue.mismatches:
-        turn.note("book.mismatched", Severity.CRITICAL, invariant=finding.number, text=line)
+        if line not in told:
+            turn.note("book.mismatched", Severity.CRITICAL, invariant=finding.number, text=line)
         turn.put(venue=replace(venue, mismatches=(*venue.mismatches, line)))

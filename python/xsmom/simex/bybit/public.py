@@ -228,7 +228,31 @@ def list_tiers(world: World, asked: Asked) -> dict[str, Any]:
     return {"category": "linear", "list": rows, "nextPageCursor": cursor}
 
 
+def tell_status(world: World, _asked: Asked) -> dict[str, Any]:
+    """`/v5/system/status`: interruptions that were announced."""
+    now_ms = world.clock.told_ms()
+    return {"list": [_interruption(number, one, now_ms) for number, one in enumerate(world.announced, start=1)]}
+
+
+def _interruption(number: int, one: dict[str, Any], now_ms: int) -> dict[str, Any]:
+    begun, over = now_ms >= one["begin_ms"], now_ms >= one["end_ms"]
+    return {
+        "id": f"{number:08d}-0000-0000-0000-000000000000",
+        "title": one["title"],
+        "state": "completed" if over else "ongoing" if begun else "scheduled",
+        "begin": str(one["begin_ms"]),
+        "end": str(one["end_ms"]),
+        "href": "",
+        "serviceTypes": [1],
+        "product": [1],
+        "uidSuffix": [],
+        "maintainType": 1,
+        "env": 1,
+    }
+
+
 ROUTES: dict[str, Handler] = {
+    "/v5/system/status": tell_status,
     "/v5/market/time": tell_time,
     "/v5/market/instruments-info": list_instruments,
     "/v5/market/kline": list_bars,

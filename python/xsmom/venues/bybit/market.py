@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xsmom.domain.market_data import Candles, FundingPrints, Instrument, MarginTier, PriceKind, Quote
+from xsmom.domain.market_data import Candles, ClockSight, FundingPrints, Instrument, MarginTier, PriceKind, Quote
 from xsmom.domain.timeframe import format_timeframe
 from xsmom.errors import DataError, Rejected, Unavailable
 from xsmom.venues.bybit import rows
@@ -55,6 +55,11 @@ class BybitMarket:
         """The exchange's clock now."""
         await self.wire.clock.ensure()
         return self.wire.clock.now_ms()
+
+    async def measure_clock(self) -> ClockSight:
+        """The exchange's clock, measured now."""
+        await self.wire.clock.measure()
+        return ClockSight(self.wire.clock.now_ms(), self.wire.clock.error_ms)
 
     async def instruments(self) -> Mapping[str, Instrument]:
         """Every linear perpetual in the quote currency; those no longer traded where the exchange tells."""
@@ -131,6 +136,16 @@ class BybitMarket:
             return tuple(one for one in told if one.state not in {"completed", "canceled"})
 
         return await self.wire.read("status", {}, "its status", parse)
+
+    async def interruption(self) -> str:
+        """What of the announced is under way now, by the exchange's clock.
+
+        Which products an announcement is about is not read: an interruption of others makes us careful for a
+        while, one of ours that was taken for another's would be met unprepared.
+        """
+        told = await self.maintenance()
+        now_ms = self.wire.clock.now_ms()
+        return "; ".join(one.title or "no title" for one in told if one.begin_ms <= now_ms < one.end_ms)
 
     async def close(self) -> None:
         """Give connections back."""

@@ -15,7 +15,7 @@ import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
 
-from xsmom.domain.market_data import Candles, FundingPrints, Instrument, PriceKind, Quote
+from xsmom.domain.market_data import Candles, ClockSight, FundingPrints, Instrument, PriceKind, Quote
 from xsmom.domain.trading import (
     AccountView,
     Ack,
@@ -73,6 +73,14 @@ class BarVenue(BarStages):
     async def now_ms(self) -> int:
         """Market time."""
         return self.market.now_ms()
+
+    async def measure_clock(self) -> ClockSight:
+        """The same clock: nobody else's is asked."""
+        return ClockSight(self.market.now_ms(), 0.0)
+
+    async def interruption(self) -> str:
+        """None: it runs as long as this process."""
+        return ""
 
     async def instruments(self) -> Mapping[str, Instrument]:
         """Every contract of the panel that is listed by now."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from xsmom.domain.costs import Costs
-from xsmom.domain.market_data import Candles, FundingPrints, Instrument, PriceKind, Quote
+from xsmom.domain.market_data import Candles, ClockSight, FundingPrints, Instrument, PriceKind, Quote
 from xsmom.domain.trading import (
     AccountView,
     Ack,
@@ -178,6 +178,14 @@ class PaperVenue:
     async def now_ms(self) -> int:
         """The clock that was handed in."""
         return self._clock()
+
+    async def measure_clock(self) -> ClockSight:
+        """The same clock: nobody else's is asked."""
+        return ClockSight(self._clock(), 0.0)
+
+    async def interruption(self) -> str:
+        """None: it runs as long as this process."""
+        return ""
 
     async def instruments(self) -> Mapping[str, Instrument]:
         """Every contract, with what may be done with it now."""

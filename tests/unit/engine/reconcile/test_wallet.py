@@ -135,6 +135,11 @@ def test_modes_that_could_not_be_set_block_entries_and_a_later_answer_clears_the
     acted.book = turn.book
     acted.run(EVERY_MS)
     assert acted.book.venue.mismatches, "a reading of the account says nothing of modes"
+    assert [at for at, one in acted.sent if isinstance(one, EnsureModes)], "what was refused is asked for again"
+    turn = acted.turn()
+    reconcile.on_modes(turn, VenueReplied(Ask.MODES, "", "", T0, modes=failed))
+    assert turn.notes == [], "and told once"
+    acted.sent.clear()
     turn = acted.turn()
     reconcile.on_modes(turn, VenueReplied(Ask.MODES, "", "", T0, modes=ModeReport(unchanged=("all",))))
     assert not turn.book.venue.mismatches

@@ -85,6 +85,7 @@ ELSEWHERE = {
         for name in ("testnet", "api_key", "api_secret", "base_url", "requests_per_second", "recv_window_ms")
     },
     "live.ramp_days": f"{GATES}/test_sizes.py",
+    **dict.fromkeys(("live.ramp_steps", "live.capital_usdt"), "tests/unit/live/test_limits.py"),
     "live.max_decision_lag_minutes": f"{GATES}/test_incomplete_bar.py",
     "risk.max_position_usdt": f"{GATES}/test_sizes.py",
     "risk.margin_soft_limit_pct": f"{GATES}/test_margin.py",

@@ -7,13 +7,14 @@ every start, and above the configured limit it has to be typed by hand.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from xsmom.cli.finding import Finding, Status
 from xsmom.config.resolved import Resolved
-from xsmom.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,29 +27,52 @@ class Report:
     cost_year_frac: float
 
 
-def check_permit(config: Resolved, runs: Path, accepted_frac: float | None, now: datetime) -> list[str]:
-    """Refuse, or give the lines that are to be printed."""
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the cost of a year is reckoned with beside the report: this account's own, where it is known."""
+
+    #: Cost of a trade above what the configuration assumes, as a share of what is traded.
+    fee_above_frac: float = 0.0
+    equity_usdt: float | None = None
+    accepted_frac: float | None = None
+    #: A book is held already: a report that has aged since does not take it out of hands.
+    holding: bool = False
+
+
+def check_report(config: Resolved, runs: Path, terms: Terms, now: datetime) -> Iterator[Finding]:
+    """A report of this very configuration, its age, and what a year costs on this account."""
     if config.value("exchange.base_url") is not None or config.value("exchange.testnet"):
-        return ["no real money: this is a test network or an exchange of your own, no report is asked for"]
+        text = "no real money: this is a test network or an exchange of your own, no report is asked for"
+        yield Finding("report", Status.OK, text)
+        return
     report = newest_report(config.config_hash, runs)
     days = int(str(config.value("live.report_max_age_days")))
     mend = "run `xsmom backtest --fast` with it on real data (--data or --panel) and read the report"
     if report is None:
-        raise ConfigError(f"{runs} holds no report of this very configuration ({config.config_hash[:8]}): {mend}")
+        text = f"{runs} holds no report of this very configuration ({config.config_hash[:8]})"
+        yield Finding("report", Status.FAIL, text, mend)
+        return
+    age = (now - report.started).days
     if now - report.started > timedelta(days=days):
-        age = (now - report.started).days
-        raise ConfigError(f"the report {report.folder} is {age} days old, live accepts {days}: {mend}")
-    cost, limit = report.cost_year_frac, float(str(config.value("costs.max_annual_cost_frac")))
-    lines = [
-        f"report {report.folder}: turnover {report.turnover_year_x:,.0f}x a year, "
-        f"cost {cost:.1%} of equity a year (limit {limit:.0%})"
-    ]
-    if cost > limit and (accepted_frac is None or accepted_frac < cost):
-        raise ConfigError(
-            f"trading this costs {cost:.1%} of equity a year, above costs.max_annual_cost_frac {limit:.0%}: trade "
-            f"less often, or give --accept-annual-cost {cost + 0.005:.2f} if that is what you want"
-        )
-    return lines
+        status = Status.WARN if terms.holding else Status.FAIL
+        yield Finding("report", status, f"{report.folder} is {age} days old, live accepts {days}", mend)
+    else:
+        yield Finding("report", Status.OK, f"{report.folder}, {age} of at most {days} days old")
+    yield _judge_cost(config, report, terms)
+
+
+def _judge_cost(config: Resolved, report: Report, terms: Terms) -> Finding:
+    """Cost of a year at this account's own fees, in percent and in money."""
+    cost = report.cost_year_frac + report.turnover_year_x * terms.fee_above_frac
+    limit = float(str(config.value("costs.max_annual_cost_frac")))
+    money = "" if terms.equity_usdt is None else f", about {cost * terms.equity_usdt:,.0f} USDT of what sizes now"
+    above = f" ({report.cost_year_frac:.1%} at the fees of the configuration)" if terms.fee_above_frac else ""
+    text = f"turnover {report.turnover_year_x:,.0f}x a year, cost {cost:.1%} of equity a year{above}{money}"
+    if cost > limit and (terms.accepted_frac is None or terms.accepted_frac < cost):
+        mend = f"trade less often, or give --accept-annual-cost {cost + 0.005:.2f} if that is what you want"
+        status = Status.WARN if terms.holding else Status.FAIL
+        return Finding("cost", status, f"{text}, above costs.max_annual_cost_frac {limit:.0%}", mend)
+    return Finding("cost", Status.OK, f"{text} (limit {limit:.0%})")
 
 
 def newest_report(config_hash: str, runs: Path) -> Report | None:

@@ -66,7 +66,7 @@ def status(
 def look(trader: Trader, reader: JournalReader) -> dict[str, Any]:
     """Everything that is shown, as one document."""
     from xsmom.engine.rules import Rules
-    from xsmom.live.picture import next_decision_ms, purse, state
+    from xsmom.live.picture import bounds, next_decision_ms, purse, state
     from xsmom.live.results import results_since
 
     book = known_book(reader)
@@ -85,6 +85,8 @@ def look(trader: Trader, reader: JournalReader) -> dict[str, Any]:
         "next_decision_ms": due_ms,
         "decision_overdue": now_ms > due_ms + rules.pace.decision_lag_max_ms,
         "config_changed": book.config_hash != trader.config.config_hash,
+        "live_settings_changed": _settings_changed(trader, reader),
+        "limits": bounds(book, now_ms),
         "money": purse(book),
         "day": None if day is None else {key: value for key, value in day.document().items() if key != "names"},
         "alarms": _alarms(reader, now_ms),
@@ -104,6 +106,13 @@ def _life(trader: Trader, reader: JournalReader) -> dict[str, Any]:
         "heartbeat_ms": None if beat is None else beat.at_ms,
         "heartbeat_age_s": silent_s,
     }
+
+
+def _settings_changed(trader: Trader, reader: JournalReader) -> bool:
+    """Whether execution, gates or the like are set otherwise than when its process began."""
+    rows = reader.notes(name="process.started", count=1)
+    begun = str(rows[-1].note.fields.get("live_hash", "")) if rows else ""
+    return bool(begun) and begun != trader.config.live_hash
 
 
 def _watchdog(trader: Trader) -> dict[str, Any] | None:
@@ -230,8 +239,24 @@ def _clock_lines(told: dict[str, Any]) -> list[Line]:
         ("last decision", decided, None),
         ("next decision", due, "red" if told["decision_overdue"] else None),
         ("open orders", f"{told['orders_open']}" + _unknown_text(told["orders_unknown"]), None),
+        ("bounds", _bounds_text(told["limits"]), None),
         ("guards", "none rules" if guard == "none" else f"{guard} by {told['guard_by']}", _yellow(guard != "none")),
     ]
+
+
+def _bounds_text(limits: dict[str, Any]) -> str:
+    from xsmom.domain.stamps import format_ms
+
+    parts = []
+    if limits["ramp_ends_ms"] is not None:
+        parts.append(f"ramp at {limits['ramp_frac']:.0%} of full size until {format_ms(limits['ramp_ends_ms'])}")
+    elif limits["ramp_frac"] < 1.0:
+        parts.append(f"ramp stays at {limits['ramp_frac']:.0%} of full size")
+    if limits["capital_usdt"] is not None:
+        parts.append(f"sized by at most {usdt(limits['capital_usdt'])} USDT")
+    if limits["order_usdt_max"] is not None:
+        parts.append(f"no order above {usdt(limits['order_usdt_max'])} USDT")
+    return ", ".join(parts) or "none beside the configuration's"
 
 
 def _unknown_text(count: int) -> str:
@@ -260,6 +285,8 @@ def _trouble_lines(told: dict[str, Any]) -> list[Line]:
         )
     if told["config_changed"]:
         lines.append(("configuration", "not the one that it was started with", "yellow"))
+    if told["live_settings_changed"]:
+        lines.append(("settings", "of execution, gates or exchange are not those that it was started with", "yellow"))
     alarms = [f"{format_ms(one['at_ms'])} {one['name']} {one['symbol']}".rstrip() for one in told["alarms"]]
     return [*lines, *_several("alarm", alarms, "red")]
 

@@ -27,6 +27,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("data", "xsmom.cli.data", "app", "Make and look at market data."),
     Command("exchange", "xsmom.cli.exchange", "app", "Look at an exchange: reachable, markets, account."),
     Command("simex", "xsmom.cli.simex", "app", "Run a made-up exchange that speaks a real protocol."),
+    Command("plan", "xsmom.cli.plan", "app", "What the trader would do at its next bar; sends nothing."),
+    Command("preflight", "xsmom.cli.preflight", "app", "Everything that live demands, as a list."),
     Command("paper", "xsmom.cli.trade", "paper_app", "Trade paper money on live prices."),
     Command("shadow", "xsmom.cli.trade", "shadow_app", "Decide on the real account and send nothing."),
     Command("live", "xsmom.cli.trade", "live_app", "Trade real money."),

@@ -8,18 +8,16 @@ from typing import Annotated
 import typer
 
 from xsmom.cli.choice import Overrides
+from xsmom.cli.finding import Status
+from xsmom.cli.size_options import Capital, MaxOrder, Ramp, size_overrides
+from xsmom.cli.start_options import AcceptCost, Adopt, Ignore, Lapse, read_speed
 
 ConfigFile = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="Your configuration; `xsmom init` writes one."),
 ]
-Lapse = Annotated[
-    str, typer.Option(help="How much faster than the wall the exchange's time runs; with exchange.base_url only.")
-]
-Adopt = Annotated[bool, typer.Option("--adopt", help="Take over what is open in the account at a first start.")]
-Ignore = Annotated[
-    list[str] | None, typer.Option("--ignore", metavar="SYMBOL", help="Leave this symbol alone; may be repeated.")
-]
+_READ_OUT = frozenset({"report", "cost", "bounds", "account"})
+"""Lines of the preflight that are read out at every start."""
 
 paper_app, shadow_app, live_app = typer.Typer(), typer.Typer(), typer.Typer()
 
@@ -57,15 +55,19 @@ def live(
     lapse: Lapse = "1",
     adopt: Adopt = False,
     ignore: Ignore = None,
-    accept_annual_cost: Annotated[
-        float | None,
-        typer.Option(metavar="FRAC", help="Cost a year that you accept, as a share of equity, such as 0.4."),
-    ] = None,
+    accept_annual_cost: AcceptCost = None,
+    ramp: Ramp = None,
+    capital: Capital = None,
+    max_order_usdt: MaxOrder = None,
 ) -> None:
     """Trade real money.
 
-    It wants a report of this very configuration on real data, not older than live.report_max_age_days, and reads
-    turnover and cost out. A cost above costs.max_annual_cost_frac has to be accepted by its figure.
+    First it goes through what `xsmom preflight` shows, and refuses by the first line that fails: above all it wants a
+    report of this very configuration on real data, not older than live.report_max_age_days, and reads turnover and
+    cost out. A cost above costs.max_annual_cost_frac has to be accepted by its figure.
+
+    --ramp, --capital and --max-order-usdt are for the first weeks. The journal remembers them: a later start goes on
+    with them until it is told otherwise (--ramp 0, --capital off), and a restart does not begin the ramp anew.
 
     The process can be killed at any moment and started again: what was sent is looked up, what is held is
     compared with the exchange, and the stops stand on the exchange meanwhile. Ctrl-C or SIGTERM takes working
@@ -74,18 +76,28 @@ def live(
     \b
     Examples:
       xsmom live --config config.yaml
+      xsmom live --config config.yaml --ramp 5d --capital 2000 --max-order-usdt 200
+      xsmom live --config config.yaml --ramp 0:10%,2:25%,5:50%,8:100%
       xsmom live --config config.yaml --adopt --ignore BTCUSDT
       xsmom live --config config.yaml --accept-annual-cost 0.4
     """
-    from datetime import UTC, datetime
-
-    from xsmom.cli.permit import check_permit
-    from xsmom.cli.run_folder import RUNS
+    from xsmom.cli.preflight import ask, examine, refuse_failed
     from xsmom.config.load import load_config
 
-    for line in check_permit(load_config(str(config), overrides or ()), RUNS, accept_annual_cost, datetime.now(UTC)):
-        print(line)
-    _trade("live", str(config), overrides, lapse, adopt=adopt, ignore=ignore)
+    given = [*(overrides or ()), *size_overrides(ramp, capital, max_order_usdt)]
+    asked = ask(
+        load_config(str(config), given),
+        read_speed(lapse),
+        adopt=adopt,
+        ignore=ignore,
+        accepted_frac=accept_annual_cost,
+    )
+    findings = examine(asked)
+    for row in findings:
+        if row.status is not Status.OK or row.name in _READ_OUT:
+            print(f"{row.name}: {row.detail}" + (f" ({row.mend})" if row.mend else ""), flush=True)
+    refuse_failed(findings)
+    _trade("live", str(config), given, lapse, adopt=adopt, ignore=ignore)
 
 
 def _trade(
@@ -102,14 +114,3 @@ def _trade(
         start = Start(config, mode, (NoteLog(),), tell, read_speed(lapse), adopt, tuple(ignore or ()))
         why = run(start)
     print(f"stopped: {why}")
-
-
-def read_speed(text: str) -> float:
-    """How much faster than the wall, as it is written."""
-    try:
-        speed = float(text.removesuffix("x"))
-    except ValueError:
-        speed = 0.0
-    if not 1.0 <= speed <= 100_000.0:
-        raise typer.BadParameter(f"{text!r} is no speed: write 1 to 100000, such as 60x", param_hint="--lapse")
-    return speed

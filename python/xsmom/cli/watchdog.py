@@ -49,7 +49,7 @@ def watchdog(
     """
     if ctx.invoked_subcommand is not None:
         return
-    from xsmom.cli.trade import read_speed
+    from xsmom.cli.start_options import read_speed
     from xsmom.config.load import load_config
     from xsmom.desk.log import NoteLog, configure_logging
     from xsmom.live.watchdog.wiring import watch, watch_once

@@ -18,13 +18,42 @@ from xsmom.config.wording import refuse
 from xsmom.domain.costs import Costs
 from xsmom.domain.margin import Margin
 
+_LIVE_SECTIONS = (
+    "execution.",
+    "live.",
+    "exchange.",
+    "risk.api_circuit_breaker.",
+    "risk.venue_limits.",
+    "risk.kill_switch.",
+    "risk.max_position_usdt",
+    "risk.margin_",
+    "risk.maintenance_",
+)
+_APART = frozenset(
+    {
+        "live.state_dir",
+        "live.heartbeat_seconds",
+        "live.report_max_age_days",
+        "exchange.ca_file",
+        "risk.kill_switch.file",
+        # Each start settles these, from options too, and journals them by themselves.
+        "live.capital_usdt",
+        "live.ramp_days",
+        "live.ramp_steps",
+        "execution.max_order_usdt",
+    }
+)
+"""Settings of those sections that change nothing of what is traded, or that are kept by themselves."""
+
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
     """What every room reads. Made by `load_config` only.
 
-    `config_hash` covers all that changes behaviour, `params_hash` what the core is given; neither
-    depends on how or where a value was written. The log's settings are in neither.
+    `config_hash` covers all that a simulation feels, and is what a report permits: strategy, risk, universe,
+    costs, data. `params_hash` covers what the core is given. `live_hash` covers the other settings that the live
+    engine obeys: execution, gates, exchange, the process. None depends on how or where a value was written; the
+    log's settings, secrets and alerts are in none. docs/decisions/0014-what-a-report-permits.md says why.
     """
 
     written: Config
@@ -32,6 +61,7 @@ class Resolved:
     meant: Mapping[str, object]
     config_hash: str
     params_hash: str
+    live_hash: str
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
 
@@ -91,9 +121,19 @@ def resolve(config: Config, origins: Mapping[str, str]) -> Resolved:
         meant=MappingProxyType(meant),
         config_hash=_hash(behaviour),
         params_hash=_hash(plain),
+        live_hash=_hash(_live(config)),
         notes=tuple(notes(config)),
         warnings=tuple(warnings(config, origins)),
     )
+
+
+def _live(config: Config) -> dict[str, object]:
+    """Settings of the sections that only the live engine obeys; no secret, and nothing that shapes no order."""
+    return {
+        name: _canonical(value(config, name))
+        for name, key in tree().keys.items()
+        if key.available and not key.extras.secret and name.startswith(_LIVE_SECTIONS) and name not in _APART
+    }
 
 
 def digest(content: object) -> str:

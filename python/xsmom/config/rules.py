@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import NamedTuple, cast
 
 from xsmom.config.meaning import BAR_MS, HOUR_MS, MARGIN_SHARE_MAX, bars, frac, gross_hard_cap
+from xsmom.config.ramp import ramp_problems
 from xsmom.config.schema import Config
 from xsmom.config.tree import number
 
@@ -238,6 +239,10 @@ def _margin_tiers(config: Config) -> Problems:
         yield Problem(names, f"costs.margin_tiers has a rate of {rates[-1]:g}: write shares, such as 0.005 for 0.5 %")
 
 
+def _ramp(config: Config) -> Problems:
+    return (Problem(*one) for one in ramp_problems(config))
+
+
 def _rises(values: list[float]) -> bool:
     # As shares: two levels may be so near that the conversion makes them one.
     return all(frac(low) < frac(high) for low, high in pairwise(values))
@@ -388,6 +393,7 @@ RULES: tuple[Callable[[Config], Problems], ...] = (
     _profit_lock,
     _ladder,
     _margin_tiers,
+    _ramp,
     _whole_bars,
     _warmup,
     _watchdog,

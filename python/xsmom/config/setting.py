@@ -50,6 +50,7 @@ Weight = Annotated[float, Field(ge=0, le=1_000_000)]
 Positive = Annotated[float, Field(ge=0.001, le=1_000)]
 Hour = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=23)]
 MarginRow = Annotated[list[Annotated[float, Field(gt=0, le=1e15)]], Field(min_length=2, max_length=2)]
+RampRow = Annotated[list[Annotated[float, Field(ge=0, le=3_650)]], Field(min_length=2, max_length=2)]
 Name = Annotated[str, Field(min_length=1)]
 
 

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from xsmom.domain.limits import Limits
 from xsmom.domain.market_data import Instrument, Quote
 from xsmom.domain.orders import LiveOrder, Task
 from xsmom.domain.trading import AccountView, OrderView, PositionView
@@ -368,6 +369,7 @@ class Book:
     #: When the timer of working orders is set to fire; 0 is not at all. And when stale ones were last swept.
     work_due_ms: int = 0
     swept_ms: int = 0
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def lots(self) -> Lots:

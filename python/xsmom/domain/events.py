@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import TypeAlias
 
+from xsmom.domain.limits import Limits
 from xsmom.domain.market_data import Instrument, Quote
 from xsmom.domain.trading import (
     AccountView,
@@ -52,6 +53,10 @@ class Started:
     initial_usdt: float
     adopt: bool = False
     ignore: tuple[str, ...] = ()
+    #: Bounds of size that hold from now on.
+    limits: Limits = field(default_factory=Limits)
+    #: Hash of the settings that a report does not feel: execution, gates, exchange, the process.
+    live_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)

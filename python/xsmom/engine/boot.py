@@ -45,6 +45,7 @@ def first_book(event: Started, rules: Rules) -> Book:
         decision=kernel.new_state(names, rules.params),
         labels=kernel.new_labels(names, rules.params) if rules.fields["meta_enabled"] else None,
         ignored=event.ignore,
+        limits=event.limits,
     )
 
 
@@ -62,6 +63,7 @@ def restart(turn: Turn, event: Started) -> None:
         config_hash=event.config_hash,
         stopping="",
         ignored=event.ignore,
+        limits=event.limits,
         # What the venue said to another process is history; an order without an answer has to be looked up.
         venue=replace(
             turn.book.venue, account=None, account_ms=0, positions=None, positions_ms=0, orders_ms=0, reconciled_ms=0
@@ -89,7 +91,12 @@ def begin(turn: Turn, event: Started) -> None:
         version=event.version,
         names=len(event.instruments),
         config_hash=event.config_hash,
+        live_hash=event.live_hash,
         restarted=turn.book.seq > 0,
+        capital_usdt=event.limits.capital_usdt,
+        order_usdt_max=event.limits.order_usdt_max,
+        ramp_frac=event.limits.ramp_frac(event.at_ms),
+        ramp_since_ms=event.limits.ramp_since_ms if event.limits.ramp else None,
     )
     turn.send(EnsureModes(wanted_modes(turn.book, turn.rules)))
     turn.send(FetchAccount("start"))

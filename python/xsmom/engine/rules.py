@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from xsmom.config.resolved import Resolved
 from xsmom.domain.costs import Costs
+from xsmom.domain.limits import Limits
 from xsmom.domain.orders import Style
 from xsmom.domain.trading import TriggerBy
 from xsmom.kernel import Params
 
 _SECOND_MS = 1_000
 _MINUTE_MS = 60_000
+_DAY_MS = 1_440 * _MINUTE_MS
 _PCT = 0.01
+RAMP_FIRST_FRAC = 0.1
+"""Share of the full size at the first moment of a straight ramp."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +137,9 @@ class PaceRules:
 
     bar_ms: int
     decision_lag_max_ms: int = 1_800_000
-    ramp_ms: int = 0
+    #: Points (time since the first start, share of full size) of the ramp that is configured.
+    ramp: tuple[tuple[int, float], ...] = ()
+    ramp_straight: bool = True
     no_trade_ms: int = 14_400_000
     drift_frac: float = 0.2
     stuck_ms: int = 1_800_000
@@ -169,6 +175,15 @@ class Rules:
             protect=_protect(config),
             agree=_agree(config),
         )
+
+    def within(self, limits: Limits) -> Rules:
+        """The same rules under bounds of size; the kernel sizes by the smaller capital too."""
+        fields, most = dict(self.fields), limits.capital_usdt
+        if most is not None:
+            written = float(fields["capital_usdt_max"])
+            fields["capital_usdt_max"] = min(written, most) if written > 0.0 else most
+        work = replace(self.work, order_usdt_max=limits.order_usdt_max)
+        return replace(self, fields=fields, params=Params(**fields), work=work)
 
 
 class _Reader:
@@ -265,12 +280,12 @@ def _agree(config: Resolved) -> AgreeRules:
 
 def _pace(config: Resolved, bar_ms: int) -> PaceRules:
     live, watch = _Reader(config, "live"), _Reader(config, "notifications.monitoring")
-    day_ms = 1_440 * _MINUTE_MS
     lag_ms = live.ms("max_decision_lag_minutes", _MINUTE_MS)
     return PaceRules(
         bar_ms=bar_ms,
         decision_lag_max_ms=min(lag_ms, bar_ms // 4),
-        ramp_ms=live.ms("ramp_days", day_ms),
+        ramp=_ramp(live.raw("ramp_days"), live.raw("ramp_steps")),
+        ramp_straight=not live.raw("ramp_steps"),
         no_trade_ms=watch.ms("no_trade_hours", 60 * _MINUTE_MS),
         drift_frac=watch.number("position_drift_pct", _PCT),
         stuck_ms=watch.ms("position_stuck_minutes", _MINUTE_MS),
@@ -279,6 +294,13 @@ def _pace(config: Resolved, bar_ms: int) -> PaceRules:
         cost_frac=_cost_frac(config.costs()),
         trade_loss_frac=watch.number("trade_loss_pct", _PCT),
     )
+
+
+def _ramp(days: float, steps: list[list[float]]) -> tuple[tuple[int, float], ...]:
+    """Points of a ramp; from none at all nothing would ever be learned, so a straight one begins at a tenth."""
+    if steps:
+        return tuple((round(day * _DAY_MS), float(share)) for day, share in steps)
+    return ((0, RAMP_FIRST_FRAC), (round(days * _DAY_MS), 1.0)) if days else ()
 
 
 def _cost_frac(costs: Costs) -> float:

@@ -101,6 +101,19 @@ def next_decision_ms(book: Book, rules: Rules, now_ms: int) -> int:
     return int((place + (offset - place) % every) * bar_ms)
 
 
+def bounds(book: Book, now_ms: int) -> dict[str, Any]:
+    """What bounds the size beside the strategy, as the newest start has settled it."""
+    limits = book.limits
+    ramping = not limits.ramp_ended(now_ms)
+    return {
+        "capital_usdt": limits.capital_usdt,
+        "order_usdt_max": limits.order_usdt_max,
+        "ramp_frac": limits.ramp_frac(now_ms),
+        "ramp_since_ms": limits.ramp_since_ms if limits.ramp else None,
+        "ramp_ends_ms": limits.ramp_since_ms + limits.ramp[-1][0] if ramping else None,
+    }
+
+
 def purse(book: Book) -> dict[str, Any]:
     """The money: what it is worth, what it has cost; cumulative since the first start."""
     now, (net, gross) = book.money, money.value_usdt(book)

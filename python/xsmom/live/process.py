@@ -7,58 +7,36 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
-import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
-from xsmom._core import __version__
-from xsmom.config.resolved import Resolved
 from xsmom.domain.book import Book, Roster
 from xsmom.domain.effects import Note, Severity
-from xsmom.domain.events import Command, CommandGiven, Started
-from xsmom.domain.market_data import Instrument
+from xsmom.domain.events import Command, CommandGiven
+from xsmom.domain.limits import Limits
 from xsmom.engine import money, sentinel
+from xsmom.engine.modes import unreconciled
 from xsmom.engine.rules import Rules
-from xsmom.errors import StateError, XsmomError
-from xsmom.live.bars import BarFeed, BarSource, Pace, Progress
+from xsmom.errors import XsmomError
+from xsmom.live.bars import BarFeed, BarSource
 from xsmom.live.clock import SystemClock
 from xsmom.live.control import read_commands, remove_command, stop_file_command
 from xsmom.live.courier import Courier
-from xsmom.live.feeds import Beats, Feeds
+from xsmom.live.feeds import Feeds
 from xsmom.live.heartbeat import Heartbeat, notify_systemd, write_heartbeat
+from xsmom.live.limits import settle_limits
 from xsmom.live.link import LinkMeter
 from xsmom.live.loop import Loop
-from xsmom.live.names import choose_names
-from xsmom.live.recovery import recover
+from xsmom.live.recovery import fold_tail, recover
+from xsmom.live.start import Setting, names_at, rules_at, start_event
 from xsmom.live.watchdog.missed import MissedWatchdog
-from xsmom.ports import Clock, Journal, Sink, Venue
+from xsmom.ports import Clock, Journal, Venue
 from xsmom.store.window_bytes import pack
 
-_STREAM_WAIT_S = 30.0
-
-
-@dataclass(slots=True)
-class Setting:
-    """What a process is given: where it lives, who listens, how fast it looks."""
-
-    config: Resolved
-    rules: Rules
-    state_dir: Path
-    stop_file: Path
-    sinks: Sequence[Sink] = ()
-    progress: Progress | None = None
-    pace: Pace = field(default_factory=Pace)
-    beats: Beats = field(default_factory=Beats)
-    heartbeat_s: float = 60.0
-    poll_s: float = 0.5
-    initial_usdt: float | None = None
-    adopt: bool = False
-    ignore: tuple[str, ...] = ()
-    #: Whether a watchdog should be there, so that its absence is told.
-    watched: bool = False
+_READY_WAIT_S = 30.0
+_READY_POLL_S = 0.05
 
 
 class Process:
@@ -72,8 +50,10 @@ class Process:
 
     async def run(self) -> str:
         """Until the engine says that it is done, or something fails that nobody foresaw."""
-        setting, rules = self.setting, self._rules()
-        names = await self._names(rules)
+        setting = self.setting
+        limits = self._limits()
+        rules = rules_at(self.venue, setting, limits)
+        names = await names_at(self.venue, rules, self.journal.newest_book(), setting.ignore)
         roster = Roster.of(names)
         kept = recover(self.journal, rules, roster)
         loop = Loop(rules, self.journal, kept.window, self.clock, setting.sinks, book=kept.book, pack=pack)
@@ -83,7 +63,7 @@ class Process:
         feeds = Feeds(self.venue, self.clock, self.link, courier, loop.inbox.put, loop.tell, setting.beats)
         source = BarSource(self.venue, names, rules.pace.bar_ms, self.link, setting.pace)
         bars = BarFeed(source, self.clock, rules.pace.bar_ms, setting.pace, loop.inbox.put, loop.tell)
-        loop.inbox.put(await self._started(names, kept.book))
+        loop.inbox.put(await start_event(self.venue, setting, names, kept.book, limits, self.clock.now_ms()))
         leading = asyncio.ensure_future(loop.run(courier.carry))
         symbols = frozenset(roster.symbols)
         last_ms = kept.window.last_ms
@@ -108,49 +88,32 @@ class Process:
                 self.journal.save_snapshot(loop.book, pack(loop.window))
             notify_systemd("STOPPING=1")
 
-    def _rules(self) -> Rules:
-        """The configuration's rules, with what this venue can do."""
-        caps, rules = self.venue.capabilities, self.setting.rules
-        protect = replace(rules.protect, position_stop=caps.position_stop, attach_stop=caps.attach_stop)
-        agree = replace(rules.agree, adopt=self.setting.adopt, ignore=self.setting.ignore)
-        return replace(rules, protect=protect, agree=agree)
-
-    async def _names(self, rules: Rules) -> tuple[Instrument, ...]:
-        instruments, quotes = await asyncio.gather(self.venue.instruments(), self.venue.quotes())
-        book = self.journal.newest_book()
-        held = [] if book is None else [name for at, name in enumerate(book.roster.symbols) if book.lots[at]]
-        positions = await self.venue.positions()
-        held += [row.symbol for row in positions.rows]
-        return choose_names(instruments, quotes, rules, held=held, ignored=self.setting.ignore)
-
-    async def _started(self, names: tuple[Instrument, ...], book: Book | None) -> Started:
-        setting = self.setting
-        initial = setting.initial_usdt
-        if book is None and initial is None:
-            initial = float((await self.venue.account()).equity_usdt)
-        if book is None and not (initial or 0.0) > 0.0:
-            raise StateError("the account holds no equity: deposit first, then start")
-        return Started(
-            run_id=secrets.token_hex(4) if book is None else book.run_id,
-            at_ms=self.clock.now_ms(),
-            config_hash=setting.config.config_hash,
-            params_hash=setting.config.params_hash,
-            version=__version__,
-            instruments=names,
-            initial_usdt=initial or 0.0,
-            adopt=setting.adopt,
-            ignore=setting.ignore,
-        )
+    def _limits(self) -> Limits:
+        setting, journal = self.setting, self.journal
+        book = journal.newest_book()
+        if book is None and journal.last_seq:
+            book = fold_tail(journal, setting.rules)  # the newest entry was torn: what bounded the size still does
+        before = None if book is None else book.limits
+        return settle_limits(setting.config, setting.rules, before, self.clock.now_ms())
 
     async def _bars(self, bars: BarFeed, feeds: Feeds, loop: Loop, last_ms: int | None) -> None:
         begun_ms = self.clock.now_ms()
-        # A bar that is decided before the stream stands would find every entry refused.
+        # Before the stream stands, the account agrees, stops are seen and the clock is measured every entry would be
+        # refused, and the next bar may be a day away.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(feeds.listening.wait(), _STREAM_WAIT_S)
+            await asyncio.wait_for(self._ready(feeds, loop), _READY_WAIT_S)
         newest_ms = await bars.catch_up(last_ms, loop.window.bars_max, self.setting.progress)
         loop.tell([Note("bars.caught_up", Severity.INFO, {"took_ms": self.clock.now_ms() - begun_ms})])
         notify_systemd("READY=1")
         await bars.follow(newest_ms)
+
+    async def _ready(self, feeds: Feeds, loop: Loop) -> None:
+        await feeds.listening.wait()
+        while True:
+            book = loop.book
+            if book is not None and _is_ready(book, loop.rules):
+                return
+            await asyncio.sleep(_READY_POLL_S)
 
     async def _listen(self, loop: Loop) -> None:
         """Commands of the operator, and the stop file, within one poll."""
@@ -203,6 +166,12 @@ def heartbeat_of(book: Book, at_ms: int) -> Heartbeat:
         decided_ms=book.cycle.decided_ms,
         kill=book.kill.active,
     )
+
+
+def _is_ready(book: Book, rules: Rules) -> bool:
+    """Account, stops and clock are known: nothing that only takes a moment stands against an entry."""
+    agreed = not unreconciled(book, rules) and sentinel.coverage_frac(book) == 1.0
+    return agreed and not math.isnan(book.health.skew_ms + book.health.skew_bound_ms)
 
 
 async def _outcome(leading: asyncio.Future[str], work: Sequence[asyncio.Future[None]]) -> str:

@@ -79,7 +79,7 @@ def replay_rules(rules: Rules) -> Rules:
         protect=replace(rules.protect, enabled=False),
         # The venue lives in this process: it has no line that could fail, and knows nothing that the book does not.
         gates=replace(rules.gates, facts_needed=False, position_usdt_max=math.inf),
-        pace=replace(rules.pace, ramp_ms=0),
+        pace=replace(rules.pace, ramp=()),
     )
 
 

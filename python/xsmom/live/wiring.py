@@ -18,7 +18,8 @@ from xsmom.errors import ConfigError
 from xsmom.live.bars import Pace, Progress
 from xsmom.live.clock import LapseClock, SystemClock
 from xsmom.live.lapse import stretch
-from xsmom.live.process import Process, Setting, stop_on_signals
+from xsmom.live.process import Process, stop_on_signals
+from xsmom.live.start import Setting
 from xsmom.ports import Clock, Sink, Venue
 from xsmom.store.opening import open_journal
 from xsmom.store.rules import StoreRules
@@ -64,7 +65,7 @@ async def _run(start: Start) -> str:
         name = await _account_name(start, venue)
         journal = open_journal(StoreRules.of(start.config), state_dir, name, clock)
         try:
-            process = Process(venue, journal, clock, _setting(start, state_dir))
+            process = Process(venue, journal, clock, make_setting(start, state_dir))
             loop = asyncio.get_running_loop()
             stop_on_signals(process, loop.add_signal_handler, (signal.SIGTERM, signal.SIGINT))
             return await process.run()
@@ -74,7 +75,8 @@ async def _run(start: Start) -> str:
         await venue.close()
 
 
-def _setting(start: Start, state_dir: Path) -> Setting:
+def make_setting(start: Start, state_dir: Path) -> Setting:
+    """What a process of this start is given."""
     config = start.config
     grace_ms = round(float(str(config.value("live.bar_grace_seconds"))) * 1_000)
     written = Path(str(config.value("risk.kill_switch.file")))

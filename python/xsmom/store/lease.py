@@ -111,6 +111,39 @@ class FileLock:
             return None
 
 
+def file_is_locked(path: Path) -> bool:
+    """Whether some process holds the lock of a `FileLock`; nothing is taken for longer than the question."""
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False
+
+
+def advisory_is_locked(connection: sa.Connection) -> bool:
+    """Whether some session holds the lock of an `AdvisoryLock`, in the caller's transaction."""
+    unsigned = _advisory_key(connection) % 2**64
+    asked = sa.text(
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted "
+        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+        "AND classid = CAST(:high AS oid) AND objid = CAST(:low AS oid)"
+    )
+    found = connection.execute(asked, {"high": str(unsigned >> 32), "low": str(unsigned % 2**32)}).scalar()
+    return bool(found)
+
+
+def _advisory_key(connection: sa.Connection) -> int:
+    schema = connection.execute(sa.text("SELECT current_schema()")).scalar()
+    digest = hashlib.sha256(f"xsmom journal {schema}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
+
+
 class AdvisoryLock:
     """A lock of the session on PostgreSQL: the server gives it back when the line is cut."""
 
@@ -121,9 +154,7 @@ class AdvisoryLock:
     def acquire(self, now_ms: int) -> None:
         """Take it; from a writer that is silent too long, after its line was cut."""
         with self._connection.begin():
-            schema = self._connection.execute(sa.text("SELECT current_schema()")).scalar()
-        digest = hashlib.sha256(f"xsmom journal {schema}".encode()).digest()
-        self._key = int.from_bytes(digest[:8], "big", signed=True)
+            self._key = _advisory_key(self._connection)
         if self._try():
             return
         with self._connection.begin():

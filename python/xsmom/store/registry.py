@@ -11,9 +11,9 @@ from enum import Enum
 from types import ModuleType
 from typing import Any
 
-from xsmom.domain import book, effects, events, journal, market_data, orders, trading, window
+from xsmom.domain import book, effects, events, journal, limits, market_data, orders, trading, window
 
-MODULES: tuple[ModuleType, ...] = (book, effects, events, journal, market_data, orders, trading, window)
+MODULES: tuple[ModuleType, ...] = (book, effects, events, journal, limits, market_data, orders, trading, window)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

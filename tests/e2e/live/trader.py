@@ -13,7 +13,8 @@ from xsmom.lake.sample import SampleMarket
 from xsmom.live.bars import Pace
 from xsmom.live.feeds import Beats
 from xsmom.live.lapse import stretch
-from xsmom.live.process import Process, Setting
+from xsmom.live.process import Process
+from xsmom.live.start import Setting
 from xsmom.store.memory import MemoryJournal
 
 SPEED = 20.0

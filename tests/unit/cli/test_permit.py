@@ -6,30 +6,39 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 import xsmom as xs
-from xsmom.cli.permit import check_permit
+from xsmom.cli.finding import Status
+from xsmom.cli.permit import Terms, check_report
+from xsmom.cli.preflight import refuse_failed
 from xsmom.errors import ConfigError
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 
 
-def write(runs, config, *, cost=0.1, days=3, synthetic=False, name="one"):
+def write(runs, config, *, cost=0.1, days=3, synthetic=False, name="one", now=NOW):
     folder = runs / name
     folder.mkdir(parents=True)
     told = {
         "config": {"config_hash": config.config_hash},
         "synthetic": synthetic,
-        "started": (NOW - timedelta(days=days)).isoformat(),
+        "started": (now - timedelta(days=days)).isoformat(),
         "metrics": {"turnover_year_x": 500.0, "cost_year_frac": cost},
     }
     (folder / "result.json").write_text(json.dumps(told))
 
 
+def check(config, runs, terms=None):
+    """Findings by name."""
+    return {row.name: row for row in check_report(config, runs, terms or Terms(), NOW)}
+
+
 def test_a_fresh_report_is_read_out(tmp_path) -> None:
     config = xs.load_config("weekly")
     write(tmp_path, config)
-    (line,) = check_permit(config, tmp_path, None, NOW)
-    assert "turnover 500x a year" in line
-    assert "cost 10.0% of equity a year" in line
+    found = check(config, tmp_path, Terms(equity_usdt=2_000.0))
+    assert {row.status for row in found.values()} == {Status.OK}
+    assert "3 of at most 30 days old" in found["report"].detail
+    assert "turnover 500x a year" in found["cost"].detail
+    assert "cost 10.0% of equity a year, about 200 USDT" in found["cost"].detail
 
 
 def test_without_one_of_this_very_configuration_nothing_starts(tmp_path) -> None:
@@ -38,30 +47,56 @@ def test_without_one_of_this_very_configuration_nothing_starts(tmp_path) -> None
         write(tmp_path, config if made_up else other, synthetic=made_up, name=str(made_up))
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken/result.json").write_text("{")
+    found = check(config, tmp_path)
+    assert found["report"].status is Status.FAIL
+    assert "holds no report of this very configuration" in found["report"].detail
     with pytest.raises(ConfigError, match="holds no report of this very configuration"):
-        check_permit(config, tmp_path, None, NOW)
+        refuse_failed(list(found.values()))
 
 
 def test_live_report_max_age_days(tmp_path) -> None:
     config = xs.load_config("weekly", {"live.report_max_age_days": 10})
     write(tmp_path, config, days=11)
-    with pytest.raises(ConfigError, match="11 days old, live accepts 10"):
-        check_permit(config, tmp_path, None, NOW)
+    found = check(config, tmp_path)["report"]
+    assert found.status is Status.FAIL
+    assert "11 days old, live accepts 10" in found.detail
     longer = xs.load_config("weekly", {"live.report_max_age_days": 12})
     assert longer.config_hash == config.config_hash
-    assert check_permit(longer, tmp_path, None, NOW)
+    assert check(longer, tmp_path)["report"].status is Status.OK
+
+
+def test_a_report_that_ages_does_not_take_a_held_book_out_of_hands(tmp_path) -> None:
+    """A crash on the thirty-first day must not leave positions without their trader."""
+    config, other = xs.load_config("weekly"), xs.load_config("classic")
+    write(tmp_path, config, days=31, cost=0.9)
+    found = check(config, tmp_path, Terms(holding=True))
+    assert (found["report"].status, found["cost"].status) == (Status.WARN, Status.WARN)
+    assert check(other, tmp_path, Terms(holding=True))["report"].status is Status.FAIL
 
 
 def test_a_cost_above_the_limit_has_to_be_typed(tmp_path) -> None:
     config = xs.load_config("weekly")
     write(tmp_path, config, cost=2.5)
-    with pytest.raises(ConfigError, match=r"--accept-annual-cost 2\.5"):
-        check_permit(config, tmp_path, None, NOW)
-    with pytest.raises(ConfigError, match=r"costs 250\.0% of equity a year"):
-        check_permit(config, tmp_path, 2.0, NOW)
-    assert check_permit(config, tmp_path, 2.51, NOW)
+    found = check(config, tmp_path)["cost"]
+    assert found.status is Status.FAIL
+    assert "--accept-annual-cost 2.5" in found.mend
+    assert "cost 250.0% of equity a year" in found.detail
+    assert check(config, tmp_path, Terms(accepted_frac=2.0))["cost"].status is Status.FAIL
+    assert check(config, tmp_path, Terms(accepted_frac=2.51))["cost"].status is Status.OK
+
+
+def test_the_cost_is_that_of_this_account(tmp_path) -> None:
+    """500 times a year at two basis points more is ten percent of equity more."""
+    config = xs.load_config("weekly")
+    write(tmp_path, config, cost=0.2)
+    assert check(config, tmp_path)["cost"].status is Status.OK
+    dearer = check(config, tmp_path, Terms(fee_above_frac=2e-4))["cost"]
+    assert dearer.status is Status.FAIL
+    assert "cost 30.0% of equity a year (20.0% at the fees of the configuration)" in dearer.detail
 
 
 def test_an_exchange_of_ones_own_asks_for_none(tmp_path) -> None:
     config = xs.load_config("weekly", {"exchange.base_url": "https://127.0.0.1:1"})
-    assert "no real money" in check_permit(config, tmp_path, None, NOW)[0]
+    found = check(config, tmp_path)
+    assert list(found) == ["report"]
+    assert "no real money" in found["report"].detail

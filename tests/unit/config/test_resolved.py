@@ -149,3 +149,41 @@ def test_a_refusal_is_a_config_error_with_exit_code_3() -> None:
     with pytest.raises(ConfigError) as caught:
         load({"strategy.k_max": 0})
     assert caught.value.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("given", "report", "live"),
+    [
+        # What a simulation feels: a report of another one permits nothing.
+        ({"strategy.gross_leverage": 0.9}, False, True),
+        ({"risk.atr_len": 20}, False, True),
+        ({"costs.half_spread_bps": 2.0}, False, True),
+        ({"universe.banlist": ["BTCUSDT"]}, False, True),
+        ({"data.max_spike_frac": 0.4}, False, True),
+        # What only the live engine obeys.
+        ({"execution.style": "market"}, True, False),
+        ({"execution.spread_guard.max_spread_bps": 9}, True, False),
+        ({"execution.sentinel.repair_seconds": 90}, True, False),
+        ({"risk.venue_limits.max_api_lag_seconds": 3}, True, False),
+        ({"risk.max_position_usdt": 500}, True, False),
+        ({"exchange.recv_window_ms": 4_000}, True, False),
+        # Neither: places, and what each start journals by itself.
+        ({"live.state_dir": "elsewhere"}, True, True),
+        ({"live.report_max_age_days": 3}, True, True),
+        ({"live.ramp_days": 4}, True, True),
+        ({"execution.max_order_usdt": 100}, True, True),
+        ({"storage.keep_days": 9}, True, True),
+        ({"notifications.monitoring.no_trade_hours": 9}, True, True),
+    ],
+)
+def test_two_hashes_part_what_a_report_feels_from_what_live_obeys(given, report: bool, live: bool) -> None:
+    plain, changed = load_config("weekly"), load_config("weekly", given)
+    assert (changed.config_hash == plain.config_hash) is report
+    assert (changed.live_hash == plain.live_hash) is live
+
+
+def test_no_secret_is_part_of_a_hash(monkeypatch) -> None:
+    plain = load_config("weekly")
+    for name in ("API_KEY", "API_SECRET", "PROXY_URL"):
+        monkeypatch.setenv(f"XSMOM__EXCHANGE__{name}", "http://secret-1234")
+    assert load_config("weekly").live_hash == plain.live_hash

@@ -6,13 +6,13 @@ import pytest
 
 import xsmom as xs
 from xsmom.errors import ConfigError
-from xsmom.live.wiring import Start, _setting, access_of, trust
+from xsmom.live.wiring import Start, access_of, make_setting, trust
 
 
 def setting(given: dict, mode: str = "live"):
     config = xs.load_config("weekly", given)
     start = Start(config, mode, ())
-    return _setting(start, start.state_dir)
+    return make_setting(start, start.state_dir)
 
 
 def test_live_heartbeat_seconds() -> None:

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import SecretStr
 
-from xsmom.config.setting import Section, block, planned, setting
+from xsmom.config.setting import RampRow, Section, block, planned, setting
 
 
 class Twap(Section):
@@ -100,7 +100,27 @@ class Live(Section):
         le=30,
     )
     bar_grace_seconds: float = setting(10, "Time that late bars are waited for.", unit="s", ge=0)
-    ramp_days: float = setting(0, "Days over which a first start grows to full size.", unit="days", ge=0)
+    ramp_days: float = setting(
+        0,
+        "Days over which a first start grows to full size, in a straight line from a tenth.",
+        unit="days",
+        ge=0,
+        le=3650,
+    )
+    ramp_steps: list[RampRow] = setting(
+        [],
+        "The same in steps, in place of ramp_days: rows of a day and the share of full size from then on, both rising "
+        "from day 0.",
+        example=[[0, 0.1], [2, 0.25], [5, 0.5], [7, 1]],
+    )
+    capital_usdt: float | None = setting(
+        None,
+        "Equity above this is not used for sizing by the live engine; unlike strategy.capital_usdt_max it is none of "
+        "what a report is made of.",
+        unit="USDT",
+        example=2000,
+        gt=0,
+    )
     adopt_positions: bool = setting(False, "Take over positions that are open at the first start.")
     ignore_symbols: list[str] = setting([], "Symbols of the account that are left alone.")
     report_max_age_days: int = setting(

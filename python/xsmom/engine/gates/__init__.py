@@ -198,7 +198,7 @@ GATES: Final = (
         Veto.RAMP,
         _INFO,
         of_venue=False,
-        fires="a first start grows to full size over `live.ramp_days`",
+        fires="the book grows to full size over `live.ramp_days` or `live.ramp_steps`",
         mend="nothing; it ends with the ramp",
         judge=ramp.judge,
     ),

@@ -1,25 +1,27 @@
-"""The ramp: a first start grows to full size over days, in a straight line from a tenth."""
+"""The ramp: a start on a new account, or with a ramp of its own, grows to full size over days."""
 
 from __future__ import annotations
 
 import math
 
 from xsmom.domain.book import Book
+from xsmom.domain.limits import Limits
 from xsmom.domain.orders import Intent, Shrink, Verdict, Veto
 from xsmom.engine.facts import same_side_lots
 from xsmom.engine.gates.gate import ALLOW
 from xsmom.engine.rules import Rules
 
-FIRST_FRAC = 0.1
-"""Share of the full size at the first moment; from none at all nothing would ever be learned."""
-
 
 def ramp_frac(book: Book, rules: Rules, now_ms: int) -> float:
-    """Share of the full size that is allowed now."""
-    if rules.pace.ramp_ms <= 0:
-        return 1.0
-    gone = max(now_ms - book.first_ms, 0) / rules.pace.ramp_ms
-    return min(FIRST_FRAC + (1.0 - FIRST_FRAC) * gone, 1.0)
+    """Share of the full size that is allowed now.
+
+    The start has written down its ramp and since when it runs, so that a restart goes on with it. A book that no
+    start has told of one grows by the configuration, from its first start on.
+    """
+    if book.limits.ramp_since_ms:
+        return book.limits.ramp_frac(now_ms)
+    written = Limits(ramp=rules.pace.ramp, ramp_straight=rules.pace.ramp_straight, ramp_since_ms=book.first_ms)
+    return written.ramp_frac(now_ms)
 
 
 def judge(intent: Intent, book: Book, rules: Rules, now_ms: int) -> Verdict:

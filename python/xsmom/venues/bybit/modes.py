@@ -14,6 +14,7 @@ from xsmom.venues.wire import Wire
 
 _CROSS, _ISOLATED = "REGULAR_MARGIN", "ISOLATED_MARGIN"
 _ONE_WAY = 0
+_HEDGED = "is in hedge mode, and stays so while it has a position or an order"
 
 Mutate = Callable[[str, dict[str, Any], Lane, str | None], Awaitable[Answer]]
 
@@ -43,9 +44,38 @@ async def ensure_modes(wire: Wire, modes: Modes, quote: str, mutate: Mutate) -> 
     return ModeReport(tuple(changed), tuple(unchanged), tuple(failed))
 
 
+async def compare_modes(wire: Wire, modes: Modes) -> ModeReport:
+    """What `ensure_modes` would change, read and not touched. What is in hedge mode counts as failed."""
+    changed: list[str] = []
+    unchanged: list[str] = []
+    failed: list[tuple[str, str]] = []
+    wanted = _CROSS if modes.cross_margin else _ISOLATED
+    (unchanged if await _margin_now(wire) == wanted else changed).append("margin mode")
+    for symbol in modes.symbols:
+        told = await _leverage_now(wire, symbol)
+        if [index for index, _ in told] != [_ONE_WAY]:
+            failed.append((f"position mode {symbol}", _HEDGED))
+        else:
+            (unchanged if told[0][1] == modes.leverage_x else changed).append(f"leverage {symbol}")
+    return ModeReport(tuple(changed), tuple(unchanged), tuple(failed))
+
+
+async def _margin_now(wire: Wire) -> str:
+    return await wire.read("account", {}, "the account", lambda answer: str(answer["result"]["marginMode"]), Lane.ENTRY)
+
+
+async def _leverage_now(wire: Wire, symbol: str) -> list[tuple[int, Decimal]]:
+    """A symbol's own row, which is told even when it is flat, has both its mode and its leverage."""
+
+    def parse(answer: dict[str, Any]) -> list[tuple[int, Decimal]]:
+        return [(row["positionIdx"], Decimal(row["leverage"])) for row in rows.listed(answer)]
+
+    asked = {"category": "linear", "symbol": symbol}
+    return await wire.read("positions", asked, f"leverage of {symbol}", parse, Lane.ENTRY)
+
+
 async def _margin_mode(wire: Wire, wanted: str, mutate: Mutate) -> bool | str:
-    now = await wire.read("account", {}, "the account", lambda answer: answer["result"]["marginMode"], Lane.ENTRY)
-    if now == wanted:
+    if await _margin_now(wire) == wanted:
         return False
     return _outcome(await mutate("margin_mode", {"setMarginMode": wanted}, Lane.ENTRY, None))
 
@@ -57,18 +87,12 @@ async def _position_mode(quote: str, mutate: Mutate) -> bool | str:
 
 
 async def _leverage(wire: Wire, symbol: str, wanted_x: Decimal, mutate: Mutate) -> bool | str:
-    """A symbol's own row, which is told even when it is flat, has both its mode and its leverage."""
-    asked = {"category": "linear", "symbol": symbol}
-
-    def parse(answer: dict[str, Any]) -> list[tuple[int, Decimal]]:
-        return [(row["positionIdx"], Decimal(row["leverage"])) for row in rows.listed(answer)]
-
-    told = await wire.read("positions", asked, f"leverage of {symbol}", parse, Lane.ENTRY)
+    told = await _leverage_now(wire, symbol)
     if [index for index, _ in told] != [_ONE_WAY]:
-        return "is in hedge mode, and stays so while it has a position or an order"
+        return _HEDGED
     if told[0][1] == wanted_x:
         return False
-    text = f"{wanted_x:f}"
+    asked, text = {"category": "linear", "symbol": symbol}, f"{wanted_x:f}"
     return _outcome(await mutate("leverage", {**asked, "buyLeverage": text, "sellLeverage": text}, Lane.ENTRY, None))
 
 

@@ -34,7 +34,7 @@ from xsmom.venues.bybit import account_rows, requests, rows
 from xsmom.venues.bybit.account_rows import Scales
 from xsmom.venues.bybit.codes import NO_CHANGE, refusal_of
 from xsmom.venues.bybit.market import BybitMarket
-from xsmom.venues.bybit.modes import ensure_modes
+from xsmom.venues.bybit.modes import compare_modes, ensure_modes
 from xsmom.venues.bybit.stream import AccountStream
 from xsmom.venues.faults import Fault, WireFault
 from xsmom.venues.limiter import Lane
@@ -189,6 +189,10 @@ class BybitVenue(BybitMarket):
     async def ensure_modes(self, modes: Modes) -> ModeReport:
         """Bring margin mode, position mode and leverage to what is asked for; already so is success."""
         return await ensure_modes(self.wire, modes, self.quote, self._mutate)
+
+    async def compare_modes(self, modes: Modes) -> ModeReport:
+        """What `ensure_modes` would change; nothing is sent that changes anything."""
+        return await compare_modes(self.wire, modes)
 
     async def events(self) -> AsyncIterator[VenueEvent]:
         """What happens to the account, as it comes; a `Gap` wherever something may be missing."""

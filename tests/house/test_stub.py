@@ -36,5 +36,5 @@ def test_build_info() -> None:
     info = xsmom.build_info()
     assert info["version"] == xsmom.__version__ == xsmom._core.__version__
     assert info["profile"] in {"debug", "release"}
-    assert info["simd"] in {"x86-64-v3", "baseline"}
+    assert info["simd"] in {"x86-64-v4", "x86-64-v3", "baseline"}
     assert isinstance(info["cpu_features"], list)

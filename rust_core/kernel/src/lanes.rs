@@ -9,8 +9,10 @@ use std::cell::Cell;
 use pulp::Arch;
 
 mod elementary;
+mod row;
 
 pub use elementary::{exp, ln, pow};
+pub use row::{Line, Row};
 
 /// Number of lanes of every sum across symbols, whatever the register width of the CPU.
 pub const LANES: usize = 8;
@@ -18,9 +20,9 @@ pub const LANES: usize = 8;
 /// Eight symbols side by side.
 pub type Lane = [f64; LANES];
 
-/// Columns that are worked on together where no sum across symbols is taken: as many as fill one
-/// register of AVX2, which the compiler packs best.
-pub const PACK: usize = 4;
+/// Columns that are worked on together where no sum across symbols is taken: a cache line, one register
+/// of AVX-512, two of AVX2.
+pub const PACK: usize = 8;
 
 /// Some symbols side by side.
 pub type Pack = [f64; PACK];
@@ -32,6 +34,8 @@ thread_local! {
 /// Name of the SIMD level that [`dispatch`] uses on this machine.
 pub fn simd_level() -> &'static str {
     match level() {
+        #[cfg(target_arch = "x86_64")]
+        Arch::V4(_) => "x86-64-v4",
         #[cfg(target_arch = "x86_64")]
         Arch::V3(_) => "x86-64-v3",
         _ => "baseline",
@@ -60,13 +64,22 @@ pub fn cpu_features() -> Vec<&'static str> {
     found
 }
 
-/// The level to use: `XSMOM_SIMD=baseline` masks the CPU's features for the process (read once),
-/// [`at_baseline`] for a call on this thread.
+/// The level to use: `XSMOM_SIMD=baseline` masks the CPU's features for the process (read once) and
+/// `x86-64-v3` those beyond AVX2; [`at_baseline`] masks all of them for a call on this thread.
 fn level() -> Arch {
-    static BASELINE: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
-    let baseline = *BASELINE
-        .get_or_init(|| std::env::var_os("XSMOM_SIMD").is_some_and(|value| value == "baseline"));
-    if baseline || AT_BASELINE.get() { Arch::Scalar } else { Arch::new() }
+    static LEVEL: std::sync::OnceLock<Arch> = std::sync::OnceLock::new();
+    let level = *LEVEL.get_or_init(|| masked(std::env::var("XSMOM_SIMD").ok().as_deref()));
+    if AT_BASELINE.get() { Arch::Scalar } else { level }
+}
+
+/// The best level of this CPU that `most` lets through.
+fn masked(most: Option<&str>) -> Arch {
+    match most {
+        Some("baseline") => Arch::Scalar,
+        #[cfg(target_arch = "x86_64")]
+        Some("x86-64-v3") => pulp::x86::V3::try_new().map_or(Arch::Scalar, Arch::V3),
+        _ => Arch::new(),
+    }
 }
 
 /// Run `work` compiled for the best instruction set of this CPU. All that `work` calls must be
@@ -171,6 +184,14 @@ pub fn bits_where_two(x: &[f64], y: &[f64], is: impl Fn(f64, f64) -> bool) -> u6
     debug_assert!(x.len() <= 64, "a word has so many bits");
     let pairs = x.iter().zip(y).enumerate();
     pairs.fold(0, |bits, (at, (x, y))| bits | u64::from(is(*x, *y)) << at)
+}
+
+/// A whole number of a size below 2^51 as an integer, without the conversion that AVX2 lacks. A larger
+/// one up to 2^54 gives some number that is not below 2^51 in size either.
+#[inline(always)]
+pub fn whole_number(x: f64) -> i64 {
+    const SHIFT: f64 = 6_755_399_441_055_744.0;
+    (x + SHIFT).to_bits().wrapping_sub(SHIFT.to_bits()) as i64
 }
 
 /// `ln` in place, over a whole row at once: so long a body is vectorised as a loop only.

@@ -9,7 +9,7 @@
 
 use crate::error::{KernelError, Result};
 use crate::fill::Execution;
-use crate::lanes::{LANES, fold};
+use crate::lanes::{LANES, Row, fold};
 
 /// Signed value and gross of units at their marks: sums over eight fixed lanes, a name's lane being its
 /// number's. A name without units may have no mark yet.
@@ -63,9 +63,9 @@ pub struct Ledger {
     /// Cash, USDT.
     pub cash_usdt: f64,
     /// Signed units held.
-    pub units: Vec<f64>,
+    pub units: Row,
     /// Last known price of each symbol; NaN before the first.
-    pub mark: Vec<f64>,
+    pub mark: Row,
     /// Where the costs went.
     pub costs: CostTotals,
     /// Number of executions.
@@ -77,8 +77,8 @@ impl Ledger {
     pub fn new(symbols: usize, cash_usdt: f64) -> Self {
         Self {
             cash_usdt,
-            units: vec![0.0; symbols],
-            mark: vec![f64::NAN; symbols],
+            units: Row::new(symbols, 0.0),
+            mark: Row::new(symbols, f64::NAN),
             costs: CostTotals::default(),
             fills: 0,
         }
@@ -135,7 +135,7 @@ impl Ledger {
     /// Cash plus the value of every position at its mark.
     pub fn equity_usdt(&self) -> f64 {
         let mut lanes = [0.0; crate::lanes::LANES];
-        for (i, (units, mark)) in self.units.iter().zip(&self.mark).enumerate() {
+        for (i, (units, mark)) in self.units.iter().zip(&*self.mark).enumerate() {
             // A symbol without a position may have no mark yet, and NaN·0 is NaN.
             let value = if *units == 0.0 { 0.0 } else { units * mark };
             lanes[i % crate::lanes::LANES] += value;
@@ -147,7 +147,7 @@ impl Ledger {
     pub fn gross_usdt(&self) -> f64 {
         self.units
             .iter()
-            .zip(&self.mark)
+            .zip(&*self.mark)
             .filter(|(units, _)| **units != 0.0)
             .map(|(units, mark)| (units * mark).abs())
             .sum()
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn a_long_pays_positive_funding_and_a_short_receives_it() {
         let mut ledger = Ledger::new(2, 0.0);
-        ledger.units = vec![2.0, -2.0];
+        ledger.units = Row::from(&[2.0, -2.0][..]);
         ledger.settle_funding(0, 100.0, 0.0001);
         assert!((ledger.cash_usdt + 0.02).abs() < 1e-15);
         ledger.settle_funding(1, 100.0, 0.0001);

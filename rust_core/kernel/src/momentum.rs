@@ -3,7 +3,7 @@
 //! `x` → `z = (x − mean)/std` (or its robust or rank form) → funding tilt → clip →
 //! `s = sign(z)·|z|^p` → mean taken out → mixed with time series. See decision.md §3.
 
-use crate::lanes::{self, LANES, load};
+use crate::lanes::{self, LANES, Row, load};
 use crate::params::{Params, SignalCombine, Standardise};
 use crate::row::FeatureRow;
 use crate::universe::{Roll, SIGMA_MIN};
@@ -20,12 +20,12 @@ const SPREAD_MIN_FRAC: f64 = 1e-12;
 #[derive(Debug, Clone)]
 pub struct Cross {
     /// Standardised scores.
-    pub z: Vec<f64>,
+    pub z: Row,
     /// Amplified scores; not computed while `by_z`.
-    s: Vec<f64>,
+    s: Row,
     by_z: bool,
-    x: Vec<f64>,
-    rank: Vec<f64>,
+    x: Row,
+    rank: Row,
     sorted: Vec<f64>,
 }
 
@@ -34,11 +34,11 @@ impl Cross {
     pub fn new(names: usize) -> Self {
         let room = crate::universe::padded(names);
         Self {
-            z: vec![f64::NAN; room],
-            s: vec![f64::NAN; room],
+            z: Row::new(room, f64::NAN),
+            s: Row::new(room, f64::NAN),
             by_z: false,
-            x: vec![f64::NAN; room],
-            rank: vec![f64::NAN; room],
+            x: Row::new(room, f64::NAN),
+            rank: Row::new(room, f64::NAN),
             sorted: Vec::with_capacity(room),
         }
     }
@@ -123,7 +123,7 @@ fn rank_score(cross: &mut Cross, roll: &Roll, row: &FeatureRow<'_>, params: &Par
             cross.s[i] = if roll.has(i) { moves[i] } else { f64::NAN };
         }
         ranks::average(&cross.s, &mut cross.rank);
-        for (x, rank) in cross.x.iter_mut().zip(&cross.rank) {
+        for (x, rank) in cross.x.iter_mut().zip(&*cross.rank) {
             // One name alone has nothing to be ranked against.
             *x += weight * if n > 1.0 { (2.0 * rank - n - 1.0) / (n - 1.0) } else { 0.0 * rank };
         }

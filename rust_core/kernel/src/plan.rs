@@ -19,7 +19,7 @@ mod quick;
 mod rows;
 
 pub use lots::{LOTS_MAX, lots_least, target_lots};
-pub(crate) use rows::Rows;
+pub(crate) use rows::{LOTS_MANY, Rows};
 
 /// Days in the year of the cost budget, over the days in which the cost was paid.
 const WEEKS_A_YEAR: f64 = 365.0 / 7.0;

@@ -12,6 +12,7 @@ use crate::universe::Roll;
 
 mod entry;
 mod ladder;
+mod quick;
 
 use entry::Gate;
 pub(crate) use ladder::Ladder;
@@ -138,55 +139,8 @@ impl Picks {
         Ladder::climb_both(ladders, field.cross.key(), want);
         self.depth = 0;
         let gate = Gate::new(field);
-        if !(self.shortcut && self.take_first(field, &gate, ladders, reason)) {
+        if !(self.shortcut && self.choose_quickly(field, &gate, ladders, reason)) {
             self.walk_down(field, &gate, ladders, reason);
-        }
-    }
-
-    /// The short cut: nothing but ranks decides, and the first `k` of each side all pass. It gives
-    /// what the long way gives, without looking further.
-    #[inline(always)]
-    fn take_first(
-        &mut self,
-        field: &Field<'_>,
-        gate: &Gate<'_>,
-        ladders: &Ladders,
-        reason: &mut [Reason],
-    ) -> bool {
-        if !gate.open_by_rank() {
-            return false;
-        }
-        let mut pass = true;
-        let asked = field.any_awaiting || gate.any_barred();
-        let (names, reason_row) = (field.scene.facts.names(), &mut *reason);
-        let (held, reason_row) = (&field.held_weight[..names], &mut reason_row[..names]);
-        for side in Side::BOTH {
-            let first = &ladders[side as usize].known()[..field.k];
-            pass &= field.all_enter(first, side);
-            if asked {
-                let free = |i| gate.unbarred(i, side) && !field.awaiting[i][side as usize];
-                pass &= first.iter().all(|name| free(*name as usize));
-            }
-            for name in first {
-                let i = *name as usize;
-                let keeps = side.sign() * held[i] > 0.0;
-                reason_row[i] = if keeps { Reason::Kept } else { Reason::Selected };
-            }
-            let chosen = &mut self.chosen[side as usize];
-            chosen.clear();
-            chosen.extend_from_slice(first);
-        }
-        if !pass {
-            self.unselect(reason);
-        }
-        pass
-    }
-
-    /// Take back what the short cut wrote: its names were all eligible, and had no reason before.
-    #[inline(never)]
-    fn unselect(&self, reason: &mut [Reason]) {
-        for name in self.chosen.iter().flatten() {
-            reason[*name as usize] = Reason::NotSelected;
         }
     }
 

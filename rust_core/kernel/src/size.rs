@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use crate::book::{DecisionState, Side};
 use crate::decide::Scene;
-use crate::lanes;
+use crate::lanes::{self, Row};
 use crate::momentum::{Cross, power};
 use crate::reason::Reason;
 
@@ -20,12 +20,12 @@ pub(crate) struct Legs {
     /// Columns of the names.
     pub(crate) name: Vec<u32>,
     /// |weight|; the places behind the last name are room for whole lanes.
-    pub(crate) weight: Vec<f64>,
+    pub(crate) weight: Row,
     /// Takes no excess of others: it was reduced for moving with them.
     pub(crate) closed: Vec<bool>,
     longs: usize,
     /// Cap of each place; before the caps are known, room for its volatility.
-    cap: Vec<f64>,
+    cap: Row,
     capped: Vec<bool>,
 }
 
@@ -34,10 +34,10 @@ impl Legs {
         let room = crate::universe::padded(names);
         Self {
             name: Vec::with_capacity(room),
-            weight: vec![0.0; room],
+            weight: Row::new(room, 0.0),
             closed: vec![false; room],
             longs: 0,
-            cap: vec![0.0; room],
+            cap: Row::new(room, 0.0),
             capped: vec![false; room],
         }
     }

@@ -17,6 +17,7 @@
 //! The order in a bar: fills at the open ([`fold_fill`]) → [`Advance::Range`] and its exits folded →
 //! funding, mark → [`Advance::Close`]. Live sends [`Advance::Tick`] in place of the range.
 
+pub(crate) use advance::calls_exits;
 pub use advance::{Advance, BarRow, SymbolExit, Tick, advance_held, advance_stops, may_exit};
 pub use close::{CloseFeatures, close_bar, stop_level};
 pub use exit::{Exit, ExitReason, Exits};

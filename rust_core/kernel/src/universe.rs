@@ -5,6 +5,7 @@
 
 use crate::book::{BookRow, Side};
 use crate::decide::Scene;
+use crate::lanes;
 use crate::params::{Params, SignalCombine};
 use crate::reason::Reason;
 use crate::row::FeatureRow;
@@ -25,7 +26,7 @@ const VARIANCE_MIN: f64 = 1e-14;
 #[derive(Debug, Clone)]
 pub struct Roll {
     /// Score of every eligible name, NaN for every other; padded with NaN to whole lanes.
-    pub score: Vec<f64>,
+    pub score: lanes::Row,
     /// Number of eligible names.
     pub eligible: usize,
     calendar: Calendar,
@@ -36,7 +37,7 @@ impl Roll {
     /// Room for the names of `facts`.
     pub fn new(facts: &Facts) -> Self {
         Self {
-            score: vec![f64::NAN; padded(facts.names())],
+            score: lanes::Row::new(padded(facts.names()), f64::NAN),
             eligible: 0,
             calendar: Calendar::new(facts.names()),
             ranking: members::Ranking::new(facts.names()),

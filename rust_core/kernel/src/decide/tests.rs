@@ -134,6 +134,31 @@ proptest! {
         prop_assert!(same_state(&narrow.state, &fresh.state));
     }
 
+    /// Where ranks and the past of single names decide alone, names that are barred are passed on a
+    /// shorter way.
+    #[test]
+    fn passing_barred_names_gives_what_the_long_way_gives(
+        seed in any::<u64>(),
+        names in 2_usize..130,
+        ties in any::<bool>(),
+    ) {
+        let mut world = World::random(seed, names, Without { defects: false, ties });
+        let p = &mut world.params;
+        (p.regime_enabled, p.adx_enabled, p.breakout_enabled) = (false, false, false);
+        (p.majors_enabled, p.vol_regime_enabled, p.router_enabled) = (false, false, false);
+        (p.rank_buffer, p.entries_per_decision_max, p.positions_max) = (0, 0, 0);
+        (p.market_neutral, p.atr_regime_enabled, p.breadth_names_min) = (true, false, 0);
+        (p.entry_zscore_min, p.hold_zscore_min) = (0.0, 0.0);
+        p.blackout_hours.clear();
+        world.guard = GuardAction::None;
+        let mut long_way = world.clone();
+        let out = world.decide();
+        let mut decider = long_way.decider();
+        decider.scratch.picks.shortcut = false;
+        prop_assert!(same_bits(&long_way.decide_with(&mut decider), &out));
+        prop_assert!(same_state(&long_way.state, &world.state));
+    }
+
     #[test]
     fn the_order_of_symbols_is_irrelevant_off_ties(
         seed in any::<u64>(),

@@ -132,7 +132,9 @@ impl Moments {
             |x, _| {
                 // One series: its three sums share a lane.
                 let (x, here) = if x.is_nan() { (0.0, 0.0) } else { (x, 1.0) };
-                [[x, x * x, here, 0.0]]
+                let mut terms = [0.0; PACK];
+                [terms[0], terms[1], terms[2]] = [x, x * x, here];
+                [terms]
             },
             |_, [sums]| *now = [sums[0], sums[1], sums[2]],
         );

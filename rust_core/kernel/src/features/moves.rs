@@ -40,7 +40,8 @@ struct Lookback {
 struct Place<'a> {
     close: &'a [Pack],
     inverse: (&'a [Pack], &'a [Pack]),
-    seen: (&'a [Pack], &'a [Pack]),
+    /// Empty where nobody can have been absent in between.
+    absences: (&'a [Pack], &'a [Pack]),
     back: Lookback,
 }
 
@@ -110,12 +111,12 @@ impl Moves {
         let (fours, rest) = self.lookbacks.as_chunks::<4>();
         for [a, b, c, d] in fours {
             // Written out: a closure over the four would not be inlined.
-            let (a, b) = (place(prices, end, *a), place(prices, end, *b));
-            let (c, d) = (place(prices, end, *c), place(prices, end, *d));
+            let (a, b) = (place::<HOLES>(prices, end, *a), place::<HOLES>(prices, end, *b));
+            let (c, d) = (place::<HOLES>(prices, end, *c), place::<HOLES>(prices, end, *d));
             add_moves::<HOLES, 4>(row, [a, b, c, d]);
         }
         for one in rest {
-            add_moves::<HOLES, 1>(row, [place(prices, end, *one)]);
+            add_moves::<HOLES, 1>(row, [place::<HOLES>(prices, end, *one)]);
         }
     }
 
@@ -125,7 +126,7 @@ impl Moves {
         let row = self.score.row_mut(bar);
         row.fill([0.0; PACK]);
         for (number, back) in self.lookbacks.iter().enumerate() {
-            let place = place(prices, bar - self.skip, *back);
+            let place = place::<true>(prices, bar - self.skip, *back);
             match self.kind {
                 SignalKind::Raw => write_raw(place, &mut self.buffer),
                 SignalKind::Log => write_log(place, &mut self.buffer),
@@ -148,7 +149,7 @@ impl Moves {
         let row = trend.row_mut(bar);
         row.fill([0.0; PACK]);
         for back in &self.lookbacks {
-            let place = place(prices, bar - self.skip, *back);
+            let place = place::<true>(prices, bar - self.skip, *back);
             write_scaled(place, sigma, TREND_CLIP, &mut self.buffer);
             accumulate(back.weight, &self.buffer, row);
         }
@@ -156,12 +157,16 @@ impl Moves {
 }
 
 #[inline(always)]
-fn place(prices: &Prices, end: i64, back: Lookback) -> Place<'_> {
+fn place<const HOLES: bool>(prices: &Prices, end: i64, back: Lookback) -> Place<'_> {
     let start = end - back.bars;
     Place {
         close: prices.close.row(end),
         inverse: (prices.inverse.row(end), prices.inverse.row(start)),
-        seen: (prices.seen.row(end), prices.seen.row(start)),
+        absences: if HOLES {
+            (prices.absences.row(end), prices.absences.row(start))
+        } else {
+            (&[], &[])
+        },
         back,
     }
 }
@@ -170,8 +175,14 @@ fn place(prices: &Prices, end: i64, back: Lookback) -> Place<'_> {
 #[inline(always)]
 fn checked(place: Place, j: usize, moved: Pack) -> Pack {
     let bars = place.back.bars as f64;
-    let count = lanes::zip(place.seen.0[j], place.seen.1[j], |end, start| end - start);
-    lanes::zip(moved, count, |moved, count| if enough(count, bars) { moved } else { f64::NAN })
+    let absent = lanes::zip(place.absences.0[j], place.absences.1[j], |end, start| end - start);
+    lanes::zip(
+        moved,
+        absent,
+        |moved, absent| {
+            if enough(bars - absent, bars) { moved } else { f64::NAN }
+        },
+    )
 }
 
 /// Add the weighted moves of `M` look-backs to the row, in their order.

@@ -4,7 +4,7 @@
 //! division; equal closes give exactly 0, so that names which did not move tie exactly.
 
 use super::needs::Needs;
-use super::ring::{BLOCK, Feed, Flags, Ring, is_whole, pad};
+use super::ring::{BLOCK, Feed, Flags, Numbers, Ring, is_whole, pad};
 use crate::lanes::{self, PACK, Pack};
 
 #[derive(Debug)]
@@ -16,8 +16,7 @@ pub(super) struct Prices {
     wants_range: bool,
     pub(super) inverse: Ring,
     pub(super) returns: Ring,
-    /// Bars present so far, by symbol: a difference of two is the count between them.
-    pub(super) seen: Ring,
+    pub(super) absences: Absences,
     /// Bars at which every symbol has a price.
     present: Flags,
     /// Newest bar at which a symbol came back after an absence.
@@ -35,7 +34,7 @@ impl Prices {
             wants_range: needs.atr || needs.breakout || needs.adx,
             inverse: Ring::new(needs.move_bars, lanes),
             returns: Ring::new(needs.return_bars, lanes),
-            seen: Ring::new(needs.move_bars, lanes),
+            absences: Absences::new(needs.move_bars, lanes),
             present: Flags::new(needs.return_bars + 1),
             last_return: i64::MIN,
             tail: Tail::new(needs.ret_rows, cols),
@@ -47,7 +46,7 @@ impl Prices {
         for ring in [close, high, low, inverse, returns] {
             ring.clear(f64::NAN);
         }
-        self.seen.clear(0.0);
+        self.absences.clear();
         self.present.clear();
         self.last_return = i64::MIN;
         self.tail.clear();
@@ -109,21 +108,19 @@ impl Prices {
     fn append_whole(&mut self, bar: i64) {
         let close = self.close.row(bar);
         let (inverse_before, inverse) = self.inverse.step(bar);
-        let (seen_before, seen) = self.seen.step(bar);
+        self.absences.step_whole(bar);
         let returns = self.returns.row_mut(bar);
         // All rows end in one place, so that no index is asked about its bounds.
         let lanes = close.len();
         let (inverse_before, inverse) = (&inverse_before[..lanes], &mut inverse[..lanes]);
-        let (seen_before, seen) = (&seen_before[..lanes], &mut seen[..lanes]);
         let returns = &mut returns[..lanes];
         for j in 0..lanes {
             // All is read before anything is written: the compiler does not know the rows apart.
-            let (price, before, count) = (close[j], inverse_before[j], seen_before[j]);
+            let (price, before) = (close[j], inverse_before[j]);
             let now = lanes::map(price, |p| 1.0 / p);
             let moved = change(price, now, before);
             inverse[j] = now;
             returns[j] = moved;
-            seen[j] = lanes::map(count, |count| count + 1.0);
             lanes::end_lane();
         }
     }
@@ -133,26 +130,86 @@ impl Prices {
     fn append(&mut self, bar: i64) -> bool {
         let close = self.close.row(bar);
         let (inverse_before, inverse) = self.inverse.step(bar);
-        let (seen_before, seen) = self.seen.step(bar);
+        let (counts_before, counts, ever) = self.absences.step(bar);
         let returns = self.returns.row_mut(bar);
         let mut back = [0.0; PACK];
         for j in 0..close.len() {
-            let (price, before, count) = (close[j], inverse_before[j], seen_before[j]);
+            let (price, before, old) = (close[j], inverse_before[j], ever[j]);
+            let mut counted = counts_before[j];
             let now = lanes::map(price, |p| 1.0 / p);
             inverse[j] = now;
             returns[j] = change(price, now, before);
-            let mut counted = count;
+            let mut seen = old;
             for k in 0..PACK {
                 let here = if price[k].is_nan() { 0.0 } else { 1.0 };
                 let known = if before[k].is_nan() { 0.0 } else { 1.0 };
-                let old = if count[k] > 0.0 { 1.0 } else { 0.0 };
-                counted[k] = count[k] + here;
-                back[k] += here * old * (1.0 - known);
+                counted[k] += 1.0 - here;
+                back[k] += here * old[k] * (1.0 - known);
+                seen[k] = if here > 0.0 { 1.0 } else { old[k] };
             }
-            seen[j] = counted;
+            counts[j] = counted;
+            ever[j] = seen;
             lanes::end_lane();
         }
         back.iter().any(|back| *back > 0.0)
+    }
+}
+
+/// Bars absent so far, by symbol: a difference of two is the count between them. A bar that lacks
+/// nothing shares the row of the bar before, and most bars do.
+#[derive(Debug)]
+pub(super) struct Absences {
+    rows: Ring,
+    /// Number of each bar's row.
+    numbers: Numbers,
+    newest: i64,
+    /// 1 for a symbol that has had a price.
+    ever: Vec<Pack>,
+    all_seen: bool,
+}
+
+impl Absences {
+    fn new(keep: usize, lanes: usize) -> Self {
+        Self {
+            rows: Ring::new(keep, lanes),
+            numbers: Numbers::new(keep),
+            newest: 0,
+            ever: vec![[0.0; PACK]; lanes],
+            all_seen: false,
+        }
+    }
+
+    fn clear(&mut self) {
+        self.rows.clear(0.0);
+        self.numbers.clear();
+        self.newest = 0;
+        self.ever.fill([0.0; PACK]);
+        self.all_seen = false;
+    }
+
+    /// Counts up to `bar`; of a bar before the first those of any other, for it has no price either.
+    #[inline(always)]
+    pub(super) fn row(&self, bar: i64) -> &[Pack] {
+        self.rows.row(self.numbers.get(bar))
+    }
+
+    /// Take in a bar at which every symbol has a price.
+    #[inline(always)]
+    fn step_whole(&mut self, bar: i64) {
+        self.numbers.set(bar, self.newest);
+        if !self.all_seen {
+            self.ever.fill([1.0; PACK]);
+            self.all_seen = true;
+        }
+    }
+
+    /// Take in any other: counts before it, to read, its own and who has had a price, to write.
+    #[inline(always)]
+    fn step(&mut self, bar: i64) -> (&[Pack], &mut [Pack], &mut [Pack]) {
+        self.newest += 1;
+        self.numbers.set(bar, self.newest);
+        let (before, counts) = self.rows.step(self.newest);
+        (before, counts, &mut self.ever)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The newest rows of a series, found by absolute bar number.
 
-use crate::lanes::{PACK, Pack};
+use crate::lanes::{PACK, Pack, Row};
 use crate::panel::Panel;
 
 /// Bars between two points at which sliding sums are taken afresh.
@@ -17,7 +17,7 @@ pub(super) fn block_start(bar: i64) -> i64 {
 pub(super) struct Ring {
     lanes: usize,
     slots: Slots,
-    data: Vec<Pack>,
+    data: Row,
 }
 
 /// Which of `rows` slots a bar has: its number modulo `rows`, by two products in place of a division.
@@ -71,25 +71,53 @@ impl Flags {
     }
 }
 
+/// A number for each of the newest bars; 0 before the first.
+#[derive(Debug)]
+pub(super) struct Numbers {
+    slots: Slots,
+    data: Vec<i64>,
+}
+
+impl Numbers {
+    pub(super) fn new(keep: usize) -> Self {
+        let rows = keep + BLOCK as usize;
+        Self { slots: Slots::new(rows), data: vec![0; rows] }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.data.fill(0);
+    }
+
+    #[inline(always)]
+    pub(super) fn get(&self, bar: i64) -> i64 {
+        self.data[self.slots.of(bar)]
+    }
+
+    #[inline(always)]
+    pub(super) fn set(&mut self, bar: i64, number: i64) {
+        self.data[self.slots.of(bar)] = number;
+    }
+}
+
 impl Ring {
     pub(super) fn new(keep: usize, lanes: usize) -> Self {
         let rows = keep + BLOCK as usize;
-        Self { lanes, slots: Slots::new(rows), data: vec![[f64::NAN; PACK]; rows * lanes] }
+        Self { lanes, slots: Slots::new(rows), data: Row::new(rows * lanes * PACK, f64::NAN) }
     }
 
     /// No room at all: the rows are lent when they are needed.
     pub(super) fn empty() -> Self {
-        Self { lanes: 0, slots: Slots::new(1), data: Vec::new() }
+        Self { lanes: 0, slots: Slots::new(1), data: Row::default() }
     }
 
     pub(super) fn clear(&mut self, value: f64) {
-        self.data.fill([value; PACK]);
+        self.data.fill(value);
     }
 
-    /// Place of the row's first lane in `data`.
+    /// Place of the row's first value in `data`.
     #[inline(always)]
     fn at(&self, bar: i64) -> usize {
-        self.slots.of(bar) * self.lanes
+        self.slots.of(bar) * self.lanes * PACK
     }
 
     /// Packs in a row.
@@ -101,26 +129,28 @@ impl Ring {
     #[inline(always)]
     pub(super) fn row(&self, bar: i64) -> &[Pack] {
         let at = self.at(bar);
-        &self.data[at..at + self.lanes]
+        self.data[at..at + self.lanes * PACK].as_chunks().0
     }
 
     #[inline(always)]
     pub(super) fn row_mut(&mut self, bar: i64) -> &mut [Pack] {
         let at = self.at(bar);
-        &mut self.data[at..at + self.lanes]
+        self.data[at..at + self.lanes * PACK].as_chunks_mut().0
     }
 
     /// The row before, to read, and the row of `bar`, to write.
     #[inline(always)]
     pub(super) fn step(&mut self, bar: i64) -> (&[Pack], &mut [Pack]) {
         let (old, new) = (self.at(bar - 1), self.at(bar));
-        if old < new {
+        let width = self.lanes * PACK;
+        let (old, new) = if old < new {
             let (head, tail) = self.data.split_at_mut(new);
-            (&head[old..old + self.lanes], &mut tail[..self.lanes])
+            (&head[old..old + width], &mut tail[..width])
         } else {
             let (head, tail) = self.data.split_at_mut(old);
-            (&tail[..self.lanes], &mut head[new..new + self.lanes])
-        }
+            (&tail[..width], &mut head[new..new + width])
+        };
+        (old.as_chunks().0, new.as_chunks_mut().0)
     }
 
     /// The row without its padding.
@@ -184,7 +214,8 @@ pub(super) fn pad(row: &[f64], lanes: &mut [Pack]) {
 /// Does the row lack nothing?
 #[inline(always)]
 pub(super) fn is_whole(row: &[f64]) -> bool {
-    row.iter().fold(0, |absent, price| absent | u64::from(price.is_nan())) == 0
+    let odd = |absent, price: &f64| absent | u64::from(price.is_nan()).wrapping_neg();
+    row.iter().fold(0, odd) == 0
 }
 
 /// 1 where the value is known, else 0.

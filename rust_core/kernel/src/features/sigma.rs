@@ -6,7 +6,7 @@
 use super::prices::Prices;
 use super::ring::{Ring, known_or_zero, presence};
 use super::window::{Window, enough};
-use crate::lanes::{self, PACK, Pack};
+use crate::lanes::{self, Line, PACK, Pack};
 
 #[derive(Debug)]
 pub(super) struct Sigma {
@@ -21,7 +21,7 @@ pub(super) struct Sigma {
 struct Counts {
     bars: i64,
     /// Count and `1/(n·(n − 1))`, NaN where the window is not valid.
-    rows: Vec<[Pack; 2]>,
+    rows: Vec<Line<[Pack; 2]>>,
 }
 
 impl Sigma {
@@ -85,7 +85,7 @@ impl Sigma {
             },
             #[inline(always)]
             |j, [sum, squares]| {
-                let [count, share] = counts[j];
+                let Line([count, share]) = counts[j];
                 let mut all = [0.0; PACK];
                 for k in 0..PACK {
                     all[k] = variance(sum[k], squares[k], count[k], share[k]);
@@ -104,14 +104,16 @@ impl Sigma {
 
 impl Counts {
     fn new(bars: u32, lanes: usize) -> Self {
-        let mut counts =
-            Self { bars: i64::from(bars), rows: vec![[[0.0; PACK], [f64::NAN; PACK]]; lanes] };
+        let mut counts = Self {
+            bars: i64::from(bars),
+            rows: vec![Line([[0.0; PACK], [f64::NAN; PACK]]); lanes],
+        };
         counts.clear();
         counts
     }
 
     fn clear(&mut self) {
-        self.rows.fill([[0.0; PACK], [f64::NAN; PACK]]);
+        self.rows.fill(Line([[0.0; PACK], [f64::NAN; PACK]]));
     }
 
     /// Counts are whole numbers: that they slide on, over blocks too, makes no difference.
@@ -122,7 +124,7 @@ impl Counts {
         }
         let (new, old) = (prices.returns.row(bar), prices.returns.row(bar - self.bars));
         let mut moved = 0.0;
-        for (j, [count, _]) in self.rows.iter_mut().enumerate() {
+        for (j, Line([count, _])) in self.rows.iter_mut().enumerate() {
             let step = lanes::zip(presence(new[j]), presence(old[j]), |new, old| new - old);
             for k in 0..PACK {
                 count[k] += step[k];
@@ -136,7 +138,7 @@ impl Counts {
 
     #[inline(never)]
     fn weigh(&mut self) {
-        for [count, share] in &mut self.rows {
+        for Line([count, share]) in &mut self.rows {
             *share = lanes::map(*count, |count| share_of(count, self.bars as f64));
         }
     }

@@ -7,7 +7,7 @@
 //! value is made of nothing but the window's bars, grouped at absolute places.
 
 use super::ring::{BLOCK, Ring, block_start};
-use crate::lanes::{self, PACK, Pack};
+use crate::lanes::{self, Line, PACK, Pack};
 
 /// `C` sums over one window, lanes across symbols. With `DECAYED = false` every decay is 1.
 #[derive(Debug)]
@@ -16,9 +16,9 @@ pub(super) struct Window<const C: usize, const DECAYED: bool> {
     decay: [f64; C],
     decay_block: [f64; C],
     decay_span: [f64; C],
-    sums: Vec<[Pack; C]>,
+    sums: Vec<Line<[Pack; C]>>,
     /// Sums of the newest whole blocks, one row of lanes for each block inside the window.
-    parts: Vec<[Pack; C]>,
+    parts: Vec<Line<[Pack; C]>>,
 }
 
 /// `base^times` by repeated multiplication.
@@ -46,8 +46,8 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
             decay,
             decay_block: decay.map(|d| repeated(d, BLOCK as u32)),
             decay_span: decay.map(|d| repeated(d, bars)),
-            sums: vec![[[0.0; PACK]; C]; lanes],
-            parts: vec![[[0.0; PACK]; C]; lanes * blocks as usize],
+            sums: vec![Line([[0.0; PACK]; C]); lanes],
+            parts: vec![Line([[0.0; PACK]; C]); lanes * blocks as usize],
         }
     }
 
@@ -58,8 +58,8 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
     }
 
     pub(super) fn clear(&mut self) {
-        self.sums.fill([[0.0; PACK]; C]);
-        self.parts.fill([[0.0; PACK]; C]);
+        self.sums.fill(Line([[0.0; PACK]; C]));
+        self.parts.fill(Line([[0.0; PACK]; C]));
     }
 
     /// Bring the sums to `bar` and hand each lane's to `finish`. `rows` finds what `terms` reads
@@ -89,7 +89,7 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
         if bar == block_start(bar) {
             self.end_block(bar, &rows, &terms);
             self.restart(bar, &rows, &terms);
-            for (j, sums) in self.sums.iter().enumerate() {
+            for (j, Line(sums)) in self.sums.iter().enumerate() {
                 finish(j, sums);
                 lanes::end_lane();
             }
@@ -98,24 +98,25 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
         let (new, old) = (rows(bar), rows(bar - self.bars));
         let (decay, span) = (self.decay, self.decay_span);
         // Settled once a row: a branch in the loop would cost more than the sums do.
-        let mut dwarfed = [0; PACK];
-        for (j, sums) in self.sums.iter_mut().enumerate() {
+        let mut dwarfed = [0_u64; PACK];
+        for (j, Line(sums)) in self.sums.iter_mut().enumerate() {
             let (enter, leave) = (whole(new, j), whole(old, j));
             let mut now = *sums;
             for c in 0..C {
                 now[c] = slide::<DECAYED>(now[c], enter[c], leave[c], decay[c], span[c]);
                 for k in 0..PACK {
                     let small = is_dwarfed::<DECAYED>(now[c][k], leave[c][k], span[c]);
-                    dwarfed[k] |= u64::from(small);
+                    dwarfed[k] |= u64::from(small).wrapping_neg();
                 }
             }
             *sums = now;
             finish(j, &now);
             lanes::end_lane();
         }
-        if dwarfed != [0; PACK] {
+        // Not compared as a whole: that would keep it in memory through the loop.
+        if dwarfed.iter().fold(0, |any, lane| any | lane) != 0 {
             self.sweep(bar, &rows, &terms);
-            for (j, sums) in self.sums.iter().enumerate() {
+            for (j, Line(sums)) in self.sums.iter().enumerate() {
                 finish(j, sums);
                 lanes::end_lane();
             }
@@ -133,7 +134,7 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
         terms: &impl Fn(R, usize) -> [Pack; C],
     ) {
         let (decay, span) = (self.decay, self.decay_span);
-        for (j, sums) in self.sums.iter_mut().enumerate() {
+        for (j, Line(sums)) in self.sums.iter_mut().enumerate() {
             let leave = terms(rows(bar - self.bars), j);
             let small = |c: usize| any_dwarfed::<DECAYED>(&sums[c], &leave[c], span[c]);
             if !(0..C).any(small) {
@@ -167,7 +168,7 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
         }
         let slot = (bar / BLOCK - 1).rem_euclid(blocks) as usize;
         let part = &mut self.parts[slot * lanes..(slot + 1) * lanes];
-        part.fill([[0.0; PACK]; C]);
+        part.fill(Line([[0.0; PACK]; C]));
         append_all::<C, DECAYED, R>(part, &self.decay, bar - BLOCK..bar, rows, terms);
     }
 
@@ -180,13 +181,13 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
     ) {
         let lanes = self.sums.len();
         let blocks = (self.parts.len() / lanes) as i64;
-        self.sums.fill([[0.0; PACK]; C]);
+        self.sums.fill(Line([[0.0; PACK]; C]));
         let oldest = bar - self.bars + 1..bar - blocks * BLOCK;
         append_all::<C, DECAYED, R>(&mut self.sums, &self.decay, oldest, rows, terms);
         for back in (1..=blocks).rev() {
             let slot = (bar / BLOCK - back).rem_euclid(blocks) as usize;
             let part = &self.parts[slot * lanes..(slot + 1) * lanes];
-            for (sums, block) in self.sums.iter_mut().zip(part) {
+            for (Line(sums), Line(block)) in self.sums.iter_mut().zip(part) {
                 for c in 0..C {
                     sums[c] = decayed::<DECAYED>(sums[c], block[c], self.decay_block[c]);
                 }
@@ -231,7 +232,7 @@ fn replace_dwarfed<const DECAYED: bool>(sum: Pack, leave: Pack, span: f64, afres
 /// Append the rows of `bars` to the sums, oldest first, four in a pass.
 #[inline(always)]
 fn append_all<const C: usize, const DECAYED: bool, R: Copy>(
-    sums: &mut [[Pack; C]],
+    sums: &mut [Line<[Pack; C]>],
     decay: &[f64; C],
     bars: std::ops::Range<i64>,
     rows: &impl Fn(i64) -> R,
@@ -250,12 +251,12 @@ fn append_all<const C: usize, const DECAYED: bool, R: Copy>(
 
 #[inline(always)]
 fn append<const C: usize, const DECAYED: bool, R: Copy, const ROWS: usize>(
-    sums: &mut [[Pack; C]],
+    sums: &mut [Line<[Pack; C]>],
     decay: &[f64; C],
     rows: [R; ROWS],
     terms: &impl Fn(R, usize) -> [Pack; C],
 ) {
-    for (j, sums) in sums.iter_mut().enumerate() {
+    for (j, Line(sums)) in sums.iter_mut().enumerate() {
         let mut now = *sums;
         for row in rows {
             let enter = terms(row, j);

@@ -60,14 +60,14 @@ fn aim<const BAND: bool>(rows: &mut Rows, count: usize, sizing_usdt: f64, params
     let (more, _) = rows.more[..whole].as_chunks_mut::<LANES>();
     let mut sums = [[0.0; LANES]; 3];
     let mut lot = [f64::INFINITY; LANES];
-    let mut odd = [0; LANES];
+    let mut odd = [0_u64; LANES];
     let lanes = prices.iter().zip(steps).zip(weights).zip(held).zip(less).zip(more);
     for (((((price, step), weight), held), less), more) in lanes {
         let (mut nearer, mut further) = ([0.0; LANES], [0.0; LANES]);
         for k in 0..LANES {
             let unit = price[k] * step[k];
             let name = target(weight[k], held[k], unit, sizing_usdt);
-            odd[k] |= u64::from(!name.ordinary);
+            odd[k] |= u64::from(!name.ordinary).wrapping_neg();
             let goal = if BAND { banded(name.lots, held[k], params.band_frac) } else { name.lots };
             let kept = kept_of(goal, held[k]);
             (nearer[k], further[k]) = (kept - held[k], goal - kept);
@@ -79,7 +79,7 @@ fn aim<const BAND: bool>(rows: &mut Rows, count: usize, sizing_usdt: f64, params
         }
         (*less, *more) = (nearer, further);
     }
-    if odd != [0; LANES] {
+    if odd.iter().fold(0, |any, lane| any | lane) != 0 {
         return false;
     }
     !params.market_neutral || is_balanced(sums, lot, sizing_usdt, params)

@@ -1,42 +1,40 @@
 //! The names of a plan side by side: what lanes read, and what is to be traded.
 
 use super::{Leg, Name, Plan, PlanInput};
-use crate::lanes::LANES;
+use crate::lanes::{LANES, Row};
 use crate::reason::Reason;
 
 /// Lots beyond it are left to the long way.
-const LOTS_MANY: i64 = 1 << 50;
+pub(crate) const LOTS_MANY: i64 = 1 << 50;
 
 /// One place for each name that the plan concerns, padded to whole lanes. Lots are whole numbers that
 /// a double holds exactly.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Rows {
     /// Price at which the lots are counted; 1 where nothing can be traded.
-    pub(crate) price: Vec<f64>,
+    pub(crate) price: Row,
     /// Units of base in one lot.
-    pub(crate) step: Vec<f64>,
-    pub(super) weight: Vec<f64>,
+    pub(crate) step: Row,
+    pub(super) weight: Row,
     /// Lots held.
-    pub(crate) held: Vec<f64>,
+    pub(crate) held: Row,
     /// Lots that bring the position nearer to 0, and lots that open or increase it.
-    pub(crate) less: Vec<f64>,
-    pub(crate) more: Vec<f64>,
+    pub(crate) less: Row,
+    pub(crate) more: Row,
 }
 
 impl Rows {
     pub(super) fn fit(&mut self, symbols: usize) {
         let room = symbols.next_multiple_of(LANES);
-        if self.price.len() < room {
-            for row in [
-                &mut self.price,
-                &mut self.step,
-                &mut self.weight,
-                &mut self.held,
-                &mut self.less,
-                &mut self.more,
-            ] {
-                row.resize(room, 0.0);
-            }
+        for row in [
+            &mut self.price,
+            &mut self.step,
+            &mut self.weight,
+            &mut self.held,
+            &mut self.less,
+            &mut self.more,
+        ] {
+            row.fit(room);
         }
     }
 
@@ -111,7 +109,7 @@ impl Plan {
         legs.resize(2 * named.len(), blank);
         let mut count = 0;
         for (lots, reduce_only) in [(&rows.less, true), (&rows.more, false)] {
-            for (symbol, lots) in named.iter().zip(lots) {
+            for (symbol, lots) in named.iter().zip(&**lots) {
                 legs[count] = Leg { symbol: *symbol as usize, lots: *lots as i64, reduce_only };
                 count += usize::from(*lots != 0.0);
             }

@@ -4,7 +4,7 @@
 //! ranked by counting. The guess decides the speed alone: whatever it is, every name at or above
 //! the last wanted rank is among those ranked.
 
-use crate::lanes::{LANES, Lane, bits_where, end_lane};
+use crate::lanes::{LANES, Lane, Row, bits_where, end_lane};
 
 /// Above so many names past the threshold, sorting beats counting.
 const CROWD: usize = 256;
@@ -26,7 +26,7 @@ pub(crate) struct Ladder {
     order: Vec<u32>,
     known: usize,
     found: Vec<u32>,
-    found_key: Vec<f64>,
+    found_key: Row,
 }
 
 impl Ladder {
@@ -39,7 +39,7 @@ impl Ladder {
             order: vec![0; room],
             known: 0,
             found: vec![0; room],
-            found_key: vec![f64::NAN; room],
+            found_key: Row::new(room, f64::NAN),
         }
     }
 
@@ -111,9 +111,7 @@ impl Ladder {
         if count < want || count > 4 * want + 16 {
             count = self.collect(key, self.search(key, want));
         }
-        for (slot, name) in self.found_key.iter_mut().zip(&self.found[..count]) {
-            *slot = self.sign * key[*name as usize];
-        }
+        self.read_keys(key, count);
         if count > CROWD || !self.rank_by_counting(count) {
             self.rank_by_sorting(count);
         }
@@ -127,6 +125,23 @@ impl Ladder {
         let last = self.sign * key[self.order[want - 1] as usize];
         self.range = MARGIN * (first - last);
         self.guess = last - self.range;
+    }
+
+    /// Write the keys of the names found; behind them, to whole lanes, what is worse than any.
+    #[inline(always)]
+    fn read_keys(&mut self, key: &[f64], count: usize) {
+        let whole = count.next_multiple_of(LANES);
+        let (names, _) = self.found[..whole].as_chunks::<LANES>();
+        let (slots, _) = self.found_key[..whole].as_chunks_mut::<LANES>();
+        for (c, (names, slot)) in names.iter().zip(slots).enumerate() {
+            // A place behind the last holds some name of an earlier bar.
+            let keys = names.map(|name| self.sign * key[name as usize]);
+            let mut out = [f64::NEG_INFINITY; LANES];
+            for l in 0..LANES {
+                out[l] = if c * LANES + l < count { keys[l] } else { f64::NEG_INFINITY };
+            }
+            *slot = out;
+        }
     }
 
     /// Write the names at or above the threshold, in the order of symbols.
@@ -172,9 +187,6 @@ impl Ladder {
     /// which the sum of the ranks gives away: then it returns false.
     #[inline(always)]
     fn rank_by_counting(&mut self, count: usize) -> bool {
-        for pad in &mut self.found_key[count..count.next_multiple_of(LANES)] {
-            *pad = f64::NEG_INFINITY;
-        }
         let (chunks, _) = self.found_key[..count.next_multiple_of(LANES)].as_chunks::<LANES>();
         let mut total = 0;
         for (k, mine) in chunks.iter().enumerate() {

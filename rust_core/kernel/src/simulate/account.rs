@@ -5,6 +5,7 @@ use super::setup::{FillRow, Setup, TripRow};
 use crate::book::{Bar, Position, Side};
 use crate::fill::{Costs, Depth, Rates};
 use crate::guards::Guards;
+use crate::lanes::Row;
 use crate::ledger::Ledger;
 use crate::params::Params;
 use crate::records::Records;
@@ -64,7 +65,7 @@ pub(super) struct Account<'a> {
     /// Round trips so far.
     pub(super) trips_closed: u64,
     /// Value of every name at its mark.
-    pub(super) worth_usdt: Vec<f64>,
+    pub(super) worth_usdt: Row,
     costs: &'a Costs,
     rates: Rates,
     wants: Wants,
@@ -99,7 +100,7 @@ impl<'a> Account<'a> {
             closing: vec![false; cols],
             any_closing: false,
             exits: Vec::with_capacity(cols),
-            quiet: Quiet::new(cols),
+            quiet: Quiet::new(cols, params),
             touched: NameSet::new(cols),
             news: NameSet::new(cols),
             fills: Vec::new(),
@@ -109,7 +110,7 @@ impl<'a> Account<'a> {
             trade_result_usdt: vec![0.0; cols],
             exposure_frac: vec![0.0; cols],
             trips_closed: 0,
-            worth_usdt: vec![0.0; room],
+            worth_usdt: Row::new(room, 0.0),
             costs: &setup.costs,
             rates,
             wants,
@@ -169,8 +170,7 @@ impl<'a> Account<'a> {
         guarded
             || self.exited
             || self.any_asked
-            || (self.wants.positions
-                && self.held.iter().any(|i| self.positions[i].closing.is_some()))
+            || (self.wants.calls && self.held.iter().any(|i| self.positions[i].closing.is_some()))
     }
 
     /// A position has left: the next plan looks at the net again.
@@ -215,7 +215,11 @@ impl<'a> Account<'a> {
         if std::mem::take(&mut self.any_closing) {
             self.closing.fill(false);
         }
-        if !(self.wants.positions || self.any_asked) {
+        debug_assert!(
+            self.wants.calls || self.held.iter().all(|i| self.positions[i].closing.is_none()),
+            "an exit inside a bar is carried out at once"
+        );
+        if !(self.wants.calls || self.any_asked) {
             return;
         }
         for i in self.held.iter() {

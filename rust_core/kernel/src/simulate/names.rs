@@ -1,5 +1,7 @@
 //! A set of names, walked in their order without looking at those that are not in it.
 
+use crate::lanes::{LANES, bits_where};
+
 /// One bit a name.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct NameSet {
@@ -74,10 +76,22 @@ impl NameSet {
         }
     }
 
-    /// Become another set of as many names.
+    /// Become the names of another set and those with a value, of as many names.
     #[inline(always)]
-    pub(super) fn copy_from(&mut self, other: &Self) {
-        self.words.copy_from_slice(&other.words);
+    pub(super) fn join(&mut self, other: &Self, values: &[f64]) {
+        let words = self.words.iter_mut().zip(&other.words);
+        for ((word, other), part) in words.zip(values.chunks(64)) {
+            let (lanes, tail) = part.split_at(part.len() / LANES * LANES);
+            let with_value = bits_where(
+                lanes,
+                #[inline(always)]
+                |value| value != 0.0,
+            );
+            let rest = tail.iter().enumerate();
+            let rest = rest.fold(0, |bits, (at, value)| bits | u64::from(*value != 0.0) << at);
+            let rest = rest.checked_shl(lanes.len() as u32).unwrap_or(0);
+            *word = other | with_value | rest;
+        }
     }
 
     /// `look` at the names inside, rising.

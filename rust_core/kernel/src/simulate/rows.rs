@@ -4,7 +4,7 @@ use super::account::Account;
 use super::strategy::Contracts;
 use crate::book::{Bar, Targets};
 use crate::fill::Depth;
-use crate::lanes::dispatch;
+use crate::lanes::{Row, dispatch};
 use crate::meta::Labels;
 use crate::panel::Panel;
 use crate::params::Params;
@@ -16,7 +16,7 @@ const CAP_HAIR: f64 = 1.0 + 1e-12;
 
 #[derive(Debug)]
 pub(super) struct Rows {
-    pub(super) weight_now_frac: Vec<f64>,
+    pub(super) weight_now_frac: Row,
     pub(super) stale_bars: Vec<u32>,
     pub(super) hold: Vec<bool>,
     pub(super) barred_until_ms: Vec<[i64; 2]>,
@@ -35,7 +35,7 @@ pub(super) struct Rows {
 impl Rows {
     pub(super) fn new(cols: usize, has_contracts: bool, params: &Params) -> Self {
         Self {
-            weight_now_frac: vec![0.0; cols],
+            weight_now_frac: Row::new(cols, 0.0),
             stale_bars: vec![0; cols],
             hold: vec![false; cols],
             barred_until_ms: vec![[0; 2]; cols],
@@ -87,7 +87,7 @@ impl Rows {
     ) {
         let share = 1.0 / sizing_usdt;
         let ledger = &account.ledger;
-        let weights = self.weight_now_frac.iter_mut().zip(&account.worth_usdt);
+        let weights = self.weight_now_frac.iter_mut().zip(&*account.worth_usdt);
         dispatch(
             #[inline(always)]
             || {
@@ -98,7 +98,7 @@ impl Rows {
         );
         if !params.ladder.is_empty() {
             self.rung_cap_frac.fill(f64::INFINITY);
-            for i in account.held.iter() {
+            for i in account.quiet.on_ladder.iter() {
                 if let Some(lots) = rung_cap_lots(&account.positions[i], params) {
                     let lot = contracts.qty_step[i];
                     self.rung_cap_frac[i] = lots as f64 * lot * ledger.mark[i] * share * CAP_HAIR;

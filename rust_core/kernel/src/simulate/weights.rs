@@ -6,7 +6,7 @@
 use super::{FillAt, Timing};
 use crate::error::{KernelError, Result};
 use crate::fill::{Costs, Depth, impact_frac};
-use crate::lanes::{LANES, dispatch, dot, fold, sum};
+use crate::lanes::{LANES, Row, dispatch, dot, fold, sum};
 use crate::ledger::CostTotals;
 use crate::panel::Panel;
 
@@ -101,19 +101,19 @@ fn check(panel: &Panel<'_>, setup: &Setup<'_>) -> Result<()> {
 /// Asked of all, without a branch for each.
 #[inline(always)]
 fn all_finite(weights: &[f64]) -> bool {
-    weights.iter().fold(0, |odd, weight| odd | u64::from(!weight.is_finite())) == 0
+    weights.iter().fold(0, |odd, weight| odd | u64::from(!weight.is_finite()).wrapping_neg()) == 0
 }
 
 /// The account with its arrays padded to whole lanes, so that no loop has a tail.
 struct Lanes {
     cash: f64,
-    units: Vec<f64>,
-    mark: Vec<f64>,
+    units: Row,
+    mark: Row,
     /// Prices of the fill; NaN in the padding, which is never traded.
-    price: Vec<f64>,
-    weight: Vec<f64>,
-    rate: Vec<f64>,
-    impact: Vec<f64>,
+    price: Row,
+    weight: Row,
+    rate: Row,
+    impact: Row,
     bills: Bills,
     value: f64,
     costs: CostTotals,
@@ -121,10 +121,10 @@ struct Lanes {
 
 /// What each name pays. Rows, because a loop that sums nothing is packed best.
 struct Bills {
-    paid: Vec<f64>,
-    fee: Vec<f64>,
-    impact: Vec<f64>,
-    notional: Vec<f64>,
+    paid: Row,
+    fee: Row,
+    impact: Row,
+    notional: Row,
 }
 
 impl Lanes {
@@ -132,18 +132,18 @@ impl Lanes {
         let padded = cols.next_multiple_of(LANES);
         Self {
             cash,
-            units: vec![0.0; padded],
+            units: Row::new(padded, 0.0),
             // A name without a price yet is worth nothing; a price of 0 is never traded at.
-            mark: vec![0.0; padded],
-            price: vec![f64::NAN; padded],
-            weight: vec![0.0; padded],
-            rate: vec![0.0; padded],
-            impact: vec![0.0; padded],
+            mark: Row::new(padded, 0.0),
+            price: Row::new(padded, f64::NAN),
+            weight: Row::new(padded, 0.0),
+            rate: Row::new(padded, 0.0),
+            impact: Row::new(padded, 0.0),
             bills: Bills {
-                paid: vec![0.0; padded],
-                fee: vec![0.0; padded],
-                impact: vec![0.0; padded],
-                notional: vec![0.0; padded],
+                paid: Row::new(padded, 0.0),
+                fee: Row::new(padded, 0.0),
+                impact: Row::new(padded, 0.0),
+                notional: Row::new(padded, 0.0),
             },
             value: 0.0,
             costs: CostTotals::default(),

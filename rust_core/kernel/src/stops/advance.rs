@@ -135,6 +135,11 @@ pub fn advance_held(
     }
 }
 
+/// Is an exit ever called at a close, so that it waits for a fill?
+pub(crate) fn calls_exits(params: &Params) -> bool {
+    params.hold_bars_max > 0 || params.no_progress_bars > 0 || params.regime_flip_exit
+}
+
 /// Whether any rule can end a position or move a level; without one, advancing changes nothing that
 /// a later bar reads.
 pub fn may_exit(params: &Params) -> bool {

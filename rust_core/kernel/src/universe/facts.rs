@@ -1,7 +1,7 @@
 //! What is known of the names before the first bar, and the calendar of their listings.
 
 use crate::error::{KernelError, Result};
-use crate::lanes::LANES;
+use crate::lanes::{LANES, Row};
 use crate::params::Params;
 use crate::reason::Reason;
 
@@ -134,14 +134,14 @@ pub(crate) fn padded(names: usize) -> usize {
 #[derive(Debug, Clone)]
 pub(super) struct Calendar {
     /// 0 where the name passes, NaN where not and in the padding.
-    pub(super) gate: Vec<f64>,
+    pub(super) gate: Row,
     from_ms: i64,
     until_ms: i64,
 }
 
 impl Calendar {
     pub(super) fn new(names: usize) -> Self {
-        Self { gate: vec![f64::NAN; padded(names)], from_ms: i64::MAX, until_ms: i64::MIN }
+        Self { gate: Row::new(padded(names), f64::NAN), from_ms: i64::MAX, until_ms: i64::MIN }
     }
 
     #[inline(always)]

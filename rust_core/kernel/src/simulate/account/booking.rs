@@ -4,13 +4,15 @@ use super::super::setup::{FillRow, Setup, TripRow, watches_names};
 use super::{Account, Order};
 use crate::fill::{Execution, fill_at};
 use crate::params::Params;
-use crate::stops::{ExitReason, RoundTrip, bar_close_ms, fold_into, may_exit};
+use crate::stops::{ExitReason, RoundTrip, bar_close_ms, calls_exits, fold_into, may_exit};
 
 /// Who reads what a fill leaves behind; what nobody reads is not kept up.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wants {
     /// Positions beyond their lots: for exits and the rows of round trips.
     pub(super) positions: bool,
+    /// Positions that are called to close, by age or trend, and wait for it.
+    pub(super) calls: bool,
     /// What is remembered of round trips.
     pub(super) records: bool,
     /// What each round trip brought: for records, their rows, and guards.
@@ -24,7 +26,13 @@ impl Wants {
         let records = params.streak_losses > 0 || params.symbol_score_enabled;
         let positions = may_exit(params) || setup.keep_trips;
         let extras = setup.keep_fills || watches_names(params);
-        Self { positions, records, trips: positions || records || extras, extras }
+        Self {
+            positions,
+            calls: calls_exits(params),
+            records,
+            trips: positions || records || extras,
+            extras,
+        }
     }
 }
 
@@ -82,8 +90,12 @@ impl Account<'_> {
         self.trip_flow_usdt[i] = if before == 0 { flow } else { self.trip_flow_usdt[i] + flow };
         let ended = if self.wants.positions {
             let position = &mut self.positions[i];
+            let entry = position.entry_price.to_bits();
             let ended = fold_into(position, order.lots, done.price, order.atr, order.at_ms, params);
-            self.quiet.note(i, position, params);
+            // A reduction moves no level.
+            if position.entry_price.to_bits() != entry {
+                self.quiet.note(i, position, params);
+            }
             ended.closed
         } else {
             None

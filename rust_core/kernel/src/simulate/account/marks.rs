@@ -75,10 +75,11 @@ impl Account<'_> {
     }
 }
 
-/// Does any name pay or receive funding at this bar?
+/// May any name pay or receive funding at this bar? By the bits but for the sign: an unknown rate
+/// counts, and is asked again.
 #[inline(always)]
 fn any_rate(rate_frac: &[f64]) -> bool {
-    rate_frac.iter().fold(0, |any, rate| any | u64::from(rate.abs() > 0.0)) != 0
+    rate_frac.iter().fold(0, |any, rate| any | rate.to_bits()) << 1 != 0
 }
 
 /// An absent price leaves the last mark standing; whether there is one.
@@ -88,7 +89,7 @@ fn take_closes(mark: &mut [f64], close: &[f64]) -> bool {
     for (mark, price) in mark.iter_mut().zip(close) {
         let (last, here) = (*mark, *price);
         *mark = if here.is_nan() { last } else { here };
-        absent |= u64::from(here.is_nan());
+        absent |= u64::from(here.is_nan()).wrapping_neg();
     }
     absent != 0
 }

@@ -5,6 +5,7 @@ use super::Account;
 use crate::book::Position;
 use crate::lanes::{bits_where_two, dispatch};
 use crate::params::Params;
+use crate::simulate::names::NameSet;
 use crate::stops::quiet_range;
 use crate::universe::padded;
 
@@ -13,18 +14,29 @@ use crate::universe::padded;
 pub(in crate::simulate) struct Quiet {
     below: Vec<f64>,
     above: Vec<f64>,
+    /// Names of which a rung has been taken.
+    pub(in crate::simulate) on_ladder: NameSet,
+    has_ladder: bool,
 }
 
 impl Quiet {
-    pub(super) fn new(cols: usize) -> Self {
+    pub(super) fn new(cols: usize, params: &Params) -> Self {
         let room = padded(cols);
-        Self { below: vec![f64::NAN; room], above: vec![f64::NAN; room] }
+        Self {
+            below: vec![f64::NAN; room],
+            above: vec![f64::NAN; room],
+            on_ladder: NameSet::new(cols),
+            has_ladder: !params.ladder.is_empty(),
+        }
     }
 
     /// A position has changed.
     #[inline(always)]
     pub(in crate::simulate) fn note(&mut self, i: usize, position: &Position, params: &Params) {
         [self.below[i], self.above[i]] = quiet_range(position, params);
+        if self.has_ladder {
+            self.on_ladder.put(i, position.lots != 0 && position.rungs_hit > 0);
+        }
     }
 }
 

@@ -8,10 +8,10 @@
 
 use super::{Account, Order};
 use crate::fill::{Depth, Rates, fill_at};
-use crate::lanes::{LANES, Lane, dispatch, fold};
+use crate::lanes::{LANES, Lane, dispatch, fold, whole_number};
 use crate::ledger::Ledger;
 use crate::params::Params;
-use crate::plan::Rows;
+use crate::plan::{LOTS_MANY, Rows};
 
 /// Where and when a plan is filled.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +41,7 @@ impl Account<'_> {
         let (fills, ended) = dispatch(
             #[inline(always)]
             || {
+                bills.write_after(named.len(), rows);
                 if rates.has_impact() {
                     depth.resize(named.len().next_multiple_of(LANES), Depth::UNKNOWN);
                     bills.write::<true>(named.len(), rows, rates, depth)
@@ -52,7 +53,11 @@ impl Account<'_> {
         if fills == 0 {
             return;
         }
-        self.bills.pay(named.len(), &mut self.ledger);
+        if rates.has_impact() {
+            self.bills.pay::<true>(named.len(), &mut self.ledger);
+        } else {
+            self.bills.pay::<false>(named.len(), &mut self.ledger);
+        }
         self.ledger.fills += fills;
         self.move_lots(named, rows);
         if self.plain {
@@ -69,14 +74,17 @@ impl Account<'_> {
         // All rows of one length, so that an index is asked about its bounds once.
         let n = self.lots.len();
         let (lots, units) = (&mut self.lots[..n], &mut self.ledger.units[..n]);
-        let (held, step) = (&rows.held[..count], &rows.step[..count]);
-        let (less, more) = (&rows.less[..count], &rows.more[..count]);
+        if !self.bills.countable {
+            for at in 0..count {
+                let after = rows.held[at] + rows.less[at] + rows.more[at];
+                self.bills.lots[at] = after as i64;
+            }
+        }
+        let (lots_after, units_after) = (&self.bills.lots[..count], &self.bills.units[..count]);
         for at in 0..count {
             let i = named[at] as usize;
-            let after = held[at] + less[at] + more[at];
-            lots[i] = after as i64;
-            // From the lots, so that a closed position leaves no dust of rounding behind.
-            units[i] = after * step[at];
+            lots[i] = lots_after[at];
+            units[i] = units_after[at];
         }
     }
 
@@ -101,6 +109,11 @@ impl Account<'_> {
 #[derive(Debug, Default)]
 pub(super) struct Bills {
     rows: [Vec<[Lane; 5]>; 2],
+    /// Lots and units that will be held, place by place.
+    lots: Vec<i64>,
+    units: Vec<f64>,
+    /// Lanes could write the lots.
+    countable: bool,
 }
 
 /// What one order pays, its fee, spread and impact, and its notional at the reference price.
@@ -155,9 +168,32 @@ impl Bills {
         (fold(fills) as u64, fold(ended) as u64)
     }
 
+    /// Write the lots and units that will be held.
+    #[inline(always)]
+    fn write_after(&mut self, count: usize, rows: &Rows) {
+        let whole = count.next_multiple_of(LANES);
+        if self.lots.len() < whole {
+            self.lots.resize(whole, 0);
+            self.units.resize(whole, 0.0);
+        }
+        let (held, step) = (&rows.held[..whole], &rows.step[..whole]);
+        let (less, more) = (&rows.less[..whole], &rows.more[..whole]);
+        let (lots, units) = (&mut self.lots[..whole], &mut self.units[..whole]);
+        let mut many = 0;
+        for at in 0..whole {
+            let after = held[at] + less[at] + more[at];
+            let number = whole_number(after);
+            lots[at] = number;
+            // From the lots, so that a closed position leaves no dust of rounding behind.
+            units[at] = after * step[at];
+            many |= number.wrapping_add(LOTS_MANY) as u64;
+        }
+        self.countable = many < 2 * LOTS_MANY as u64;
+    }
+
     /// Pay them, order by order. A place without an order pays 0, which changes no sum.
     #[inline(always)]
-    fn pay(&self, count: usize, ledger: &mut Ledger) {
+    fn pay<const IMPACT: bool>(&self, count: usize, ledger: &mut Ledger) {
         let (mut cash, mut costs) = (ledger.cash_usdt, ledger.costs);
         for bills in &self.rows {
             for bill in &bills[..count.div_ceil(LANES)] {
@@ -165,7 +201,9 @@ impl Bills {
                     cash -= bill[0][k];
                     costs.fee_usdt += bill[1][k];
                     costs.spread_usdt += bill[2][k];
-                    costs.impact_usdt += bill[3][k];
+                    if IMPACT {
+                        costs.impact_usdt += bill[3][k];
+                    }
                     costs.traded_usdt += bill[4][k];
                 }
             }

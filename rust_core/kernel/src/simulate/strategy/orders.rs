@@ -3,6 +3,7 @@
 use super::super::account::{Moment, Order};
 use super::super::setup::{fill_price, reachable_lots};
 use super::Book;
+use crate::lanes::dispatch;
 use crate::panel::Panel;
 use crate::plan::{Lots, PlanInput, plan_named};
 use crate::row::FeatureRow;
@@ -30,8 +31,11 @@ impl Book<'_> {
 
     pub(super) fn plan(&mut self, t: usize, row: &FeatureRow<'_>, sizing: f64, rebalance: bool) {
         self.account.write_closing();
-        self.concerned.copy_from(&self.account.held);
-        self.decider.wanted().for_each(|name| self.concerned.put(name, true));
+        let (concerned, held) = (&mut self.concerned, &self.account.held);
+        dispatch(
+            #[inline(always)]
+            || concerned.join(held, &self.targets.weight_frac),
+        );
         if !self.waiting.is_empty() {
             self.planned_lots.copy_from_slice(&self.account.lots);
             for (leg, _) in self.waiting.iter().flat_map(|waiting| &waiting.legs) {

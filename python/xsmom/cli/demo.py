@@ -1,14 +1,11 @@
-"""`xsmom demo`: from nothing to a traded book in one command, with nothing but what is installed."""
+"""`xsmom demo`: from nothing to a decided book in one command, with nothing but what is installed."""
 
 from __future__ import annotations
 
 import os
 import secrets
-import sys
-import warnings
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -20,18 +17,11 @@ from xsmom.cli.progress import ProgressBar
 from xsmom.errors import OutputError
 
 if TYPE_CHECKING:
-    from xsmom.cli.demo_parity import DemoParity
-    from xsmom.cli.demo_trading import Traded
-    from xsmom.cli.run_folder import Run
     from xsmom.lake.panel import Panel
     from xsmom.research.decision import Decision
 
 PANEL_FILE, CONFIG_FILE, PICTURE_FILE = "sample.panel", "config.yaml", "model-book.html"
-REPORT_FILE = "report.html"
-EXIT_FOUND = 1
 _BAR_WIDTH = 40
-_LIVE_BARS = 5
-_FIGURES = 8
 
 app = typer.Typer()
 
@@ -46,7 +36,6 @@ class Demo:
     profile: str
     panel: Panel
     decision: Decision
-    run: Run
 
 
 @app.command()
@@ -58,39 +47,26 @@ def demo(
     profile: Annotated[
         Literal["weekly", "classic"], typer.Option(help="Daily bars and weekly holding, or the hourly classic.")
     ] = "weekly",
-    live_bars: Annotated[
-        int, typer.Option("--live-bars", min=0, max=200, help="Bars to trade live; 0 leaves that half out.")
-    ] = _LIVE_BARS,
     as_json: AsJson = False,
 ) -> None:
-    """Make a synthetic market, decide, backtest, and trade its last bars live on the built-in exchange.
+    """Make a synthetic market, decide at its newest bar, and draw the book that led there.
 
-    The market is made up and labelled so; everything shown is computed in this run. The live half is the
-    real engine with its journal, through the unmodified client library over TLS, in time-lapse: a bar
-    takes some seconds. It ends with a table of live against backtest; exit code 1 if they part where they
-    must not.
+    The market is made up and labelled so; everything shown is computed by the core in this run. The
+    book is the model book: every decision since the market's start, filled without costs.
 
     \b
     Examples:
       xsmom demo
       xsmom demo --out try --seed 11 --profile classic
-      xsmom demo --live-bars 0
       xsmom demo --json
     """
     made = run_demo(out, seed, profile)
-    if not as_json:
-        _show(made)
-    live = trade_demo(made, out, live_bars, quiet=as_json) if live_bars else None
     if as_json:
         from xsmom.cli.output import print_json
 
-        print_json({**_document(made), "live": None if live is None else _live_document(*live)})
-    else:
-        if live is not None:
-            _show_live(out, *live)
-        _show_next(made, _targets(made.decision))
-    if live is not None and not live[1].passed:
-        raise typer.Exit(EXIT_FOUND)
+        print_json(_document(made))
+        return
+    _show(made)
 
 
 def run_demo(folder: Path, seed: int, profile: str) -> Demo:
@@ -108,44 +84,7 @@ def run_demo(folder: Path, seed: int, profile: str) -> Demo:
     panel = Panel.open(panel_path, verify=True)
     decision = decide_at(panel, params)
     write_whole(picture_path, _draw(panel, params, profile))
-    run = _simulate(panel, config_path, panel_path)
-    run.result.report(folder / REPORT_FILE)
-    return Demo(panel_path, config_path, picture_path, profile, panel, decision, run)
-
-
-def _simulate(panel: Panel, config_path: Path, panel_path: Path) -> Run:
-    """The fast backtest over the whole market."""
-    from xsmom.api import backtest
-    from xsmom.cli.run_folder import Run
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # notes are part of the report
-        result = backtest(panel, str(config_path))
-    command = ("xsmom", *sys.argv[1:])
-    return Run(result, str(config_path), str(panel_path), datetime.now(UTC), command)
-
-
-def trade_demo(made: Demo, folder: Path, bars: int, *, quiet: bool) -> tuple[Traded, DemoParity]:
-    """The last bars once more, by the live engine on the built-in exchange."""
-    from xsmom.cli.demo_parity import PAGE_FILE, compare, write_page
-    from xsmom.cli.demo_trading import serve, trade
-    from xsmom.config.load import load_config
-
-    begin_ms = int(made.panel.close_ms[-(bars + 2)])
-    begin = datetime.fromtimestamp(begin_ms / 1_000, UTC)
-    state = folder / f"live-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    # At the market, as the backtest's costs assume, and whatever the spread: the demo has no two hours for an order.
-    changes = {"execution.style": "market", "execution.spread_guard.enabled": False, "live.state_dir": str(state)}
-    config = load_config(str(made.config_path), changes)
-    cash = float(str(config.value("costs.initial_equity_usdt")))
-    if not quiet:
-        typer.echo(f"\nNow live: the same book from {begin:%Y-%m-%d} on, on the built-in exchange, in time-lapse.")
-    with ProgressBar("trading live") as tell, serve(made.panel_path, f"{begin:%Y-%m-%d}", cash, folder) as server:
-        traded = trade(server, config, bars, state, tell)
-    with ProgressBar("comparing with the backtest") as tell:
-        found = compare(traded, config, made.panel, tell)
-    write_page(found, folder / PAGE_FILE, made.panel.label)
-    return traded, found
+    return Demo(panel_path, config_path, picture_path, profile, panel, decision)
 
 
 def prepare_folder(folder: Path) -> None:
@@ -208,13 +147,7 @@ def _document(made: Demo) -> dict[str, Any]:
             {"symbol": symbol, "weight_frac": weight, "reason": reason} for symbol, weight, reason in _targets(decision)
         ],
         "reasons": dict(Counter(decision.reasons).most_common()),
-        "backtest": made.run.document(),
     }
-
-
-def _live_document(traded: Traded, found: DemoParity) -> dict[str, Any]:
-    told = {"state_dir": str(traded.state_dir), "took_s": traded.took_s, "warned": traded.warned}
-    return {**told, "positions": traded.truth_lots, **found.document()}
 
 
 def _show(made: Demo) -> None:
@@ -236,25 +169,7 @@ def _show(made: Demo) -> None:
     scale = min(1.0, _BAR_WIDTH / counted[0][1])
     bars = [(reason, f"{count}", "#" * max(1, round(count * scale))) for reason, count in counted]
     print_table(("all reasons", "names", ""), bars, [None] * len(bars))
-    _show_backtest(made)
-
-
-def _show_backtest(made: Demo) -> None:
-    from xsmom.cli.output import print_table
-    from xsmom.cli.run_table import cost_line, figures
-
-    typer.echo(f"\nBacktest over all {made.panel.bars:,} bars: {cost_line(made.run.metrics)}")
-    rows = figures(made.run.metrics)[:_FIGURES]
-    print_table(("figure", "value", "meaning"), rows, [None] * len(rows))
-
-
-def _show_live(folder: Path, traded: Traded, found: DemoParity) -> None:
-    from xsmom.cli.demo_parity import PAGE_FILE, print_demo_parity
-
-    typer.echo("")
-    print_demo_parity(found, traded)
-    typer.echo(f"\nlive     {traded.state_dir} (journal of {found.entries:,} entries; took {traded.took_s:.0f} s)")
-    typer.echo(f"parity   {folder / PAGE_FILE}")
+    _show_next(made, targets)
 
 
 def _show_next(made: Demo, targets: list[tuple[str, float, str]]) -> None:
@@ -262,7 +177,6 @@ def _show_next(made: Demo, targets: list[tuple[str, float, str]]) -> None:
     panel, config = quote(str(made.panel_path)), quote(str(made.config_path))
     typer.echo(f"\npanel    {made.panel_path}\nconfig   {made.config_path}")
     typer.echo(f"picture  {made.picture_path} (open it in a browser; it needs no network)")
-    typer.echo(f"report   {made.picture_path.with_name(REPORT_FILE)}")
     typer.echo("\nNext:")
     typer.echo(f"  xsmom why {symbol} --panel {panel} --config {config}")
     typer.echo(f"  xsmom backtest --fast --panel {panel} --config {config}")

@@ -19,6 +19,7 @@ from importlib import metadata
 from pathlib import Path
 
 from xsmom.cli.finding import Finding, Status
+from xsmom.cli.operator_checks import look_at_account, look_at_database, look_at_keys, look_at_lake, read_config
 from xsmom.errors import XsmomError
 
 PYTHON_MIN = (3, 11)
@@ -37,10 +38,13 @@ class Place:
     exchange: str | None = None
 
 
-def run_checks(folder: Path, config: Path | None, exchange: str | None = None) -> list[Finding]:
-    """All checks, in the order of `CHECKS`."""
+def run_checks(
+    folder: Path, config: Path | None, exchange: str | None = None, *, trading: bool = False
+) -> list[Finding]:
+    """All checks, in the order of `CHECKS`; `trading` leaves out what a trader does not need."""
     place = Place(folder, config, exchange)
-    return [finding for check in CHECKS for finding in check(place)]
+    chosen = [check for check in CHECKS if not (trading and check is check_lake)]
+    return [finding for check in chosen for finding in check(place)]
 
 
 def check_core(_place: Place) -> Iterator[Finding]:
@@ -170,13 +174,33 @@ def check_clock(_place: Place) -> Iterator[Finding]:
         yield Finding("clock", Status.OK, f"{now}; --exchange compares it with an exchange's")
 
 
+def check_keys(place: Place) -> Iterator[Finding]:
+    """The key of the configuration that was named."""
+    yield from look_at_keys(read_config(place.config))
+
+
+def check_database(place: Place) -> Iterator[Finding]:
+    """The journals of its traders."""
+    yield from look_at_database(read_config(place.config))
+
+
+def check_lake(place: Place) -> Iterator[Finding]:
+    """Its lake."""
+    yield from look_at_lake(read_config(place.config))
+
+
 def check_exchange(place: Place) -> Iterator[Finding]:
-    """The exchange that was named: nothing is sent anywhere unasked."""
+    """The exchange that was named, as the configuration reaches it: nothing is sent anywhere unasked."""
     if place.exchange is None:
         return
-    from xsmom.cli.exchange import look
+    from xsmom.cli.exchange import look, look_by
 
-    yield from look(place.exchange, "main", None)
+    config = read_config(place.config)
+    if config is None or config.value("exchange.id") != place.exchange:
+        yield from look(place.exchange, "main", None)
+        return
+    yield from look_by(config)
+    yield from look_at_account(config)
 
 
 CHECKS: tuple[Callable[[Place], Iterator[Finding]], ...] = (
@@ -187,6 +211,9 @@ CHECKS: tuple[Callable[[Place], Iterator[Finding]], ...] = (
     check_folder,
     check_env_file,
     check_config,
+    check_keys,
+    check_database,
+    check_lake,
     check_clock,
     check_exchange,
 )

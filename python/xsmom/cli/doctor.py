@@ -29,14 +29,17 @@ def doctor(
     """Look for what would keep xsmom from working here.
 
     Looks at the core's build, the interpreter, the installed packages, the current folder, its
-    .env and the clock; with --exchange also whether the exchange answers and its clock agrees.
-    Exits with 1 if a check failed; warnings leave the exit code at 0.
+    .env, the clock and the lake; with --config also at keys and the journals of its traders; with
+    --exchange also whether the exchange answers, its clock agrees, and what the key may do. What is
+    not configured is no fault. Exits with 1 if a check failed; warnings leave the exit code at 0.
+    Before real money `xsmom preflight` asks for more.
 
     \b
     Examples:
       xsmom doctor
       xsmom doctor --config config.yaml
       xsmom doctor --exchange bybit
+      xsmom doctor --config config.yaml --exchange bybit
       xsmom doctor --json
     """
     findings = run_checks(Path.cwd(), config, exchange)

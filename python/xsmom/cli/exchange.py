@@ -13,6 +13,7 @@ from xsmom.cli.main import EXIT_FOUND
 
 if TYPE_CHECKING:
     from xsmom.cli.finding import Finding
+    from xsmom.config.resolved import Resolved
     from xsmom.domain.market_data import Instrument, Quote
     from xsmom.venues.bybit.market import BybitMarket
     from xsmom.venues.wire import Access
@@ -131,6 +132,22 @@ def look(name: str, network: str, server: str | None) -> list[Finding]:
     try:
         return converse(name, access(network, server), lambda market: _look(market, where))
     except VenueError as error:
+        mend = "look at the network, a firewall, or the exchange's own status page"
+        return [Finding("exchange", Status.FAIL, str(error), mend)]
+
+
+def look_by(config: Resolved) -> list[Finding]:
+    """The same, by way of a configuration: its network, server and certificate."""
+    from xsmom.cli.finding import Finding, Status
+    from xsmom.errors import XsmomError
+    from xsmom.live.wiring import access_of
+
+    name = str(config.value("exchange.id"))
+    try:
+        access = access_of(config)
+        where = f"{name} ({access.network.value})" if access.base_url is None else f"{name} at {access.base_url}"
+        return converse(name, access, lambda market: _look(market, where))
+    except XsmomError as error:
         mend = "look at the network, a firewall, or the exchange's own status page"
         return [Finding("exchange", Status.FAIL, str(error), mend)]
 

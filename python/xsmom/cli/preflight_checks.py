@@ -33,7 +33,7 @@ def check_config(case: Case) -> Iterator[Finding]:
 
 def check_doctor(case: Case) -> Iterator[Finding]:
     """`xsmom doctor` of this folder."""
-    found = run_checks(Path.cwd(), None)
+    found = run_checks(Path.cwd(), None, trading=True)
     failed = [row for row in found if row.status is Status.FAIL]
     warned = [row.name for row in found if row.status is Status.WARN]
     if failed:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 FILE = "heartbeat.json"
+_FAR = 1 << 53
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,11 @@ def read_heartbeat(state_dir: Path) -> Heartbeat | None:
     """What was said last; None when nothing was, or nothing that can be read."""
     try:
         told: dict[str, Any] = json.loads((state_dir / FILE).read_text("utf-8"))
-        return Heartbeat(**told)
-    except (OSError, ValueError, TypeError):
+        beat = Heartbeat(**told)
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
+    whole = (told["at_ms"], told["pid"], told["seq"])
+    return beat if all(isinstance(one, int) and abs(one) < _FAR for one in whole) else None
 
 
 def notify_systemd(text: str) -> bool:

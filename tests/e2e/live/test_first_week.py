@@ -187,7 +187,7 @@ def hedge_mode():
 @pytest.fixture
 def plain_doctor(monkeypatch):
     """This machine is not what is asked about."""
-    monkeypatch.setattr("xsmom.cli.preflight_checks.run_checks", lambda *_: [])
+    monkeypatch.setattr("xsmom.cli.preflight_checks.run_checks", lambda *_, **__: [])
 
 
 @pytest.mark.usefixtures("plain_doctor")

@@ -1,7 +1,8 @@
 """The watchdog as a process beside the trader as a process, both on the made-up exchange, with keys of their own.
 
-The trader is killed with signal 9. Its positions stay, covered, with the kill switch set; after the time that is
-configured they are closed; and the trader that is started again is halted.
+The trader hangs, and finds itself halted when it goes on. Then it is killed with signal 9. Its positions stay, covered,
+with the kill switch set; after the time that is configured they are closed; and the trader that is started again is
+halted.
 """
 
 from __future__ import annotations
@@ -88,6 +89,11 @@ class Programs:
     def held(self) -> dict[str, int]:
         return {row["symbol"]: row["lots"] for row in self.rig.truth()["positions"] if row["lots"]}
 
+    def sent(self) -> set[str]:
+        truth = self.rig.truth()
+        rows = (*truth["open_orders"], *truth["closed_orders"])
+        return {row["client_id"] for row in rows if row["client_id"].startswith("xm")}
+
     async def end(self) -> None:
         for process in self.running:
             with contextlib.suppress(ProcessLookupError):
@@ -123,6 +129,7 @@ async def _die_and_come_back(programs: Programs) -> None:
     assert look.returncode == 0, programs.logs()
     assert read_commands(programs.state) == []
 
+    await _hang_and_go_on(programs, trader)
     trader.send_signal(signal.SIGKILL)
     await trader.wait()
     held = programs.held()
@@ -152,6 +159,20 @@ async def _die_and_come_back(programs: Programs) -> None:
     watchdog.send_signal(signal.SIGTERM)
     assert await watchdog.wait() == 0
     assert programs.held() == {}
+
+
+async def _hang_and_go_on(programs: Programs, trader: asyncio.subprocess.Process) -> None:
+    """A trader that hangs is no dead one: what it finds when it goes on is the switch, before it sends anything."""
+    held, sent = programs.held(), programs.sent()
+    trader.send_signal(signal.SIGSTOP)
+    await programs.until(
+        lambda: (sign := read_sign(programs.state)) is not None and sign.state == "silent" and sign.latched
+    )
+    trader.send_signal(signal.SIGCONT)
+    await programs.until(lambda: programs.beat().kill and programs.beat().mode == "halted")
+    await programs.until(lambda: (sign := read_sign(programs.state)) is not None and sign.state == "watching")
+    assert programs.sent() == sent
+    assert programs.held() == held
 
 
 def test_the_drill_sees_what_it_expects(capsys) -> None:

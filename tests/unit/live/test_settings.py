@@ -42,6 +42,10 @@ def test_each_mode_has_a_state_of_its_own() -> None:
     ]
 
 
+def test_real_money_alone_wants_a_watchdog() -> None:
+    assert [setting({}, mode).watched for mode in ("live", "paper", "shadow")] == [True, False, False]
+
+
 def test_exchange_ca_file(tmp_path: Path) -> None:
     assert access_of(xs.load_config("weekly")).tls is None
     missing = tmp_path / "gone.pem"

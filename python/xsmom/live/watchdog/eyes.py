@@ -37,7 +37,8 @@ class Eyes:
             venue = await self._open()
             try:
                 facts = await venue.key()
-                check_key(facts, f"{venue.venue}:{facts.account}", self._expected())
+                expected = await asyncio.to_thread(self._expected)
+                check_key(facts, f"{venue.venue}:{facts.account}", expected)
                 self._contracts = await venue.instruments()
             except BaseException:
                 await venue.close()

@@ -30,7 +30,8 @@ class KillLatch:
 
     def stands(self, since_ms: int, now_ms: int) -> bool:
         """Whether a letter of ours has waited since that time, or the stop file is there."""
-        if self.stop_file.exists() or 0 <= now_ms - self.written_ms < _TAKEN_MS:
+        lately = self.written_ms >= since_ms and 0 <= now_ms - self.written_ms < _TAKEN_MS
+        if self.stop_file.exists() or lately:
             return True
         return any(_is_ours(path, since_ms) for path in (self.state_dir / INBOX).glob("*.json"))
 

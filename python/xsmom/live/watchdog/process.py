@@ -25,15 +25,16 @@ from xsmom.engine.watchdog import (
     look_is_due,
     uncovered,
 )
-from xsmom.errors import OutputError, VenueError
+from xsmom.errors import OutputError, Response, VenueError
 from xsmom.live.clock import SystemClock
 from xsmom.live.heartbeat import notify_systemd, read_heartbeat
-from xsmom.live.watchdog.eyes import Eyes
+from xsmom.live.watchdog.eyes import READ_S, Eyes
 from xsmom.live.watchdog.latch import KillLatch
 from xsmom.live.watchdog.sign import WatchSign, pack_watch, read_sign, unpack_watch, write_sign
 from xsmom.ports import Clock, Sink
 
 POLL_S = 2.0
+_JOURNAL_S = 10.0
 
 
 @dataclass(slots=True)
@@ -59,6 +60,8 @@ class Watchdog:
         self.watch = _begin(setting)
         self.seen: Look | None = None
         self._blind = ""
+        self._ignored: frozenset[str] = frozenset()
+        self._asking: asyncio.Future[frozenset[str]] | None = None
         self._stopped = asyncio.Event()
 
     async def run(self) -> str:
@@ -85,7 +88,7 @@ class Watchdog:
         """Once: what is heard is acted upon before anything is read of the exchange."""
         await self._listen()
         if look_is_due(self.watch, self._now_ms(), self.setting.rules):
-            look = await self.eyes.look(self._now_ms, self.setting.ignored())
+            look = await self.eyes.look(self._now_ms, await self._left_alone())
             self._remember(look)
             # Reading takes time: a trader that came back meanwhile is not to be traded against.
             await self._listen()
@@ -96,15 +99,28 @@ class Watchdog:
 
     async def _first_look(self) -> None:
         try:
-            await self.eyes.open()
-        except VenueError as error:
-            if error.response.value == "halt":
+            await asyncio.wait_for(self.eyes.open(), READ_S)
+        except (VenueError, TimeoutError) as error:
+            if isinstance(error, VenueError) and error.response is Response.HALT:
                 raise
-            self._note(Note("watchdog.blind", Severity.ERROR, {"why": f"the exchange: {error}"}))
+            why = "no answer in time" if isinstance(error, TimeoutError) else str(error)
+            self._note(Note("watchdog.blind", Severity.ERROR, {"why": f"the exchange: {why}"}))
+
+    async def _left_alone(self) -> frozenset[str]:
+        """What the trader leaves alone. Its journal may be on a server that hangs: the watch does not."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.ensure_future(asyncio.to_thread(self.setting.ignored))
+        done, _ = await asyncio.wait({self._asking}, timeout=_JOURNAL_S)
+        if done:
+            self._ignored = self._asking.result()
+        else:
+            why = f"no answer within {_JOURNAL_S:g} s"
+            self._note(Note("watchdog.journal_unread", Severity.ERROR, {"why": why}))
+        return self._ignored
 
     async def _listen(self) -> None:
         told = read_heartbeat(self.setting.state_dir)
-        beat = None if told is None else Beat(told.at_ms, told.pid, told.seq, told.kill)
+        beat = None if told is None else Beat(told.at_ms, told.pid, told.seq, bool(told.kill))
         now_ms = self._now_ms()
         latched = self.latch.stands(self.watch.heard_ms, now_ms)
         self.watch, actions = listen(self.watch, beat, now_ms, self.setting.rules, latched=latched)
@@ -156,7 +172,7 @@ class Watchdog:
         covered = None if seen is None else 1.0 - (len(uncovered(seen)) / held if held else 0.0)
         state = "flattening" if watch.flatten_ms is not None else "silent" if watch.silent else "watching"
         latched = self.latch.stands(watch.heard_ms, self._now_ms())
-        ignored = sorted(self.setting.ignored())
+        ignored = sorted(self._ignored)
         sign = WatchSign(
             self._now_ms(), os.getpid(), state, latched, held, covered, self._blind, ignored, pack_watch(watch)
         )

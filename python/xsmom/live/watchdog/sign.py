@@ -11,6 +11,7 @@ from typing import Any
 from xsmom.engine.watchdog import Beat, Watch
 
 FILE = "watchdog.json"
+_FAR = 1 << 53
 SILENT_MS = 120_000
 """A watchdog whose sign is older than this is none."""
 
@@ -49,9 +50,24 @@ def read_sign(state_dir: Path) -> WatchSign | None:
     """What was said last; None when nothing was, or nothing that can be read."""
     try:
         told: dict[str, Any] = json.loads((state_dir / FILE).read_text("utf-8"))
-        return WatchSign(**told)
-    except (OSError, ValueError, TypeError):
+        sign = WatchSign(**told)
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
+    return sign if _is_sound(told) else None
+
+
+def _is_sound(told: dict[str, Any]) -> bool:
+    """Of the right kinds: a file that holds anything else must harm neither trader nor watchdog."""
+    held, covered, ignored = told["positions"], told["coverage_frac"], told["ignored"]
+    return (
+        _are_whole(told["at_ms"], told["pid"])
+        and isinstance(told["state"], str)
+        and isinstance(told["blind"], str)
+        and (held is None or _are_whole(held))
+        and (covered is None or (isinstance(covered, float) and 0.0 <= covered <= 1.0))
+        and isinstance(ignored, list)
+        and all(isinstance(one, str) for one in ignored)
+    )
 
 
 def pack_watch(watch: Watch) -> dict[str, Any]:
@@ -60,9 +76,17 @@ def pack_watch(watch: Watch) -> dict[str, Any]:
 
 
 def unpack_watch(packed: dict[str, Any]) -> Watch | None:
-    """The other way; None where it is of another kind."""
+    """The other way; None where it is of another kind: a file may hold anything, and must not end the watch."""
     try:
         beat = packed["beat"]
-        return Watch(**{**packed, "beat": None if beat is None else Beat(**beat)})
-    except (KeyError, TypeError):
+        watch = Watch(**{**packed, "beat": None if beat is None else Beat(**beat)})
+        told = list(watch.told_ms.values())
+    except (AttributeError, KeyError, TypeError):
         return None
+    times = (watch.watched_ms, watch.round_ms, watch.heard_ms, watch.looked_ms, watch.looks_failed, *told)
+    since = [one for one in (watch.uncovered_ms, watch.flatten_ms) if one is not None]
+    return watch if _are_whole(*times, *since) and isinstance(packed["silent"], bool) else None
+
+
+def _are_whole(*given: object) -> bool:
+    return all(isinstance(one, int) and not isinstance(one, bool) and abs(one) < _FAR for one in given)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from xsmom.config.resolved import Resolved
 from xsmom.domain.effects import Note, Severity
 from xsmom.engine.watchdog import WatchRules
-from xsmom.errors import ConfigError, StateError
+from xsmom.errors import ConfigError, OutputError, StateError, XsmomError
 from xsmom.live.clock import SystemClock
 from xsmom.live.watchdog.eyes import Eyes
 from xsmom.live.watchdog.process import Watchdog, WatchSetting
@@ -22,6 +25,8 @@ from xsmom.store.readers import open_reader
 from xsmom.store.rules import StoreRules
 from xsmom.venues.roster import open_venue
 from xsmom.venues.wire import Access, Keys
+
+LOCK = "watchdog.lock"
 
 
 @dataclass(slots=True)
@@ -37,7 +42,7 @@ class TraderJournal:
         """Whose it is; empty where there is no journal yet."""
         try:
             reader = open_reader(StoreRules.of(self.config), self.state_dir)
-        except StateError:
+        except XsmomError:
             return ""
         try:
             return reader.account
@@ -53,7 +58,7 @@ class TraderJournal:
                 book = reader.newest_book()
             finally:
                 reader.close()
-        except StateError as error:
+        except XsmomError as error:
             if self._has_journal():
                 note = Note("watchdog.journal_unread", Severity.ERROR, {"why": str(error)})
                 for sink in self.sinks:
@@ -118,7 +123,8 @@ def watch(config: Resolved, sinks: Sequence[Sink], lapse: float = 1.0) -> str:
             loop.add_signal_handler(number, watchdog.stop)
         return await watchdog.run()
 
-    return asyncio.run(work())
+    with _alone(config):
+        return asyncio.run(work())
 
 
 def watch_once(config: Resolved, sinks: Sequence[Sink]) -> Watchdog:
@@ -132,4 +138,25 @@ def watch_once(config: Resolved, sinks: Sequence[Sink]) -> Watchdog:
             await watchdog.eyes.close()
         return watchdog
 
-    return asyncio.run(work())
+    with _alone(config):
+        return asyncio.run(work())
+
+
+@contextmanager
+def _alone(config: Resolved) -> Iterator[None]:
+    """Two watchdogs of one trader would each close its positions; the lock goes with its process."""
+    path = Path(str(config.value("live.state_dir"))) / LOCK
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written ({error.strerror}): give this user the right to") from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(file)
+        raise StateError(f"another watchdog watches here already ({path} is locked): stop that one first") from None
+    try:
+        yield
+    finally:
+        os.close(file)

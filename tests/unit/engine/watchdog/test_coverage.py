@@ -29,6 +29,7 @@ def test_a_stop_that_tells_no_size_follows_the_position() -> None:
         {"lots": -99},
         {"lots": -100, "filled_lots": -1},
         {"lots": 100},
+        {"lots": 100, "trigger": Trigger(950, TriggerBy.MARK, rising=False)},
         {"state": OrderState.CANCELLED},
         {"state": OrderState.WORKING},
         {"trigger": None},

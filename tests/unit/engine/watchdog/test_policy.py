@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from decimal import Decimal
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -97,11 +98,54 @@ def test_blind_it_never_closes_and_never_calls_it_flat() -> None:
     assert set(names(walk.done)) == {"trader.silent", "watchdog.blind"}
 
 
+def test_what_was_seen_while_the_trader_lived_confirms_nothing() -> None:
+    walk = Walk()
+    walk.latched = True
+    walk.to(115, BARE)
+    assert closes(walk.to(125, BARE)) == []
+    assert closes(walk.to(135, BARE))
+
+
+def test_half_a_look_does_not_confirm_what_a_whole_one_showed() -> None:
+    half = look(BARE.positions, None, why="open orders: no answer")
+    walk = Walk()
+    walk.latched = True
+    walk.to(200, guarded())
+    walk.to(205, BARE)
+    assert closes(walk.to(300, half)) == []
+    assert closes(walk.to(305, BARE))
+
+
+def test_beside_what_is_left_alone_the_rest_is_closed() -> None:
+    entry = {"of_position": False, "reduce_only": False, "trigger": None, "state": OrderState.WORKING}
+    seen = look(
+        [position(), position("ETHUSDT", -100)],
+        [order(), order("ETHUSDT", 5, client_order_id="xmopen", **entry)],
+        ignored=["ETHUSDT"],
+    )
+    walk = Walk()
+    walk.latched = True
+    walk.to(3_610, seen)
+    assert {one.request.symbol for one in closes(walk.done)} == {"BTCUSDT"}
+    assert [one for one in walk.done if isinstance(one, CancelEntry)] == []
+
+
+def test_a_bound_between_two_ticks_is_the_wider_one() -> None:
+    mark = Decimal("100.03")  # 99.82994 and 100.23006
+    seen = look([position(mark_price=mark), position("ETHUSDT", -100, mark_price=mark)], [])
+    walk = Walk()
+    walk.latched = True
+    walk.to(121, seen, step_s=1.0)
+    sent = {one.request.symbol: one.request.price_ticks for one in closes(walk.to(131, seen, step_s=10.0))}
+    assert sent == {"BTCUSDT": 998, "ETHUSDT": 1_003}
+
+
 def test_orders_that_are_unknown_are_no_missing_stops_but_the_hour_still_counts() -> None:
     half = look([position()], None, why="open orders: no answer")
     walk = Walk()
     walk.latched = True
     assert closes(walk.to(3_599, half)) == []
+    assert set(names(walk.done)) == {"trader.silent", "watchdog.blind"}
     assert closes(walk.to(3_601, half))
 
 
@@ -151,6 +195,7 @@ def test_orders_of_the_trader_that_would_open_are_taken_back_and_no_others() -> 
             order("ETHUSDT", 5, client_order_id="mine", **entry),
             order("ETHUSDT", 5, client_order_id="xmclose", **{**entry, "reduce_only": True}),
             order("ETHUSDT", 5, client_order_id="xmstop", of_position=False),
+            order("ETHUSDT", 5, client_order_id="xmlater", of_position=False, reduce_only=False),
         ],
     )
     walk = Walk()
@@ -239,6 +284,32 @@ def test_waits_are_hastened_and_the_gap_is_not() -> None:
     fast = RULES.hasten(60.0)
     assert (fast.silent_ms, fast.flatten_after_ms, fast.confirm_ms) == (2_000, 60_000, 167)
     assert fast.gap_ms == RULES.gap_ms
+
+
+@given(
+    st.lists(
+        st.builds(
+            order,
+            lots=st.sampled_from([-100, 100, 0, 5]),
+            client_order_id=st.sampled_from(["", "xmopen", "xwclose", "mine"]),
+            of_position=st.booleans(),
+            reduce_only=st.booleans(),
+            trigger=st.sampled_from([None, order().trigger]),
+            state=st.sampled_from(OrderState),
+        ),
+        max_size=6,
+    ),
+    st.integers(121, 8_000),
+)
+def test_no_stop_is_ever_taken_back(orders, second) -> None:
+    walk = Walk()
+    walk.latched = True
+    done = walk.to(second, look([position()], orders), step_s=100.0)
+    taken = {one.client_order_id for one in done if isinstance(one, CancelEntry)}
+    entries = {
+        one.client_order_id for one in orders if one.trigger is None and not (one.of_position or one.reduce_only)
+    }
+    assert taken <= entries & {"xmopen"}
 
 
 SEEN = st.sampled_from(

@@ -39,6 +39,12 @@ def test_taken_it_is_set_again_only_after_a_while(latch) -> None:
     assert not latch.stands(0, 1_060_000)
 
 
+def test_taken_in_an_earlier_silence_it_is_not_of_this_one(latch) -> None:
+    latch.set("no heartbeat", 1_000_000)
+    remove_command(read_commands(latch.state_dir)[0])
+    assert not latch.stands(1_010_000, 1_030_000)
+
+
 def test_other_letters_are_none(latch) -> None:
     write_command(latch.state_dir, Command.PAUSE, by="watchdog")
     write_command(latch.state_dir, Command.KILL, by="ann", reason="x", args={"flatten": "yes"})

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
+import threading
 
 import pytest
 
@@ -119,7 +121,7 @@ def test_it_latches_verifies_and_closes_after_the_hour(scene) -> None:
         await scene.rounds(20)
         assert scene.ear.names == ["watchdog.latched", "trader.silent", "watchdog.covered"]
         assert len(read_commands(scene.folder)) == 1
-        await scene.rounds(3_400)
+        await scene.rounds(3_400, 50)
         assert scene.line.sent == []
         await scene.rounds(80)
         assert scene.line.sent[0].lots == -100
@@ -132,7 +134,7 @@ def test_it_latches_verifies_and_closes_after_the_hour(scene) -> None:
 
 def test_it_goes_on_from_where_its_forerunner_fell(scene) -> None:
     async def walk() -> None:
-        await scene.rounds(3_000)
+        await scene.rounds(3_000, 50)
         scene.watchdog = scene.start()
         await scene.rounds(590)
         assert scene.line.sent == []
@@ -147,7 +149,7 @@ def test_it_goes_on_from_where_its_forerunner_fell(scene) -> None:
 
 def test_a_trader_that_comes_back_during_the_look_is_not_traded_against(scene) -> None:
     async def walk() -> None:
-        await scene.rounds(3_590)
+        await scene.rounds(3_590, 10)
         told = scene.line.positions
 
         async def slow():
@@ -165,7 +167,7 @@ def test_a_trader_that_comes_back_during_the_look_is_not_traded_against(scene) -
 def test_an_exchange_that_is_away_is_unknown_and_is_tried_again(scene) -> None:
     async def walk() -> None:
         scene.line.away = Unavailable("no line")
-        await scene.rounds(4_000)
+        await scene.rounds(4_000, 50)
         assert "watchdog.blind" in scene.ear.names
         assert not {"watchdog.flat", "watchdog.covered"} & set(scene.ear.names)
         sign = read_sign(scene.folder)
@@ -182,7 +184,7 @@ def test_an_exchange_that_is_away_is_unknown_and_is_tried_again(scene) -> None:
 def test_a_look_that_fails_in_part_closes_nothing_before_the_hour(scene) -> None:
     async def walk() -> None:
         scene.line.orders = None
-        await scene.rounds(3_000)
+        await scene.rounds(3_000, 50)
         assert scene.line.sent == []
 
     asyncio.run(walk())
@@ -256,3 +258,47 @@ def test_the_trader_tells_that_nobody_watches(scene) -> None:
     (note,) = missed.notes(scene.folder, scene.clock.ms + 121_000)
     assert (note.name, note.severity) == ("watchdog.absent", Severity.ERROR)
     assert len(missed.notes(scene.folder, scene.clock.ms + 121_000 + 3_600_000)) == 1
+
+
+def test_whatever_the_files_hold_neither_falls_over_them(scene) -> None:
+    """One of the two files is read by each of the two processes; half of a disk block may be anything."""
+    asyncio.run(scene.rounds(20))
+    sound = {name: (scene.folder / name).read_text() for name in (FILE, "heartbeat.json")}
+    junk = ["", "{", "[]", "null", "7", '"x"', "{}", "[" * 100_000, "NaN"]
+    for name, text in sound.items():
+        fields = json.loads(text)
+        for field in fields:
+            for value in (None, "x", -1, 1e400, [], {}, [1], {"a": 1}, True, 2**80):
+                junk.append(json.dumps({**fields, field: value}))
+        for wrong in junk:
+            (scene.folder / name).write_text(wrong)
+            scene.watchdog = scene.start()
+            asyncio.run(scene.rounds(10))
+            MissedWatchdog(T0).notes(scene.folder, T0 + 500_000)
+            (scene.folder / name).write_text(text)
+        junk = junk[:9]
+    assert scene.line.sent == []
+
+
+def test_a_journal_that_hangs_does_not_stop_the_watch(scene, monkeypatch) -> None:
+    monkeypatch.setattr("xsmom.live.watchdog.process._JOURNAL_S", 0.02)
+    release = threading.Event()
+
+    def slow() -> frozenset[str]:
+        release.wait(30)
+        return frozenset({"BTCUSDT"})
+
+    scene.watchdog.setting.ignored = slow
+
+    async def walk() -> None:
+        await scene.rounds(130)
+        assert "watchdog.journal_unread" in scene.ear.names
+        assert "watchdog.latched" in scene.ear.names
+        release.set()
+        await asyncio.sleep(0.05)
+        await scene.rounds(20)
+        sign = read_sign(scene.folder)
+        assert sign is not None
+        assert (sign.ignored, sign.positions) == (["BTCUSDT"], 0)
+
+    asyncio.run(walk())

@@ -1,0 +1,39 @@
+"""The commands of a first week as a user types them: preflight, plan, live with its bounds, and a plan beside it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.e2e.live.test_kill_loop import LAPSE, Programs
+
+
+def test_preflight_plan_and_live_within_the_same_bounds(tmp_path: Path) -> None:
+    with Programs(tmp_path) as programs:
+        options = ["--lapse", LAPSE, "--ramp", "0:50%", "--capital", "4000", "--max-order-usdt", "350"]
+        assert "live would start" in programs.run("preflight", *options)
+        before = programs.truth()
+        told = json.loads(programs.run("plan", *options, "--json"))
+        assert (told["mode"], told["ramp_frac"], told["capital_usdt"]) == ("trading", 0.5, 4_000.0)
+        assert told["totals"]["sizing_usdt"] == 4_000.0
+        legs = [leg for name in told["names"] for leg in name["legs"] if leg["lots"]]
+        assert len(legs) == told["totals"]["orders"] > 0
+        assert max(leg["notional_usdt"] for leg in legs) <= 350.0
+        assert all(leg["stop_price"] and leg["cost_usdt"] > 0.0 for leg in legs)
+        assert {gate for leg in legs for gate in leg["gates"]} == {"ramp", "order_size"}
+        after = programs.truth()
+        assert {name: after[name] for name in ("positions", "open_orders", "closed_orders")} == {
+            name: before[name] for name in ("positions", "open_orders", "closed_orders")
+        }
+        assert not (programs.state / "journal.sqlite3").exists()
+
+        programs.trader = programs._start("live", "--config", str(programs.config), *options)
+        programs.until(programs.settled)
+        busy = json.loads(programs.run("plan", "--lapse", LAPSE, "--json"))
+        assert busy["capital_usdt"] == 4_000.0
+        told = json.loads(programs.run("status", "--json"))
+        assert told["limits"]["capital_usdt"] == 4_000.0
+        assert told["limits"]["order_usdt_max"] == 350.0
+        assert told["limits"]["ramp_frac"] == 0.5
+        assert told["live_settings_changed"] is False
+        programs.kill()

@@ -74,6 +74,25 @@ async def test_plan_shows_the_lots_that_the_first_start_then_sends(rig, venue, t
 
 
 @on_market
+async def test_plan_obeys_the_kill_switch_before_anything_else(rig, venue, tmp_path):
+    trader = Trader(rig, venue, tmp_path)
+    trader.setting.stop_file.write_text("not today")
+    rehearsal = await rehearse(venue, trader.setting, None, trader.process.clock, running=False, forming=False)
+    outlook = look_ahead(rehearsal, trader.setting.config.costs(), {})
+    assert "not today" in outlook.head["mode_why"]
+    assert outlook.totals["orders"] == 0
+    assert trader.setting.stop_file.exists()
+    # A position of somebody else keeps a first start from trading, and the plan says which.
+    trader.setting.stop_file.unlink()
+    await rig.buy("0.01")
+    rehearsal = await rehearse(venue, trader.setting, None, trader.process.clock, running=False, forming=False)
+    outlook = look_ahead(rehearsal, trader.setting.config.costs(), {})
+    assert outlook.head["mode"] == "halted"
+    assert any(line.startswith("R2 BTCUSDT") for line in outlook.head["mismatches"])
+    assert outlook.totals["orders"] == 0
+
+
+@on_market
 async def test_plan_of_a_stopped_trader_names_the_very_orders_of_its_next_start(rig, venue, tmp_path):
     async with Trader(rig, venue, tmp_path) as trader:
         await trader.until(lambda book: settled(book) and sentinel.coverage_frac(book) == 1.0)

@@ -277,12 +277,13 @@ async def test_preflight_knows_the_positions_of_its_own_journal(rig, venue, tmp_
     ground = Ground(rig, venue, tmp_path)
     account = f"bybit:{(await venue.key()).account}"
     journal = open_journal(StoreRules.of(ground.reported), tmp_path / "state", account, rig.world.clock)
-    async with Trader(rig, venue, tmp_path / "state", journal=journal) as trader:
+    async with Trader(rig, venue, tmp_path / "state", journal=journal, **{"live.ramp_days": 5}) as trader:
         await trader.until(lambda book: settled(book) and sentinel.coverage_frac(book) == 1.0)
         assert await ground.failed() == {"database"}
     journal.close()
     found = await ground.ask()
     assert found["positions"].detail == "4 held, all known"
+    assert found["bounds"].detail.startswith("full size at 10%")
     assert not [row for row in found.values() if row.status is Status.FAIL]
     # A book in hand is not left alone because its report has aged, nor for a fee that went up.
     maker, taker = rig.world.fees

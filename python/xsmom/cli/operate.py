@@ -233,6 +233,21 @@ def stop(
     from xsmom.domain.events import Command
 
     _give(Command.STOP_FLATTEN if flatten else Command.STOP_KEEP, config, mode, overrides, reason)
+    if not flatten and mode == "live":
+        _warn_of_watchdog(Trader.of(config, mode, overrides))
+
+
+def _warn_of_watchdog(trader: Trader) -> None:
+    """To a watchdog an orderly end is a silence like any other."""
+    from xsmom.live.watchdog.sign import read_sign
+
+    sign = read_sign(trader.state_dir)
+    if sign is not None and sign.is_alive(time.time_ns() // 1_000_000):
+        after = trader.config.written.risk.watchdog_flatten_after_minutes
+        print(
+            f"a watchdog is alive (process {sign.pid}): it closes what is kept after {after} min without a trader; "
+            "stop it first, if positions are to stay longer"
+        )
 
 
 def _give(

@@ -28,6 +28,7 @@ def options(tmp_path, monkeypatch) -> list[str]:
 def keys(monkeypatch) -> None:
     monkeypatch.setenv("XSMOM__EXCHANGE__WATCHDOG_API_KEY", "watchdogs-key")
     monkeypatch.setenv("XSMOM__EXCHANGE__WATCHDOG_API_SECRET", "watchdogs-secret")
+    monkeypatch.setattr("xsmom.venues.wire._PAUSES_S", (0.01,))
 
 
 def sign(at_ms: int, **more) -> WatchSign:
@@ -99,6 +100,17 @@ def test_status_says_whether_anybody_watches(tmp_path) -> None:
     write_sign(tmp_path, sign(now_ms, state="flattening"))
     assert line()[1] == "red"
     assert _watchdog_lines({"watchdog": _watchdog(Trader(config, "paper"))}) == []
+
+
+@pytest.mark.parametrize(("age_ms", "hinted"), [(0, True), (300_000, False)])
+def test_who_stops_and_keeps_is_told_that_the_watchdog_does_not_wait_for_ever(
+    options, tmp_path, capsys, age_ms, hinted
+) -> None:
+    write_sign(tmp_path / "state", sign(time.time_ns() // 1_000_000 - age_ms))
+    assert main(["stop", "--keep", *options]) == 0
+    assert ("closes what is kept after 60 min" in capsys.readouterr().out) == hinted
+    assert main(["stop", "--flatten", *options]) == 0
+    assert "closes what is kept" not in capsys.readouterr().out
 
 
 def test_it_reads_the_traders_journal_while_the_trader_writes(played) -> None:

@@ -271,6 +271,10 @@ class JournalReader(Protocol):
         """What each symbol has paid; below 0 it received more."""
         ...
 
+    def qty_steps(self) -> Mapping[str, Decimal]:
+        """Size of one lot of every name that was ever traded here; none of one whose lot has changed."""
+        ...
+
     def transfers(self, since_ms: int = ..., until_ms: int = ...) -> Sequence[TransferRow]:
         """Deposits and withdrawals, rising."""
         ...

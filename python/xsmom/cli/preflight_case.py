@@ -22,6 +22,7 @@ from xsmom.store.look import Look, look_at_journal
 from xsmom.store.rules import StoreRules
 
 if TYPE_CHECKING:
+    from xsmom.config.resolved import Resolved
     from xsmom.venues.bybit.venue import BybitVenue
 
 
@@ -105,15 +106,23 @@ def local_case(asked: Asked) -> Case:
     config = asked.start.config
     now_ms = int(asked.now.timestamp() * 1_000)
     journal, why = _look(asked, now_ms)
-    book = None if journal is None else journal.book
-    plain = Rules.of(config)
+    rules, limits = _bounds(config, journal, now_ms)
+    return Case(asked, rules, limits, journal, why, now_ms=now_ms)
+
+
+def _bounds(config: Resolved, journal: Look | None, now_ms: int) -> tuple[Rules, Limits]:
+    """Bounds of size that a start at this time would settle, and the rules within them."""
+    book, plain = None if journal is None else journal.book, Rules.of(config)
     limits = settle_limits(config, plain, None if book is None else book.limits, now_ms)
-    return Case(asked, plain.within(limits), limits, journal, why, now_ms=now_ms)
+    return plain.within(limits), limits
 
 
 async def gather_case(asked: Asked, venue: BybitVenue, tell: Callable[[int, int], object] | None = None) -> Case:
     """Look at everything; what cannot be read is told by its check."""
     case = local_case(asked)
+    # A ramp runs in the exchange's time, which need not be the wall's.
+    case.now_ms = await venue.now_ms()
+    case.rules, case.limits = _bounds(asked.start.config, case.journal, case.now_ms)
     facts = case.facts
     work: tuple[tuple[str, Callable[[], Awaitable[Any]]], ...] = (
         ("instruments", venue.instruments),

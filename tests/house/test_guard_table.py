@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.live.guard_table import ASKED_FOR, BACKSTOPS, NOT_ON_THE_WIRE, ROWS, Row
+from tests.e2e.live.guard_row import Row
+from tests.e2e.live.guard_table import ASKED_FOR, BACKSTOPS, NOT_ON_THE_WIRE, ROWS
 from xsmom.engine import gates
 from xsmom.engine.gates import GATES, NET_CAP
 from xsmom.engine.guard_notes import GUARD_NOTES

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 NOISE_FRAC = 0.75
-"""How far a line may lie above its baseline: the same code has been seen 1.5 times as slow on another machine."""
+"""How far a line may lie above its baseline: the same code elsewhere, beside other work, was 1.5 times as slow."""
 
 
 @dataclass

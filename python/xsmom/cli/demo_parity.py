@@ -1,4 +1,4 @@
-"""The demo's verdict: what the live engine did on the exchange, beside what the backtest's own account would have done."""
+"""The demo's verdict: what the live engine did, beside what the backtest's own account would have done."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class DemoParity:
     books_agree: bool
     live_costs: dict[str, float]
     model_costs: dict[str, float]
-    #: Largest relative difference between a close of the panel and the same candle of the exchange, whose prices have ticks.
+    #: Largest relative difference between a close of the panel and its candle, since an exchange's prices have ticks.
     price_frac: float
 
     @property
@@ -140,14 +140,15 @@ def print_demo_parity(found: DemoParity, traded: Traded) -> None:
     titles = ("decided", "targets same", "largest difference", "plan reached", "equity live", "equity backtest")
     print_table(titles, rows, [None] * len(rows))
     print()
-    rows = [
+    costs = [
         (name.removesuffix("_usdt"), f"{found.live_costs[name]:,.2f}", f"{found.model_costs[name]:,.2f}")
         for name in found.live_costs
     ]
-    print_table(("USDT", "live", "backtest"), rows, [None] * len(rows))
+    print_table(("USDT", "live", "backtest"), costs, [None] * len(costs))
+    same = "are" if all(bar.features_same for bar in found.bars) else "are NOT"
     print(
-        f"\n{found.entries_same:,} of {found.entries:,} journal entries come out the same when they are taken again, "
-        f"and the features of every decision are {_word(found)} those of the backtest, bit for bit."
+        f"\n{found.entries_same:,} of {found.entries:,} journal entries come out the same when they are taken again; "
+        f"the features of every decision {same} those of the backtest, bit for bit."
     )
     agree = "agree" if found.books_agree else "DO NOT agree"
     print(f"Journal and exchange {agree} on {len(traded.truth_lots)} positions, each with its stop on the exchange.")
@@ -155,10 +156,6 @@ def print_demo_parity(found: DemoParity, traded: Traded) -> None:
         "Where targets differ, the accounts do: fills of the exchange are not those that the cost model assumed, so "
         "shares of equity drift apart."
     )
-
-
-def _word(found: DemoParity) -> str:
-    return "" if all(bar.features_same for bar in found.bars) else "NOT "
 
 
 def write_page(found: DemoParity, path: Path, label: str) -> None:

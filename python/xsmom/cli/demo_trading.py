@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from xsmom.ports import Journal, Venue
 
 LAPSE = 60.0
-"""A second of the wall is a minute of the exchange: fast enough to watch, slow enough for its answers to come in time."""
+"""A second of the wall is a minute of the exchange: fast enough to watch, slow enough for answers to be in time."""
 
-LEAD_S = 1.5
+LEAD_S = 2.5
 """So long before a close the clock goes on at its pace, for quotes and account to be fresh."""
 
 _PATIENCE_S = 60.0
@@ -81,9 +81,8 @@ class Server:
 
     def command(self, name: str, **given: Any) -> Any:
         """Give a command of the control port."""
-        asked = Request(
-            f"{self.control}/{name}", json.dumps(given).encode(), {"Content-Type": "application/json"}
-        )  # the address is that of our own child
+        text, kind = json.dumps(given).encode(), {"Content-Type": "application/json"}
+        asked = Request(f"{self.control}/{name}", text, kind)  # noqa: S310  the address of our own child
         with urlopen(asked, timeout=_PATIENCE_S) as answer:  # noqa: S310
             return json.load(answer)
 
@@ -96,7 +95,7 @@ def serve(panel: Path, begin_day: str, cash_usdt: float, folder: Path) -> Iterat
     command += ["--speed", f"{LAPSE:g}", "--cert", str(certificate), "--wallet-usdt", f"{cash_usdt:g}"]
     command += ["--key", key, "--secret", secret]
     with (folder / "exchange.log").open("w") as log:
-        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)  # noqa: S603  ourselves
         try:
             told = json.loads(_read_document(child))
             yield Server(told["port"], told["control"], certificate, key, secret)
@@ -118,10 +117,9 @@ def _read_document(child: subprocess.Popen[str]) -> str:
     raise StateError(f"the exchange of the demo did not start (exit code {child.wait()}): see exchange.log")
 
 
-def trade(
-    server: Server, config: Resolved, bars: int, folder: Path, progress: Callable[[int, int], object]
-) -> Traded:
+def trade(server: Server, config: Resolved, bars: int, folder: Path, progress: Callable[[int, int], object]) -> Traded:
     """Trade so many bars, and take the journal again."""
+    folder.mkdir(parents=True, exist_ok=True)
     return asyncio.run(_trade(server, config, bars, folder, progress))
 
 
@@ -147,7 +145,6 @@ async def _trade(
     venue: Venue = await open_venue("bybit", access)
     try:
         clock = LapseClock(await venue.now_ms(), LAPSE)
-        folder.mkdir(parents=True, exist_ok=True)
         journal = open_journal(StoreRules.of(config), folder, f"{venue.venue}:demo", clock)
         try:
             session = _Session(server, venue, clock, journal, config, folder)
@@ -169,7 +166,8 @@ class _Session:
         from xsmom.live.bars import Pace
         from xsmom.live.feeds import Beats
         from xsmom.live.lapse import stretch
-        from xsmom.live.process import Process, Setting
+        from xsmom.live.process import Process
+        from xsmom.live.start import Setting
 
         self._server, self._venue, self._clock, self._journal = server, venue, clock, journal
         self._listener, self._folder = Listener(), folder

@@ -1,8 +1,8 @@
 """A journal taken again from its first entry: does every decision come out as it was written, and what was decided?
 
 Two independent looks at each decision. The engine is given the same events again, fills and verdicts among them, and
-must ask for the same orders. And the features that it decided on, computed live from a window of the newest bars, must be
-those that a simulation computes in blocks over all bars, bit for bit.
+must ask for the same orders. And the features that it decided on, computed live from a window of the newest bars, must
+be those that a simulation computes in blocks over all bars, bit for bit.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ from xsmom.store import codec
 Floats: TypeAlias = NDArray[np.float64]
 Lots: TypeAlias = NDArray[np.int64]
 Progress = Callable[[int, int], object]
+Row: TypeAlias = tuple[dict[str, Any], float]
+"""Features of a decision, and the equity that it was made with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def recompute(journal: Journal, rules: Rules, progress: Progress | None = None) 
     """Take every entry again. The rules are those that the process had, what its venue can do included."""
     done, book, window = Recomputed(), None, None
     bars: dict[int, BarRow] = {}
-    rows: dict[int, dict[str, Any]] = {}
+    rows: dict[int, Row] = {}
     books: dict[int, Book] = {}
     for entry in journal.entries(0):
         if isinstance(entry.event, Started):
@@ -90,7 +92,7 @@ def recompute(journal: Journal, rules: Rules, progress: Progress | None = None) 
         if _text(effects) != _text(entry.effects):
             done.differences.append(Difference(entry.seq, _first_difference(entry, effects)))
         if book.cycle.decided_ms != before:
-            rows[book.cycle.decided_ms] = kernel.features_last(window, rules.params)
+            rows[book.cycle.decided_ms] = (kernel.features_last(window, rules.params), money.equity_usdt(book))
         if book.cycle.decided_ms:
             books[book.cycle.decided_ms] = book
         done.entries += 1
@@ -117,21 +119,22 @@ def _join(window: Window, bars: dict[int, BarRow]) -> Panel:
     cells = np.full((len(CELL_FIELDS), len(closes), len(window.symbols)), np.nan)
     for close_ms, row in bars.items():
         cells[:, (close_ms - first_ms) // window.bar_ms] = row.cells()
+    fields: dict[str, Any] = dict(zip(CELL_FIELDS, cells, strict=True))
     return Panel(
         close_ms=closes,
         symbols=window.symbols,
-        **dict(zip(CELL_FIELDS, cells, strict=True)),
+        **fields,
         listed_ms=window.listed_ms,
         delisted_ms=window.delisted_ms,
         bar_ms=window.bar_ms,
     )
 
 
-def _judge(panel: Panel, rules: Rules, rows: dict[int, dict[str, Any]], books: dict[int, Book]) -> list[Decided]:
+def _judge(panel: Panel, rules: Rules, rows: dict[int, Row], books: dict[int, Book]) -> list[Decided]:
     """Hold the features of each decision against those of the block form over all bars."""
     block = kernel.features(panel, rules.params)
     found = []
-    for close_ms, row in sorted(rows.items()):
+    for close_ms, (row, equity_usdt) in sorted(rows.items()):
         at = (close_ms - int(panel.close_ms[0])) // panel.bar_ms
         book = books[close_ms]
         found.append(
@@ -140,7 +143,7 @@ def _judge(panel: Panel, rules: Rules, rows: dict[int, dict[str, Any]], books: d
                 weight_frac=book.cycle.weight_frac,
                 goal_lots=book.names.goal_lots,
                 held_lots=book.lots,
-                equity_usdt=money.equity_usdt(book),
+                equity_usdt=equity_usdt,
                 features_same=_same_row(block, at, row),
             )
         )

@@ -1,8 +1,8 @@
 """Boot is recovery; there is no other start. The newest book, and a window brought up to it.
 
 The book is read as it stood after the newest entry, not decided again: a newer version of the code must not believe
-that other orders were sent than were. Only where that book is lost is it folded, from the newest snapshot. `live.recompute`
-is the proof that both are the same under one version.
+that other orders were sent than were. Only where that book is lost is it folded, from the newest snapshot; that both
+are the same under one version is what `live.recompute` proves.
 """
 
 from __future__ import annotations

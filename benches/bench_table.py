@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 NOISE_FRAC = 0.75
-"""How far a line may lie above its baseline: the same code on another machine, beside other work, has been seen 1.5 times as slow."""
+"""How far a line may lie above its baseline: the same code elsewhere, beside other work, was 1.5 times as slow."""
 
 
 @dataclass

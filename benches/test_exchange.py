@@ -11,29 +11,65 @@ import multiprocessing
 import statistics
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from tests.e2e.simex.rig import BTC, ETH, HOUR_MS, SYMBOL, make_world
+from tests.e2e.simex import rig
+from tests.e2e.simex.rig import BTC, ETH, HOUR_MS, SYMBOL
 from tests.e2e.simex.test_port import port
 from xsmom.domain.market_data import PriceKind
+from xsmom.domain.panel import Panel
 from xsmom.domain.trading import Ack, OrderRequest, TimeInForce
+from xsmom.lake.sample import SampleMarket
 from xsmom.simex.server import Server
 from xsmom.venues.limiter import Lane, Limiter, Window
 
 ROUNDS, CALLS, ORDERS = 5, 60, 400
 
 
-def serve(pipe: Any) -> None:
+NAMES, BARS = 100, 1_000
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a market is, and at which of its bars the clock begins."""
+
+    names: int = 4
+    bars: int = 240
+    begin: int = 200
+
+
+def whole_market(size: Size) -> Panel:
+    """A sample market in which no bar is absent: each answer is one page, and nothing is asked twice."""
+    panel = SampleMarket(symbols=size.names, bars=size.bars, seed=7, churn=False).build()
+    known = ~np.isnan(panel.close)
+    known[0] = True
+    newest = np.maximum.accumulate(np.where(known, np.arange(panel.bars)[:, None], 0))
+
+    def fill(cells: NDArray[np.float64]) -> NDArray[np.float64]:
+        filled = np.take_along_axis(cells, newest, axis=0)
+        return np.where(np.isnan(filled), np.nanmax(filled, axis=0), filled)
+
+    opened, high, low, close = (fill(cells) for cells in (panel.open, panel.high, panel.low, panel.close))
+    volume = np.nan_to_num(panel.volume_usdt)
+    return replace(panel, open=opened, high=high, low=low, close=close, volume_usdt=volume)
+
+
+def serve(pipe: Any, size: Size) -> None:
     """Run an exchange until told to stop; tell its CPU time when asked."""
+    market = whole_market(size)
+    rig.panel = lambda: market  # type: ignore[assignment]
 
     async def run() -> None:
-        world = make_world(speed=1.0, bar=200)
+        world = rig.make_world(speed=1.0, bar=size.begin)
         server = Server(world)
         addresses = await server.start()
         last = world.prices.of[SYMBOL].last
-        pipe.send((addresses.port, addresses.certificate, last, world.clock.now_ms()))
+        pipe.send((addresses.port, addresses.certificate, last, world.clock.now_ms(), world.symbols))
         loop = asyncio.get_running_loop()
         while await loop.run_in_executor(None, pipe.recv) == "cpu":
             pipe.send(time.process_time())
@@ -45,14 +81,14 @@ def serve(pipe: Any) -> None:
 class Exchange:
     """The other process, looking enough like a rig for `port`."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: Size | None = None) -> None:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=serve, args=(theirs,))
+        self.process = context.Process(target=serve, args=(theirs, size or Size()))
         self.process.start()
         told = self.pipe.recv()
         self.addresses = type("Addresses", (), {"port": told[0], "certificate": told[1]})
-        self.last_ticks, self.now_ms = told[2], told[3]
+        self.last_ticks, self.now_ms, self.symbols = told[2:]
 
     def cpu_s(self) -> float:
         """CPU time that it has taken so far."""
@@ -151,6 +187,39 @@ def test_what_the_exchange_serves_on_one_core(budgets: Any, exchange: Exchange) 
     unit_s = min(loop_turn_s() for _ in range(3))
     budgets.hold("exchange.create_over_loop_turns", create_s / unit_s)
     budgets.hold("exchange.read_over_loop_turns", read_s / unit_s)
+
+
+def test_a_thousand_bars_of_a_hundred_names(budgets: Any) -> None:
+    """Through the adapter and its usual request budget; what the clock says depends on what else the machine does."""
+    exchange = Exchange(Size(NAMES, BARS + 200, BARS + 150))
+    since_ms = (exchange.now_ms // HOUR_MS - BARS - 1) * HOUR_MS
+
+    async def measure() -> tuple[float, float, float]:
+        async with port(exchange) as venue:
+            asked = [
+                lambda name=name: venue.candles(name, HOUR_MS, since_ms, BARS, PriceKind.LAST)
+                for name in exchange.symbols
+            ]
+            await asked[0]()
+            found = []
+            for _ in range(3):
+                await asyncio.sleep(5.2)  # a whole window of the budget
+                before, own_before, began = exchange.cpu_s(), time.process_time(), time.perf_counter()
+                told = await asyncio.gather(*(one() for one in asked))
+                spent = time.perf_counter() - began
+                assert sum(len(one.close) for one in told) == NAMES * BARS
+                found.append((time.process_time() - own_before, exchange.cpu_s() - before, spent))
+            own, served, took = (min(column) for column in zip(*found, strict=True))
+            return own, served, took
+
+    try:
+        own_s, served_s, took_s = asyncio.run(measure())
+    finally:
+        exchange.stop()
+    print(f"{NAMES} x {BARS} candles: {took_s:.2f} s, of CPU {own_s:.2f} s adapter and {served_s:.2f} s simex")
+    unit_s = min(loop_turn_s() for _ in range(3))
+    budgets.hold("exchange.pages_read_over_loop_turns", own_s / NAMES / unit_s)
+    budgets.hold("exchange.pages_served_over_loop_turns", served_s / NAMES / unit_s)
 
 
 def loop_turn_s() -> float:

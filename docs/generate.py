@@ -101,7 +101,8 @@ How many milliseconds after it happened a view shows it; the four that end in `_
 
 A script is a JSON list of objects. `do` says what happens. `match` is a piece of a path or topic;
 `when` is `before` or, for requests, `after_accept`: the request acts, and only its answer is spoilt.
-`client_id` picks one order; the first `skip` matches pass and the next `times` are met (0: all).
+`client_id` picks one order, `query` is a piece of what a GET asks, such as `symbol=BTCUSDT`.
+The first `skip` matches pass and the next `times` are met (0: all).
 
 | `do` | meets a | what it does |
 |---|---|---|
@@ -272,6 +273,28 @@ def tested_in(alert: str) -> str:
     return (GATE_TESTS / found[0].name).as_posix()
 
 
+def guard_table_page() -> str:
+    """The page on guards with every row of the table that the tests go by."""
+    root = str(Path(__file__).parent.parent)
+    if root not in sys.path:
+        sys.path.insert(0, root)
+    from tests.e2e.live.guard_table import BACKSTOPS, NOT_ON_THE_WIRE, ROWS
+
+    rows = [
+        "| guard | setting | provoked by | told as | then | cleared by | on the wire | in a step |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    rows += [
+        f"| {name.replace('_', ' ')} | {row.setting} | {row.provoked} | `{row.alert}` | {row.seen} | {row.clears} "
+        f"| `{Path(row.on_wire).name}` | `{Path(row.in_step).name}` |"
+        for name, row in ROWS.items()
+    ]
+    behind = [f"| `gate.{gate}` | {row.replace('_', ' ')} |" for gate, row in BACKSTOPS.items()]
+    page = woven((EXPLANATION / "guard-table.md").read_text("utf-8"), "guard table", "\n".join(rows))
+    page = woven(page, "backstops", "\n".join(["| gate | row |", "|---|---|", *behind]))
+    return woven(page, "elsewhere", "\n".join(f"* `{name}`: {why}." for name, why in NOT_ON_THE_WIRE.items()))
+
+
 def modes_page() -> str:
     """The page on modes with the table and the diagram of today."""
     page = (EXPLANATION / "modes.md").read_text("utf-8")
@@ -321,6 +344,7 @@ def pages() -> dict[Path, str]:
         REFERENCE / "data-rules.md": rules_page(),
         REFERENCE / "simex.md": simex_page(),
         EXPLANATION / "gates.md": gates_page(),
+        EXPLANATION / "guard-table.md": guard_table_page(),
         EXPLANATION / "modes.md": modes_page(),
         RUNBOOK: runbook_page(),
         EXPLANATION / "orders.md": orders_page(),

@@ -170,7 +170,10 @@ class Venue(MarketData, Protocol):
         ...
 
     def events(self) -> AsyncIterator[VenueEvent]:
-        """What happens to the account, as it comes; a `Gap` wherever something may be missing."""
+        """What happens to the account, as it comes; a `Gap` wherever something may be missing.
+
+        A stream that is down says `Deaf`, once, and the `Gap` follows when it is back.
+        """
         ...
 
 
@@ -266,6 +269,10 @@ class JournalReader(Protocol):
 
     def funding_paid(self, since_ms: int = ..., until_ms: int = ...) -> Mapping[str, Decimal]:
         """What each symbol has paid; below 0 it received more."""
+        ...
+
+    def qty_steps(self) -> Mapping[str, Decimal]:
+        """Size of one lot of every name that was ever traded here; none of one whose lot has changed."""
         ...
 
     def transfers(self, since_ms: int = ..., until_ms: int = ...) -> Sequence[TransferRow]:

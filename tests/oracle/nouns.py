@@ -15,7 +15,7 @@ from xsmom.domain.events import BarClosed, Event, FillSeen, FundingPaid, Stage, 
 from xsmom.domain.journal import Entry
 from xsmom.domain.market_data import Instrument, MarginTier, Quote, Trading
 from xsmom.domain.orders import Approved, Intent, LiveOrder, Phase, Purpose, Style, Task
-from xsmom.domain.trading import FillKind, OrderRequest, Trigger, TriggerBy, VenueFill
+from xsmom.domain.trading import FillKind, OrderRequest, OrderState, OrderView, Trigger, TriggerBy, VenueFill
 from xsmom.domain.window import BarRow
 
 HOUR_MS = 3_600_000
@@ -88,6 +88,15 @@ def fill(serial: int, at: int = 0, kind: FillKind = FillKind.TRADE) -> VenueFill
         exec_id=f"{kind.value}{serial}", order_id=f"v{serial}", client_order_id=f"xmorder{serial:08d}",
         symbol=f"C{at:03d}USDT", kind=kind, lots=lots, price=Decimal("42.50"), fee_usdt=Decimal("0.0123450"),
         is_maker=True, seq=serial, at_ms=BEGIN_MS + serial,
+    )  # fmt: skip
+
+
+def order_view(key: str, state: OrderState, filled_lots: int, reason: str = "") -> OrderView:
+    """What an exchange shows of an order of -5 lots."""
+    return OrderView(
+        order_id="v1", client_order_id=key, symbol="C000USDT", lots=-5, filled_lots=filled_lots, average_price=None,
+        price_ticks=4_200, trigger=None, reduce_only=False, of_position=False, state=state, reason=reason,
+        created_ms=BEGIN_MS, at_ms=BEGIN_MS + 9,
     )  # fmt: skip
 
 

@@ -13,7 +13,8 @@ from xsmom.cli.choice import AsJson, Overrides
 from xsmom.cli.trader_choice import ConfigFile, ModeName, Trader, known_book
 
 if TYPE_CHECKING:
-    from xsmom.domain.book import Book
+    from decimal import Decimal
+
     from xsmom.domain.ledger import FillRow
 
 CsvFile = Annotated[Path, typer.Option("--csv", metavar="FILE", help="File to write.")]
@@ -56,13 +57,16 @@ def fills(
       xsmom export fills --csv fills.csv
       xsmom export fills --csv march.csv --from 2024-03-01 --to 2024-04-01
     """
+    from xsmom.live.income import qty_steps
+
     with Trader.of(config, mode, overrides).looking() as reader:
-        book = known_book(reader)
-        rows = [_fill(book, row) for row in reader.fills(*_span(since, until))]
+        found = reader.fills(*_span(since, until))
+        steps = qty_steps(reader, known_book(reader), {one.symbol for one in found})
+    rows = [_fill(steps.get(one.symbol), one) for one in found]
     _write(csv, _FILLS, rows, force=force, as_json=as_json)
     names = sorted({row[2] for row in rows if row[6] == ""})
     if names:
-        _warn(f"qty and value of {', '.join(names)} are left open: the size of their lots is not kept")
+        _warn(f"qty and value of {', '.join(names)} are left open: the size of their lots is not kept, or has changed")
 
 
 @app.command()
@@ -117,10 +121,7 @@ def income(
         _warn(f"realised profit of {symbol} is left out: {why}")
 
 
-def _fill(book: Book, row: FillRow) -> tuple[Any, ...]:
-    from xsmom.live.income import qty_step
-
-    step = qty_step(book, row.symbol)
+def _fill(step: Decimal | None, row: FillRow) -> tuple[Any, ...]:
     qty = "" if step is None else abs(row.lots) * step
     return (
         _time(row.at_ms),

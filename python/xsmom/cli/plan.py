@@ -51,22 +51,26 @@ def plan(
 
     from xsmom.cli.output import print_json
     from xsmom.config.load import load_config
+    from xsmom.live.control import waiting_commands
     from xsmom.live.wiring import Start
 
     given = [*(overrides or ()), *size_overrides(ramp, capital, max_order_usdt)]
     resolved = load_config(str(config), given)
     start = Start(resolved, "live", (), None, read_speed(lapse), adopt, tuple(ignore or ()))
     outlook = asyncio.run(_look_ahead(start, forming=not closed))
+    waiting = waiting_commands(start.state_dir)
     if as_json:
-        print_json(_plain(outlook.document()))
+        print_json(_plain({**outlook.document(), "commands_waiting": waiting}))
         return
     _show(outlook)
+    if waiting:
+        print(f"{waiting} commands wait in {start.state_dir}: the trader takes them first, and they are not in this")
 
 
 async def _look_ahead(start: Start, *, forming: bool) -> Outlook:
     """Connect, rehearse, and put it into words."""
     from xsmom.cli.progress import ProgressBar
-    from xsmom.errors import VenueError
+    from xsmom.errors import StateError, VenueError
     from xsmom.live.outlook import look_ahead
     from xsmom.live.rehearsal import rehearse
     from xsmom.live.wiring import make_setting, open_account
@@ -78,9 +82,13 @@ async def _look_ahead(start: Start, *, forming: bool) -> Outlook:
     try:
         journal = look_at_journal(StoreRules.of(start.config), start.state_dir, clock.now_ms())
         if journal.torn:
-            from xsmom.errors import StateError
-
             raise StateError(f"{journal.torn}: start its trader once, which folds the book anew")
+        name = f"{account.venue}:{(await account.key()).account}"
+        if journal.account and journal.account != name:
+            raise StateError(
+                f"the journal {journal.place.name} is that of {journal.account}, and the key is of {name}: give each "
+                "account its own live.state_dir or storage.url"
+            )
         setting = make_setting(start, start.state_dir)
         running = bool(journal.writer)
         with ProgressBar("history of names") as tell:

@@ -13,6 +13,11 @@ from xsmom.domain.stamps import format_ms
 _DAY_MS = 86_400_000
 _EXPIRES_WARN_MS = 7 * _DAY_MS
 _SHOWN = 4
+_LOOK_AROUND = "look at the network, and at the exchange's status page"
+_GIVE_RIGHT_KEY = (
+    "the exchange does not accept this key: look at XSMOM__EXCHANGE__API_KEY and XSMOM__EXCHANGE__API_SECRET, at the "
+    "permissions of the key, and at the addresses that it is bound to"
+)
 _FEE_DUST = 1e-9
 
 
@@ -22,7 +27,7 @@ def check_exchange(case: Case) -> Iterator[Finding]:
     wanted = [name for name in ("instruments", "quotes", "account", "positions", "orders") if name in facts.unread]
     if wanted:
         text = f"{', '.join(wanted)} could not be read: {facts.unread[wanted[0]]}"
-        yield Finding("exchange", Status.FAIL, text, "look at the network, and at the exchange's status page")
+        yield Finding("exchange", Status.FAIL, text, _GIVE_RIGHT_KEY if facts.turned_away else _LOOK_AROUND)
     elif facts.interruption:
         yield Finding("exchange", Status.WARN, facts.interruption, "until it is over nothing is entered")
     else:

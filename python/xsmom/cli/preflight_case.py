@@ -14,7 +14,7 @@ from xsmom.domain.limits import Limits
 from xsmom.domain.market_data import ClockSight, Instrument, PriceKind
 from xsmom.domain.trading import AccountView, KeyFacts, ModeReport, Modes, OrderView, PositionView, Snapshot
 from xsmom.engine.rules import Rules
-from xsmom.errors import ConfigError, VenueError, XsmomError
+from xsmom.errors import AuthFailed, ConfigError, VenueError, XsmomError
 from xsmom.live.limits import settle_limits
 from xsmom.live.names import choose_names
 from xsmom.live.wiring import Start
@@ -22,6 +22,7 @@ from xsmom.store.look import Look, look_at_journal
 from xsmom.store.rules import StoreRules
 
 if TYPE_CHECKING:
+    from xsmom.config.resolved import Resolved
     from xsmom.venues.bybit.venue import BybitVenue
 
 
@@ -55,6 +56,8 @@ class Facts:
     #: Of the most traded name: whether the exchange has the oldest bar of the warm-up, and the newest one.
     bars: tuple[bool, bool] | None = None
     unread: dict[str, str] = field(default_factory=dict)
+    #: The exchange has turned the key away.
+    turned_away: bool = False
 
 
 @dataclass(slots=True)
@@ -103,15 +106,23 @@ def local_case(asked: Asked) -> Case:
     config = asked.start.config
     now_ms = int(asked.now.timestamp() * 1_000)
     journal, why = _look(asked, now_ms)
-    book = None if journal is None else journal.book
-    plain = Rules.of(config)
+    rules, limits = _bounds(config, journal, now_ms)
+    return Case(asked, rules, limits, journal, why, now_ms=now_ms)
+
+
+def _bounds(config: Resolved, journal: Look | None, now_ms: int) -> tuple[Rules, Limits]:
+    """Bounds of size that a start at this time would settle, and the rules within them."""
+    book, plain = None if journal is None else journal.book, Rules.of(config)
     limits = settle_limits(config, plain, None if book is None else book.limits, now_ms)
-    return Case(asked, plain.within(limits), limits, journal, why, now_ms=now_ms)
+    return plain.within(limits), limits
 
 
 async def gather_case(asked: Asked, venue: BybitVenue, tell: Callable[[int, int], object] | None = None) -> Case:
     """Look at everything; what cannot be read is told by its check."""
     case = local_case(asked)
+    # A ramp runs in the exchange's time, which need not be the wall's.
+    case.now_ms = await venue.now_ms()
+    case.rules, case.limits = _bounds(asked.start.config, case.journal, case.now_ms)
     facts = case.facts
     work: tuple[tuple[str, Callable[[], Awaitable[Any]]], ...] = (
         ("instruments", venue.instruments),
@@ -149,6 +160,7 @@ async def _read(facts: Facts, name: str, ask: Callable[[], Awaitable[Any]]) -> N
         setattr(facts, name, await ask())
     except VenueError as error:
         facts.unread[name] = str(error)
+        facts.turned_away |= isinstance(error, AuthFailed)
 
 
 def _choose(case: Case) -> None:

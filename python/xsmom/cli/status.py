@@ -86,7 +86,7 @@ def look(trader: Trader, reader: JournalReader) -> dict[str, Any]:
         "decision_overdue": now_ms > due_ms + rules.pace.decision_lag_max_ms,
         "config_changed": book.config_hash != trader.config.config_hash,
         "live_settings_changed": _settings_changed(trader, reader),
-        "limits": bounds(book, now_ms),
+        "limits": bounds(book, book.as_of_ms),
         "money": purse(book),
         "day": None if day is None else {key: value for key, value in day.document().items() if key != "names"},
         "alarms": _alarms(reader, now_ms),

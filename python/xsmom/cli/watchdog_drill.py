@@ -112,7 +112,7 @@ class Stage:
             state_dir=self.state_dir,
             stop_file=self.state_dir / "EMERGENCY_STOP",
             sinks=(self.ear,),
-            poll_s=max(2.0 / self.lapse, 0.02),
+            poll_s=max(2.0 / self.lapse, 0.03),
         )
         self.watchdog = Watchdog(Eyes(partial(line, "watchdog"), lambda: "bybit:1001"), setting)
 

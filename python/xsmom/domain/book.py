@@ -300,6 +300,8 @@ class VenueFacts:
     transfers_wanted_ms: int | None = None
     #: What could not be read at the newest try, and why.
     unread: tuple[tuple[str, str], ...] = ()
+    #: Leverage, margin and position mode have been answered for since the start; until then nothing is opened.
+    modes_told: bool = True
     #: When the modes of the account are asked for again; 0 while nobody waits for them.
     modes_due_ms: int = 0
     #: Due times of the timers that are set.

@@ -259,6 +259,13 @@ class Gap:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Deaf:
+    """The stream is down: nothing is heard of the account until the `Gap` that it comes back with."""
+
+    why: str
+
+
 @dataclass(frozen=True)
 class Snapshot(Generic[T]):
     """A complete list, as of a time of the exchange's clock."""
@@ -267,7 +274,7 @@ class Snapshot(Generic[T]):
     as_of_ms: int
 
 
-VenueEvent: TypeAlias = OrderView | VenueFill | PositionView | AccountView | Gap
+VenueEvent: TypeAlias = OrderView | VenueFill | PositionView | AccountView | Gap | Deaf
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,10 @@ def _touch(turn: Turn, window: Window, event: BarClosed) -> list[Intent]:
     )
     if book.flat:
         return []
+    missing = (book.lots != 0) & np.isnan(row.close)
+    if missing.any():
+        names = [book.roster.symbols[at] for at in np.flatnonzero(missing)]
+        turn.note("bar.missing", Severity.WARNING, symbols=names, close_ms=event.close_ms)
     bar = {"kind": "range", "close_ms": row.close_ms}
     bar |= {name: getattr(row, name) for name in ("open", "high", "low", "close")}
     positions, exits = kernel.advance_stops(dict(book.positions), bar, turn.rules.params)

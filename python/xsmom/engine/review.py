@@ -17,6 +17,7 @@ from xsmom.engine.gates import GATES, NET_CAP, Gate, Row, min_notional, net_cap
 from xsmom.engine.rules import Rules
 from xsmom.engine.turn import Turn
 
+_LEAST = next(gate for gate in GATES if gate.veto is Veto.MIN_NOTIONAL)
 _URGENT = frozenset({Purpose.EXIT, Purpose.FLATTEN, Purpose.TRIM})
 _TOLD_EVERY_MS = 900_000
 """A gate that keeps firing is told so often; each refusal has its own note all the same."""
@@ -98,7 +99,9 @@ def _weigh(turn: Turn, cases: list[_Case]) -> None:
         if _apply(case, verdict):
             _tell(turn, NET_CAP, case.intent, verdict)
         if 0 < case.lots < abs(case.intent.lots):
-            _apply(case, min_notional.judge(_sized(case), turn.book, turn.rules, turn.now_ms))
+            left = min_notional.judge(_sized(case), turn.book, turn.rules, turn.now_ms)
+            if _apply(case, left):
+                _tell(turn, _LEAST, case.intent, left)
 
 
 def _apply(case: _Case, verdict: Verdict) -> bool:

@@ -59,6 +59,11 @@ def read_commands(state_dir: Path) -> list[Letter]:
     return [_read(path) for path in sorted(folder.glob("*.json"))]
 
 
+def waiting_commands(state_dir: Path) -> int:
+    """How many wait; none is touched."""
+    return sum(1 for _ in (state_dir / INBOX).glob("*.json"))
+
+
 def remove_command(letter: Letter) -> None:
     """It is in the journal."""
     letter.path.unlink(missing_ok=True)

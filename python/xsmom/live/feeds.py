@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from xsmom.domain.effects import FetchAccount, FetchFills, Note, Severity
 from xsmom.domain.events import Event, InstrumentsSeen, OrderUpdated, QuotesSeen
-from xsmom.domain.trading import Gap, OrderView, VenueFill
+from xsmom.domain.trading import Deaf, Gap, OrderView, VenueFill
 from xsmom.errors import AuthFailed, VenueError
 from xsmom.live.courier import Courier, fill_event
 from xsmom.live.link import LinkMeter
@@ -75,14 +75,18 @@ class Feeds:
             self._stream_is(up=False)
             await self._sleep(1.0)
 
-    def _stream_is(self, *, up: bool) -> None:
+    def _stream_is(self, *, up: bool, why: str = "") -> None:
         """Told at once: entries rest on hearing of their fills."""
         self._link.streaming = up
+        self._link.deaf = why
         self._put(self._link.look(self._clock.now_ms()))
         if up:
             self.listening.set()
 
     def _hear(self, event: object) -> None:
+        if isinstance(event, Deaf):
+            self._stream_is(up=False, why=event.why)
+            return
         if not self._link.streaming:
             self._stream_is(up=True)
         if isinstance(event, OrderView):

@@ -6,7 +6,7 @@ up to what is held (taken over, or traded by hand) has none: a number that may b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
@@ -39,12 +39,13 @@ def income(reader: JournalReader, book: Book, since_ms: int, until_ms: int) -> S
     fills = [fill for fill in reader.fills() if fill.seq <= book.seq]
     rows: list[Income] = []
     untold: dict[str, str] = {}
+    steps = qty_steps(reader, book, {one.symbol for one in fills})
     for symbol, ours in _by_symbol(fills).items():
-        why = _doubt(book, symbol, ours)
+        why = _doubt(book, symbol, ours, steps)
         if why:
             untold[symbol] = why
         else:
-            rows += _realised(ours, qty_step(book, symbol) or Decimal(0))
+            rows += _realised(ours, steps[symbol])
     rows += [Income(one.at_ms, "fee", one.symbol, -one.fee_usdt, one.exec_id) for one in fills if one.fee_usdt]
     for one in reader.funding():
         if one.seq <= book.seq:
@@ -56,10 +57,12 @@ def income(reader: JournalReader, book: Book, since_ms: int, until_ms: int) -> S
     return Statement(kept, untold)
 
 
-def qty_step(book: Book, symbol: str) -> Decimal | None:
-    """Size of one lot; None of a name that is not traded now."""
-    at = book.roster.index(symbol)
-    return None if at is None else book.roster.instruments[at].qty_step
+def qty_steps(reader: JournalReader, book: Book, symbols: Collection[str]) -> Mapping[str, Decimal]:
+    """Size of one lot by name: of those that are traded now, and from the journal of those that were."""
+    now = {one.symbol: one.qty_step for one in book.roster.instruments}
+    gone = set(symbols) - now.keys()
+    before = reader.qty_steps() if gone else {}
+    return now | {symbol: before[symbol] for symbol in gone & before.keys()}
 
 
 def _by_symbol(fills: Iterable[FillRow]) -> dict[str, list[FillRow]]:
@@ -70,11 +73,11 @@ def _by_symbol(fills: Iterable[FillRow]) -> dict[str, list[FillRow]]:
     return found
 
 
-def _doubt(book: Book, symbol: str, fills: list[FillRow]) -> str:
+def _doubt(book: Book, symbol: str, fills: list[FillRow], steps: Mapping[str, Decimal]) -> str:
+    if symbol not in steps:
+        return "it is not traded now, and the size of its lots is not kept, or has changed"
     at = book.roster.index(symbol)
-    if at is None:
-        return "it is not traded now, and the size of its lots is not kept"
-    told, held = sum(fill.lots for fill in fills), int(book.lots[at])
+    told, held = sum(fill.lots for fill in fills), 0 if at is None else int(book.lots[at])
     if told != held:
         return f"its executions come to {told} lots, and {held} are held"
     return ""

@@ -28,6 +28,8 @@ class LinkMeter:
 
     def __init__(self, speed: float = 1.0) -> None:
         self.streaming = False
+        #: Why it does not stream.
+        self.deaf = ""
         #: What the exchange says of an interruption that is under way; empty where there is none.
         self.maintenance = ""
         # Not measured is not known: whoever needs the clock refuses until it is.
@@ -102,7 +104,7 @@ class LinkMeter:
             skew_bound_ms=self.skew_bound_ms,
             streaming=self.streaming,
             maintenance=bool(self.maintenance),
-            why=self.maintenance or self._why,
+            why=self.maintenance or self._why or self.deaf,
         )
         self._calls = self._failures = 0
         self._spent_ns, self._why = 0, ""

@@ -35,7 +35,7 @@ from xsmom.live.watchdog.missed import MissedWatchdog
 from xsmom.ports import Clock, Journal, Venue
 from xsmom.store.window_bytes import pack
 
-_READY_WAIT_S = 30.0
+_READY_WAIT_S = 60.0
 _READY_POLL_S = 0.05
 
 
@@ -169,9 +169,9 @@ def heartbeat_of(book: Book, at_ms: int) -> Heartbeat:
 
 
 def _is_ready(book: Book, rules: Rules) -> bool:
-    """Account, stops and clock are known: nothing that only takes a moment stands against an entry."""
+    """Account, its modes, stops and clock are known: nothing that only takes a moment stands against an entry."""
     agreed = not unreconciled(book, rules) and sentinel.coverage_frac(book) == 1.0
-    return agreed and not math.isnan(book.health.skew_ms + book.health.skew_bound_ms)
+    return agreed and book.venue.modes_told and not math.isnan(book.health.skew_ms + book.health.skew_bound_ms)
 
 
 async def _outcome(leading: asyncio.Future[str], work: Sequence[asyncio.Future[None]]) -> str:

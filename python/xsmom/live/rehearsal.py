@@ -40,6 +40,7 @@ from xsmom.engine.step import grow, step
 from xsmom.errors import StateError
 from xsmom.kernel import Params
 from xsmom.live.bars import BarSource, Pace, Progress
+from xsmom.live.control import stop_file_command
 from xsmom.live.courier import fill_event, move_event
 from xsmom.live.forming import forming_row
 from xsmom.live.limits import settle_limits
@@ -168,6 +169,9 @@ async def rehearse(
     if book is None or not running:
         started = await start_event(venue, setting, names, book, limits, now_ms)
         await rehearsal.answer(rehearsal.take(started))
+    killed = stop_file_command(setting.stop_file, now_ms, flatten=rules.gates.flatten_on_kill)
+    if killed is not None and not rehearsal.known.kill.active:
+        rehearsal.take(killed)
     await rehearsal.agree()
     quotes = await venue.quotes()
     shift_ms = now_ms - real_ms

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from xsmom.config.resolved import Resolved
-from xsmom.domain.trading import Answer, ModeReport, Modes, OrderRequest, Refusal, Rejected, TriggerBy
+from xsmom.domain.trading import Answer, KeyFacts, ModeReport, Modes, OrderRequest, Refusal, Rejected, TriggerBy
 from xsmom.engine.rules import Rules
 from xsmom.errors import ConfigError
 from xsmom.live.bars import Pace, Progress
@@ -180,7 +180,23 @@ async def _clock(venue_now: Callable[[], Any], lapse: float) -> Clock:
 async def _account_name(start: Start, venue: Venue) -> str:
     if start.mode == "paper":
         return "paper"
-    return f"{venue.venue}:{(await venue.key()).account}"
+    key = await venue.key()
+    if start.mode == "live":
+        check_key(key)
+    return f"{venue.venue}:{key.account}"
+
+
+def check_key(key: KeyFacts) -> None:
+    """A key for trading, and for nothing that could empty the account."""
+    if key.can_withdraw:
+        raise ConfigError(
+            "this key may withdraw: make one that may only trade and read, and give that; whoever gets hold of a "
+            "trader's key should not be able to take the money away"
+        )
+    if key.read_only or not key.can_trade:
+        raise ConfigError(
+            "this key may not trade contracts: allow it orders and positions at the exchange, or use `xsmom shadow`"
+        )
 
 
 class ShadowVenue:

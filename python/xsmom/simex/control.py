@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "key": "key, and banned, can_trade, can_withdraw, ips, expires_ms as they should be",
     "skew": "ms: what the exchange's clock is wrong by",
     "shock": "symbol, share: move the price to this share of itself for good, candles to come with it",
+    "delist": "symbol, at_ms: announce the last trade of a contract",
     "maintenance": "title, begin_ms, end_ms: announce an interruption, or move the end of one",
     "funding-interval": "symbol, minutes: change the interval of settlements",
     "status": "symbol, trading: open, closing, closed, not_yet",
@@ -98,6 +99,11 @@ class Control:
         symbol = str(given["symbol"])
         self.world.shock(symbol, float(given["share"]))
         return {"symbol": symbol, "share": given["share"]}
+
+    async def _delist(self, given: dict[str, Any]) -> Any:
+        symbol = str(given["symbol"])
+        self.world.delist(symbol, int(given["at_ms"]))
+        return {"symbol": symbol, "at_ms": given["at_ms"]}
 
     async def _maintenance(self, given: dict[str, Any]) -> Any:
         self.world.announce(str(given["title"]), int(given["begin_ms"]), int(given["end_ms"]))

@@ -69,6 +69,8 @@ class Fault:
     when: When = "before"
     #: Only for requests that carry this client order id.
     client_id: str = ""
+    #: Only for requests whose query has this in it, such as `symbol=BTCUSDT`.
+    query: str = ""
     #: The first `skip` matches pass; the next `times` are met. 0 times: always.
     skip: int = 0
     times: int = 1
@@ -94,7 +96,7 @@ class Fault:
             raise DataError(f"fault {self.do!r}: skip, times and delay_ms are at least 0")
 
     def _check_types(self) -> None:
-        for name in ("match", "client_id", "text"):
+        for name in ("match", "client_id", "query", "text"):
             if not isinstance(getattr(self, name), str):
                 raise DataError(f"fault {self.do!r}: {name} is text, not {getattr(self, name)!r}")
         for name in ("skip", "times", "status", "code", "delay_ms"):
@@ -102,9 +104,11 @@ class Fault:
             if not isinstance(value, int) or isinstance(value, bool):
                 raise DataError(f"fault {self.do!r}: {name} is a whole number, not {value!r}")
 
-    def takes(self, where: str, when: When, client_id: str) -> bool:
+    def takes(self, where: str, when: When, client_id: str, query: str) -> bool:
         """Whether it meets this one; counts those that it sees."""
         if self.when != when or self.match not in where or (self.client_id and self.client_id != client_id):
+            return False
+        if self.query and self.query not in query:
             return False
         self.met += 1
         return self.met > self.skip and (self.times == 0 or self.met <= self.skip + self.times)
@@ -134,10 +138,10 @@ class Faults:
         self.rate_frac, self.seed = rate_frac, seed
         self._random = random.Random(seed)  # noqa: S311  faults, not secrets
 
-    def find(self, where: str, when: When, client_id: str = "") -> Fault | None:
+    def find(self, where: str, when: When, client_id: str = "", query: str = "") -> Fault | None:
         """Say what happens to this request or event, if anything."""
         for fault in self.script:
-            if fault.takes(where, when, client_id):
+            if fault.takes(where, when, client_id, query):
                 return self._note(fault, where)
         if self.rate_frac and self._random.random() < self.rate_frac:
             return self._note(self._draw(when), where)

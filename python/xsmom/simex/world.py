@@ -270,6 +270,17 @@ class World:
         moved = float(self.price_of(symbol, price.last)) * share
         self.inject_price(symbol, moved, moved, moved)
 
+    def delist(self, symbol: str, at_ms: int) -> None:
+        """Announce the last trade of a contract; what is held then goes at the last price, less a little."""
+        number = self.symbol_number(symbol)
+        if at_ms <= self.clock.now_ms():
+            raise DataError(f"the last trade of {symbol} is to come, not past")
+        gone = np.array(self.tape.panel.delisted_ms)
+        gone[number] = at_ms
+        self.tape.panel = self.candles.panel = replace(self.tape.panel, known_hash="", delisted_ms=gone)
+        self.instruments[symbol] = replace(self.instruments[symbol], delisted_ms=at_ms)
+        self._announced.add(symbol)
+
     def announce(self, title: str, begin_ms: int, end_ms: int) -> None:
         """Announce an interruption; another of the same title takes its place."""
         if not title or begin_ms >= end_ms:

@@ -12,7 +12,7 @@ from xsmom.domain.book import Book
 from xsmom.domain.effects import Note, Severity
 from xsmom.domain.journal import Entry
 from xsmom.domain.window import BarRow
-from xsmom.errors import JournalCorrupt, StateError
+from xsmom.errors import JournalCorrupt, StateError, XsmomError
 from xsmom.ports import Clock
 from xsmom.store import chain
 from xsmom.store.bars import find_first, read_bars
@@ -146,7 +146,8 @@ class SqlJournal:
 
     def close(self) -> None:
         """Give the lease back."""
-        with suppress(StateError, sa.exc.SQLAlchemyError), self._transaction():
+        # Whatever stands in its way (a full disk, a line that broke): the lease runs out by itself, the lock must go.
+        with suppress(XsmomError, sa.exc.SQLAlchemyError), self._transaction():
             self._lease.give_back(self._connection)
         close_quietly(self._connection)
         self._lock.release()

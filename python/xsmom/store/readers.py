@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from xsmom.domain.book import Book
+from xsmom.domain.events import Started
 from xsmom.domain.ledger import (
     DecisionRow,
     EquityRow,
@@ -27,7 +28,7 @@ from xsmom.store.book_parts import join
 from xsmom.store.database import Place, close_quietly, find_place, open_engine, telling_database
 from xsmom.store.rules import StoreRules
 from xsmom.store.schema import REVISIONS, read_revision, refuse_newer
-from xsmom.store.tables import BOOK, DECISIONS, EQUITY, FILLS, FUNDING, LEASE, META, NOTES, ORDERS, TRANSFERS
+from xsmom.store.tables import BOOK, DECISIONS, ENTRIES, EQUITY, FILLS, FUNDING, LEASE, META, NOTES, ORDERS, TRANSFERS
 from xsmom.store.tail import Tail
 
 FOREVER_MS = 2**62
@@ -109,6 +110,21 @@ class SqlReader:
         for row in self.funding(since_ms, until_ms):
             paid[row.symbol] = paid.get(row.symbol, Decimal(0)) + row.paid_usdt
         return dict(sorted(paid.items()))
+
+    def qty_steps(self) -> Mapping[str, Decimal]:
+        """Size of one lot of every name that a start has named; of one whose lot has changed, none."""
+        asked = sa.select(ENTRIES.c.event).where(ENTRIES.c.kind == Started.__name__)
+        with self._picture() as connection:
+            starts = [codec.decode(text) for text in connection.execute(asked).scalars()]
+        steps: dict[str, set[Decimal]] = {}
+        for start in starts:
+            for one in start.instruments:
+                steps.setdefault(one.symbol, set()).add(one.qty_step)
+        # Between two starts contracts may change too: a note tells of which.
+        for row in self.notes(name="specs.changed"):
+            for symbol in row.note.fields["symbols"]:  # type: ignore[attr-defined]
+                steps.pop(symbol, None)
+        return {symbol: next(iter(found)) for symbol, found in steps.items() if len(found) == 1}
 
     def transfers(self, since_ms: int = 0, until_ms: int = FOREVER_MS) -> Sequence[TransferRow]:
         """Deposits and withdrawals of a time, rising."""

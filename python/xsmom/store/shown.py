@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -18,10 +18,20 @@ from xsmom import kernel
 from xsmom._core import value_book
 from xsmom.domain.book import Book, Roster
 from xsmom.domain.effects import Note, SendOrder
-from xsmom.domain.events import BarClosed, Event, FillSeen, FundingPaid, Stage, TransferSeen
+from xsmom.domain.events import (
+    BarClosed,
+    Event,
+    FillSeen,
+    FundingPaid,
+    OrderLookedUp,
+    OrderUpdated,
+    Stage,
+    TransferSeen,
+    VenueReplied,
+)
 from xsmom.domain.journal import Entry
-from xsmom.domain.orders import Intent, LiveOrder, Purpose, is_ours
-from xsmom.domain.trading import FillKind, VenueFill
+from xsmom.domain.orders import Intent, LiveOrder, Phase, Purpose, is_ours
+from xsmom.domain.trading import FillKind, Rejected, VenueFill
 from xsmom.store.chain import note_text
 
 Row = dict[str, Any]
@@ -46,7 +56,7 @@ def show(entry: Entry, before: Book | None, after: Book) -> Shown:
     """All rows of a step."""
     shown = show_entry(entry)
     if before is None or before.orders is not after.orders:
-        shown.orders = list(_orders(entry, before, after))
+        shown.orders = [*_orders(entry, before, after), *_ended(entry, before, after)]
         shown.left = [] if before is None else [key for key in before.orders if key not in after.orders]
     if _has_passed(entry.event, Stage.DECIDE, after.cycle.decided_ms):
         shown.decisions = _decisions(entry.seq, after)
@@ -116,6 +126,33 @@ def _orders(entry: Entry, before: Book | None, after: Book) -> Iterator[Row]:
     for key, order in after.orders.items():
         if old.get(key) is not order:
             yield _order(entry.seq, order, _intent(sent.get(key), after, order), after.roster)
+
+
+def _ended(entry: Entry, before: Book | None, after: Book) -> Iterator[Row]:
+    """Orders that ended and left the book in one step: their last row is what the event says of them."""
+    for key, order in ({} if before is None else before.orders).items():
+        if key not in after.orders and not order.phase.final:
+            ended = _end(entry.event, order)
+            if ended is not None:
+                yield _order(entry.seq, ended, _intent(None, before or after, order), after.roster)
+
+
+def _end(event: Event, order: LiveOrder) -> LiveOrder | None:
+    """An order after the event that ended it; None where the event says nothing of it."""
+    if isinstance(event, FillSeen) and event.fill.client_order_id == order.client_order_id:
+        filled = order.traded_lots + event.fill.lots
+        phase = Phase.FILLED if filled == order.request.lots else Phase.CANCELLED
+        return replace(order, phase=phase, filled_lots=filled)
+    if isinstance(event, VenueReplied) and event.client_order_id == order.client_order_id:
+        answer = event.answer
+        return replace(order, phase=Phase.REJECTED, why=answer.text) if isinstance(answer, Rejected) else None
+    if isinstance(event, OrderLookedUp) and event.client_order_id == order.client_order_id and event.order is None:
+        return replace(order, phase=Phase.REJECTED, why="absent")
+    view = event.order if isinstance(event, OrderUpdated | OrderLookedUp) else None
+    if view is None or view.client_order_id != order.client_order_id or not view.state.final:
+        return None
+    filled = max(order.filled_lots, view.filled_lots, key=abs)
+    return replace(order, phase=Phase(view.state.value), filled_lots=filled, why=view.reason, at_ms=view.at_ms)
 
 
 def _intent(sent: SendOrder | None, book: Book, order: LiveOrder) -> Intent | None:

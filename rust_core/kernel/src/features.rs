@@ -33,6 +33,7 @@ mod window;
 pub use needs::{Needs, check_warmup, warmup_bars};
 pub(crate) use pool::{Pool, Seat};
 pub use ring::BLOCK;
+use scratch::STRIDE;
 pub use scratch::Scratch;
 pub use table::FeatureTable;
 
@@ -56,6 +57,15 @@ pub fn blocks(first_bar: i64, rows: Range<usize>) -> impl Iterator<Item = Range<
         let bar = first_bar + start as i64;
         next = rows.end.min(start + (ring::block_start(bar) + BLOCK - bar) as usize);
         Some(start..next)
+    })
+}
+
+/// [`blocks`], each cut into the few rows that stay in the first cache: for a caller who reads the
+/// features of a row once, soon after they are there.
+pub(crate) fn strides(first_bar: i64, rows: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    blocks(first_bar, rows).flat_map(|block| {
+        let end = block.end;
+        block.step_by(STRIDE as usize).map(move |start| start..end.min(start + STRIDE as usize))
     })
 }
 

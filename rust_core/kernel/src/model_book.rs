@@ -7,7 +7,7 @@
 use crate::book::{Bar, BookRow, DecisionState, GuardAction, Targets};
 use crate::decide::{Decider, is_rebalance};
 use crate::error::{KernelError, Result};
-use crate::features::{Scratch, blocks, features_block};
+use crate::features::{Scratch, features_block, strides};
 use crate::meta::Labels;
 use crate::panel::Panel;
 use crate::params::Params;
@@ -95,7 +95,7 @@ impl ModelBook {
         let mut book = Self::new(panel.cols, params, cash_usdt)?;
         let mut decider = Decider::new(panel.symbols, panel.listed_ms, panel.delisted_ms, params)?;
         let mut scratch = Scratch::new(params, panel.cols)?;
-        for rows in blocks(panel.first_bar, 0..panel.rows) {
+        for rows in strides(panel.first_bar, 0..panel.rows) {
             features_block(panel, rows.clone(), &mut scratch)?;
             for t in rows {
                 book.mark(panel.row(panel.close, t));

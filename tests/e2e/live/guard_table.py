@@ -6,29 +6,10 @@ guard of the core and every alarm has its row, and that both tests of a row spea
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import MappingProxyType
 
-_LIVE = "tests/e2e/live"
-_UNIT = "tests/unit/engine"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One guard. `mode` names what the engine's mode becomes, where it changes."""
-
-    setting: str
-    provoked: str
-    alert: str
-    seen: str
-    clears: str
-    on_wire: str
-    in_step: str
-    mode: str | None = None
-
-
-_LOSSES = f"{_LIVE}/test_guards_of_losses.py"
-_NOTED = f"{_UNIT}/test_guard_notes.py"
+from tests.e2e.live.account_rows import ACCOUNT_ROWS
+from tests.e2e.live.guard_row import GATES, LINE, LOSSES, NOTED, UNIT, Row
 
 ROWS = MappingProxyType(
     {
@@ -38,8 +19,8 @@ ROWS = MappingProxyType(
             "guard.emergency_loss",
             "nothing is opened, the rest stays",
             "the next UTC midnight",
-            _LOSSES,
-            _NOTED,
+            LOSSES,
+            NOTED,
             "reducing",
         ),
         "daily_loss": Row(
@@ -48,8 +29,8 @@ ROWS = MappingProxyType(
             "guard.daily_loss",
             "everything is closed",
             "the next UTC midnight, after the pause",
-            _LOSSES,
-            _NOTED,
+            LOSSES,
+            NOTED,
             "flattening",
         ),
         "drawdown": Row(
@@ -58,8 +39,8 @@ ROWS = MappingProxyType(
             "guard.drawdown",
             "everything is closed",
             "`xsmom rearm drawdown`",
-            _LOSSES,
-            _NOTED,
+            LOSSES,
+            NOTED,
             "flattening",
         ),
         "longterm_drawdown": Row(
@@ -68,8 +49,8 @@ ROWS = MappingProxyType(
             "guard.longterm_drawdown",
             "nothing is opened",
             "`xsmom rearm longterm_drawdown`",
-            _LOSSES,
-            _NOTED,
+            LOSSES,
+            NOTED,
         ),
         "symbol_daily_loss": Row(
             "risk.max_symbol_daily_loss_pct",
@@ -77,8 +58,8 @@ ROWS = MappingProxyType(
             "guard.symbol_daily_loss",
             "nothing is opened in that name",
             "the next UTC midnight",
-            _LOSSES,
-            _NOTED,
+            LOSSES,
+            NOTED,
         ),
         "trade_loss": Row(
             "risk.max_trade_loss_pct",
@@ -86,8 +67,8 @@ ROWS = MappingProxyType(
             "guard.trade_loss",
             "that position is closed",
             "nothing has to be",
-            _LOSSES,
-            _NOTED,
+            LOSSES,
+            NOTED,
         ),
         "cvar": Row(
             "risk.max_cvar_pct",
@@ -95,8 +76,8 @@ ROWS = MappingProxyType(
             "guard.cvar",
             "nothing is opened",
             "the measure falls below its limit",
-            _LOSSES,
-            _NOTED,
+            LOSSES,
+            NOTED,
             "reducing",
         ),
         "stop_cluster": Row(
@@ -105,8 +86,8 @@ ROWS = MappingProxyType(
             "guard.stop_cluster",
             "nothing is opened",
             "`risk.stop_cluster.pause_hours`",
-            _LOSSES,
-            _NOTED,
+            LOSSES,
+            NOTED,
             "reducing",
         ),
         "streak": Row(
@@ -115,8 +96,8 @@ ROWS = MappingProxyType(
             "guard.streak",
             "nothing is opened in that name, or at all",
             "`risk.streak.pause_hours`",
-            _LOSSES,
-            _NOTED,
+            LOSSES,
+            NOTED,
         ),
         "correlation": Row(
             "strategy.correlation_limit",
@@ -124,8 +105,165 @@ ROWS = MappingProxyType(
             "guard.correlation",
             "the second name is made smaller",
             "the next decision",
-            _LOSSES,
-            _NOTED,
+            LOSSES,
+            NOTED,
         ),
+        "clock_skew": Row(
+            "risk.venue_limits.max_clock_skew_ms",
+            "the exchange's clock is ten minutes off",
+            "clock.skewed",
+            "openings are refused by `gate.clock_skew`",
+            "the clocks agree again",
+            LINE,
+            f"{GATES}/test_clock_skew.py",
+        ),
+        "api_lag": Row(
+            "risk.venue_limits.max_api_lag_seconds",
+            "the exchange answers everything late",
+            "gate.api_lag",
+            "openings are refused; `api.slow` is told before any is wanted",
+            "a minute of quick answers",
+            LINE,
+            f"{GATES}/test_api_lag.py",
+        ),
+        "breaker": Row(
+            "risk.api_circuit_breaker",
+            "the exchange answers quotes with status 503",
+            "breaker.tripped",
+            "openings are refused by `gate.breaker`",
+            "its cooldown, and one whole reading",
+            LINE,
+            f"{GATES}/test_breaker.py",
+        ),
+        "failure_rate": Row(
+            "risk.api_circuit_breaker.failure_rate_alert_pct",
+            "the exchange answers quotes with status 503",
+            "api.failing",
+            "it is told",
+            "five minutes of answers",
+            LINE,
+            f"{UNIT}/test_health.py",
+        ),
+        "unread": Row(
+            "none: fixed",
+            "the wallet cannot be read for hours",
+            "gate.stale_book",
+            "openings are refused, by `gate.mismatch` too",
+            "the account is read again",
+            LINE,
+            f"{GATES}/test_stale_book.py",
+        ),
+        "exchange_maintenance": Row(
+            "none: the exchange's own word",
+            "the exchange announces an interruption that has begun",
+            "link.maintenance",
+            "positions may only shrink; no error counts",
+            "ten minutes after its end",
+            LINE,
+            f"{UNIT}/test_health.py",
+            "reducing",
+        ),
+        "no_trade": Row(
+            "notifications.monitoring.no_trade_hours",
+            "every order of hours is refused by a gate",
+            "trades.missing",
+            "it is told",
+            "a fill",
+            LINE,
+            f"{UNIT}/test_watch.py",
+        ),
+        "no_orders": Row(
+            "notifications.monitoring.no_trade_hours",
+            "maintenance lasts for hours while nothing is held",
+            "orders.missing",
+            "it is told",
+            "a plan with orders",
+            LINE,
+            f"{UNIT}/test_watch.py",
+        ),
+        "incomplete_bar": Row(
+            "risk.venue_limits.min_complete_frac",
+            "a third of the candles does not come within its time",
+            "gate.incomplete_bar",
+            "openings are refused",
+            "the next whole bar",
+            LINE,
+            f"{GATES}/test_incomplete_bar.py",
+        ),
+        "late_candle": Row(
+            "live.bar_grace_seconds",
+            "the candle of a held name does not come within its time",
+            "bar.missing",
+            "the leg is not sold, and its stop stays",
+            "its next candle",
+            LINE,
+            f"{GATES}/test_incomplete_bar.py",
+        ),
+        "stream": Row(
+            "none: fixed",
+            "the exchange cuts the private stream",
+            "stream.lost",
+            "the account is read often instead; openings are refused by `gate.stale_book`",
+            "the stream comes back, and the account is read",
+            LINE,
+            f"{GATES}/test_stale_book.py",
+        ),
+        **ACCOUNT_ROWS,
     }
 )
+
+BACKSTOPS = MappingProxyType(
+    {
+        "kill_switch": "kill_file",
+        "mode": "pause",
+        "margin_hard": "margin_hard",
+        "maintenance": "maintenance_rate",
+        "liquidation_near": "liquidation",
+        "held_by_hand": "manual_trade",
+    }
+)
+"""Gates behind something stronger: no plan asks for what they refuse, so only a test of the step sees them."""
+
+NOT_ON_THE_WIRE = MappingProxyType({"cost.overrun": "it wants fifty fills, which a test of the step counts"})
+"""Alarms without a row, and why."""
+
+ASKED_FOR = (
+    "daily_loss",
+    "emergency_loss",
+    "drawdown",
+    "longterm_drawdown",
+    "symbol_daily_loss",
+    "trade_loss",
+    "cvar",
+    "streak",
+    "breaker",
+    "failure_rate",
+    "api_lag",
+    "clock_skew",
+    "margin_soft",
+    "margin_hard",
+    "maintenance_rate",
+    "liquidation",
+    "stop_cluster",
+    "correlation",
+    "unread",
+    "incomplete_bar",
+    "late_candle",
+    "no_trade",
+    "no_orders",
+    "drift",
+    "kill_command",
+    "kill_file",
+    "kill_watchdog",
+    "second_instance",
+    "foreign_order",
+    "deposit",
+    "withdrawal",
+    "manual_trade",
+    "delisting",
+    "removed",
+    "exchange_maintenance",
+    "position_size",
+    "modes_refused",
+)
+"""What the chapter on risk and safety promises, each by its row."""

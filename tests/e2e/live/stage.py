@@ -8,11 +8,13 @@ from tests.e2e.live.trader import PATIENCE_S, Trader, settled
 from tests.e2e.simex.rig import HOUR_MS, until
 from tests.e2e.simex.test_port import meet
 from xsmom.engine import sentinel
+from xsmom.live.bars import Pace
 from xsmom.live.control import write_command
 from xsmom.live.feeds import Beats
 
 _AFTER_CLOSE_MS = 2_000
 _BEFORE_CLOSE_MS = 30_000
+_PACE = Pace(grace_ms=20_000, final_after_ms=500)
 _BEATS = Beats(quotes_s=10.0, link_s=10.0, clock_s=20.0, status_s=20.0, contracts_s=40.0)
 
 
@@ -23,6 +25,7 @@ class Stage(Trader):
         super().__init__(rig, venue, *given, **settings)
         self.client = venue
         self.setting.beats = _BEATS
+        self.setting.pace = _PACE
 
     async def at_rest(self):
         """Wait for positions that are worked out and protected."""
@@ -42,7 +45,8 @@ class Stage(Trader):
 
     async def to(self, at_ms):
         """Let market time be there; the client learns of it at once, as a clock does that was set."""
-        await self.rig.world.advance(at_ms)
+        if at_ms > self.rig.world.clock.now_ms():
+            await self.rig.world.advance(at_ms)
         await self.client.wire.clock.measure()
 
     def side(self, symbol):

@@ -74,6 +74,25 @@ async def test_plan_shows_the_lots_that_the_first_start_then_sends(rig, venue, t
 
 
 @on_market
+async def test_plan_obeys_the_kill_switch_before_anything_else(rig, venue, tmp_path):
+    trader = Trader(rig, venue, tmp_path)
+    trader.setting.stop_file.write_text("not today")
+    rehearsal = await rehearse(venue, trader.setting, None, trader.process.clock, running=False, forming=False)
+    outlook = look_ahead(rehearsal, trader.setting.config.costs(), {})
+    assert "not today" in outlook.head["mode_why"]
+    assert outlook.totals["orders"] == 0
+    assert trader.setting.stop_file.exists()
+    # A position of somebody else keeps a first start from trading, and the plan says which.
+    trader.setting.stop_file.unlink()
+    await rig.buy("0.01")
+    rehearsal = await rehearse(venue, trader.setting, None, trader.process.clock, running=False, forming=False)
+    outlook = look_ahead(rehearsal, trader.setting.config.costs(), {})
+    assert outlook.head["mode"] == "halted"
+    assert any(line.startswith("R2 BTCUSDT") for line in outlook.head["mismatches"])
+    assert outlook.totals["orders"] == 0
+
+
+@on_market
 async def test_plan_of_a_stopped_trader_names_the_very_orders_of_its_next_start(rig, venue, tmp_path):
     async with Trader(rig, venue, tmp_path) as trader:
         await trader.until(lambda book: settled(book) and sentinel.coverage_frac(book) == 1.0)
@@ -258,12 +277,13 @@ async def test_preflight_knows_the_positions_of_its_own_journal(rig, venue, tmp_
     ground = Ground(rig, venue, tmp_path)
     account = f"bybit:{(await venue.key()).account}"
     journal = open_journal(StoreRules.of(ground.reported), tmp_path / "state", account, rig.world.clock)
-    async with Trader(rig, venue, tmp_path / "state", journal=journal) as trader:
+    async with Trader(rig, venue, tmp_path / "state", journal=journal, **{"live.ramp_days": 5}) as trader:
         await trader.until(lambda book: settled(book) and sentinel.coverage_frac(book) == 1.0)
         assert await ground.failed() == {"database"}
     journal.close()
     found = await ground.ask()
     assert found["positions"].detail == "4 held, all known"
+    assert found["bounds"].detail.startswith("full size at 10%")
     assert not [row for row in found.values() if row.status is Status.FAIL]
     # A book in hand is not left alone because its report has aged, nor for a fee that went up.
     maker, taker = rig.world.fees

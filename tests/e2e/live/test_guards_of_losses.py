@@ -56,6 +56,7 @@ async def test_losses_of_the_book_block_flatten_and_latch(rig, venue, tmp_path):
 async def test_losses_of_a_name_close_it_pause_it_and_are_counted(rig, venue, tmp_path):
     limits = {
         "risk.max_trade_loss_pct": 0.02,
+        "notifications.monitoring.trade_loss_pct": 0.02,
         "risk.max_symbol_daily_loss_pct": 0.1,
         "risk.streak.losses": 1,
         "risk.stop_cluster.count": 2,
@@ -70,7 +71,12 @@ async def test_losses_of_a_name_close_it_pause_it_and_are_counted(rig, venue, tm
             stage.hurt(second, 0.08)
             stage.hurt(third, 0.08)
             await stage.until(lambda _: not {second, third} & set(stage.held()))
-        async with stage.fires("symbol_daily_loss"), stage.fires("stop_cluster"), stage.fires("trade_loss"):
+        async with (
+            stage.fires("symbol_daily_loss"),
+            stage.fires("stop_cluster"),
+            stage.fires("trade_loss"),
+            stage.fires("losing_trade"),
+        ):
             stage.hurt(first, 0.02)
             await stage.leap()
         await stage.until(lambda _: first not in stage.held())

@@ -31,6 +31,8 @@ async def test_every_command_acts(rig):
         "skew": (await order(rig, "skew", ms=7))[0] == 200 and rig.world.clock.skew_ms == 7,
         "speed": (await order(rig, "speed", speed=60))[0] == 200 and rig.world.clock.speed == 60,
         "shock": (await order(rig, "shock", symbol=SYMBOL, share=0.9))[0] == 200 and 22_400 < rig.price() < 22_600,
+        "delist": (await order(rig, "delist", symbol=SYMBOL, at_ms=begin_ms + 100 * HOUR_MS))[0] == 200
+        and rig.world.told_delisting(SYMBOL),
         "maintenance": (await order(rig, "maintenance", title="upgrade", begin_ms=begin_ms, end_ms=begin_ms + 1))[0]
         == 200
         and (await rig.get("/v5/system/status"))[1]["result"]["list"][0]["state"] == "completed",
@@ -65,6 +67,32 @@ async def test_a_shock_stays_and_the_candles_show_it(rig):
     for later in (1, 2):
         assert rows[opened_ms + later * HOUR_MS][3] == pytest.approx(0.8 * before.close[bar + later, at], abs=tick)
     assert rig.price() == pytest.approx(0.8 * before.close[bar + 2, at], abs=2 * tick)
+
+
+@on_exchange()
+async def test_a_contract_ends_as_it_was_announced_and_takes_positions_with_it(rig):
+    await rig.buy("0.1")
+    now_ms = rig.world.clock.now_ms()
+    assert (await order(rig, "delist", symbol=SYMBOL, at_ms=now_ms))[0] == 400
+    await order(rig, "delist", symbol=SYMBOL, at_ms=now_ms + 2 * HOUR_MS)
+    _, body, _ = await rig.get("/v5/market/instruments-info", category="linear", symbol=SYMBOL)
+    assert body["result"]["list"][0]["deliveryTime"] == str(now_ms + 2 * HOUR_MS)
+    await rig.world.advance(now_ms + HOUR_MS)
+    assert rig.truth()["positions"][0]["lots"]
+    await rig.world.advance(now_ms + 2 * HOUR_MS)
+    assert not any(row["lots"] for row in rig.truth()["positions"])
+    _, body, _ = await rig.get("/v5/market/instruments-info", category="linear")
+    assert SYMBOL not in [row["symbol"] for row in body["result"]["list"]]
+
+
+@on_exchange()
+async def test_a_fault_meets_the_requests_whose_query_it_names(rig):
+    script = [{"do": "http", "match": "kline", "query": f"symbol={SYMBOL}"}]
+    assert (await order(rig, "faults", script=script))[0] == 200
+    other = {"category": "linear", "symbol": "ETHUSDT", "interval": "60"}
+    assert (await rig.get("/v5/market/kline", **other))[0] == 200
+    async with rig.session.get("https://api.bybit.com/v5/market/kline", params={**other, "symbol": SYMBOL}) as answer:
+        assert answer.status == 503
 
 
 @on_exchange()

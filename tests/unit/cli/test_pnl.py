@@ -209,17 +209,19 @@ def test_realised_profit_by_average_cost_through_zero(played) -> None:
     lots[0] = -1
     held = replace(book, positions={**book.positions, "lots": lots})
     strange = fill(9, "GONEUSDT", 1, "3")
+    left = [fill(10, "LEFTUSDT", 4, "10"), fill(11, "LEFTUSDT", -4, "12")]
     reader = SimpleNamespace(
-        fills=lambda: [*rows, strange],
+        fills=lambda: [*rows, strange, *left],
+        qty_steps=lambda: {"LEFTUSDT": Decimal("0.5")},
         funding=list,
         transfers=lambda: [TransferRow(3, 3, "t", Decimal("-7.5"))],
     )
     told = income(reader, held, 1, 2**62)
     step = book.roster.instruments[0].qty_step
     realised = [(row.id, row.amount_usdt) for row in told.rows if row.kind == "realised"]
-    assert realised == [("e2", 40 * step), ("e3", 5 * step)]
+    assert realised == [("e2", 40 * step), ("e3", 5 * step), ("e11", Decimal(4))]
     assert [row.amount_usdt for row in told.rows if row.kind == "transfer"] == [Decimal("-7.5")]
-    assert [row.id for row in told.rows if row.kind == "fee"] == ["e1", "e2", "e3", "e9"]
+    assert [row.id for row in told.rows if row.kind == "fee"] == ["e1", "e2", "e3", "e9", "e10", "e11"]
     assert set(told.untold) == {"GONEUSDT"}
 
 

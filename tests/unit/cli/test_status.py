@@ -207,3 +207,16 @@ def test_an_empty_journal(trader, capsys, tmp_path) -> None:
     open_journal(StoreRules(), tmp_path / "state/paper", "paper", HandClock()).close()
     assert main(["status", *trader.options, "--set", f"live.state_dir={tmp_path / 'state'}"]) == 20
     assert "the journal is empty" in capsys.readouterr().err
+
+
+def test_bounds_of_size_are_told_in_words() -> None:
+    from xsmom.cli.status import _bounds_text
+
+    none = {"capital_usdt": None, "order_usdt_max": None, "ramp_frac": 1.0, "ramp_since_ms": None, "ramp_ends_ms": None}
+    assert _bounds_text(none) == "none beside the configuration's"
+    ramping = {**none, "ramp_frac": 0.46, "ramp_ends_ms": 1_700_000_000_000, "capital_usdt": 4_000.0}
+    assert _bounds_text(ramping) == (
+        "ramp at 46% of full size until 2023-11-14 22:13:20Z, sized by at most 4,000.00 USDT"
+    )
+    stays = {**none, "ramp_frac": 0.5, "order_usdt_max": 75.0}
+    assert _bounds_text(stays) == "ramp stays at 50% of full size, no order above 75.00 USDT"

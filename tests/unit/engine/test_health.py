@@ -199,6 +199,13 @@ def test_a_report_without_calls_keeps_what_was_known() -> None:
     assert now.book.health.link_ms == NOW_MS + 120_000
 
 
+def test_a_clock_that_is_apart_and_slow_calls_are_told_at_once_and_not_each_time() -> None:
+    now = after(*(link(NOW_MS + at * 15_000, skew_ms=990.0, lag_ms=6_000.0) for at in range(4)))
+    assert [told(now).count(name) for name in ("clock.skewed", "api.slow")] == [1, 1]
+    calm = after(link(skew_ms=900.0, lag_ms=4_000.0), link(NOW_MS + 15_000, skew_ms=math.nan, lag_ms=math.nan))
+    assert not {"clock.skewed", "api.slow"} & set(told(calm))
+
+
 def test_a_stream_that_breaks_and_comes_back_is_told() -> None:
     now = after(link(streaming=False), link(NOW_MS + 1, streaming=False), link(NOW_MS + 2))
     assert told(now) == ["stream.lost", "stream.back"]

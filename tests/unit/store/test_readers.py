@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,17 +17,22 @@ from xsmom import kernel
 from xsmom.domain.book import Book
 from xsmom.domain.effects import Note, SendOrder, Severity
 from xsmom.domain.events import (
+    Ask,
     Command,
     CommandGiven,
     Event,
     FillSeen,
     FundingPaid,
+    OrderLookedUp,
+    OrderUpdated,
     Stage,
+    Started,
     TimerFired,
     TransferSeen,
+    VenueReplied,
 )
 from xsmom.domain.orders import Phase
-from xsmom.domain.trading import FillKind
+from xsmom.domain.trading import FillKind, OrderState, Refusal, Rejected
 from xsmom.errors import OutputError, StateError
 from xsmom.ports import JournalReader
 from xsmom.store import codec
@@ -158,6 +164,46 @@ def test_an_order_is_followed_to_its_end(trader: Trader) -> None:
     assert list(trader.reader.orders(open_only=True)) == []
     assert [row.phase for row in trader.reader.orders()] == ["filled", "working"]
     assert [row.phase for row in trader.reader.orders(symbol="C001USDT")] == ["working"]
+
+
+def ending(key: str) -> list[tuple[Event, tuple[str, int, str]]]:
+    """Events that end an order of -5 lots and take it out of the book at once, and what is shown of it then."""
+    at_ms, view = 50, partial(nouns.order_view, key)
+    poor = Rejected(Refusal.MARGIN, "1", "no money")
+    part = replace(nouns.fill(3, 0), client_order_id=key, lots=-2)
+    return [
+        (FillSeen(replace(part, lots=-5)), ("filled", -5, "")),
+        (FillSeen(part), ("cancelled", -2, "")),
+        (OrderUpdated(view(OrderState.FILLED, -5)), ("filled", -5, "")),
+        (OrderUpdated(view(OrderState.CANCELLED, -1, "EC_PostOnly")), ("cancelled", -1, "EC_PostOnly")),
+        (OrderLookedUp("C000USDT", key, at_ms, view(OrderState.EXPIRED, 0)), ("expired", 0, "")),
+        (OrderLookedUp("C000USDT", key, at_ms, None), ("rejected", 0, "absent")),
+        (VenueReplied(Ask.SUBMIT, "C000USDT", key, at_ms, poor), ("rejected", 0, "no money")),
+        # An event that says nothing of it leaves it as it was last seen, and closed.
+        (OrderUpdated(nouns.order_view("other", OrderState.FILLED, -5)), ("working", 0, "")),
+        (OrderUpdated(view(OrderState.WORKING, 0)), ("working", 0, "")),
+    ]
+
+
+@pytest.mark.parametrize("number", range(9))
+def test_an_order_that_ends_and_leaves_in_one_step_shows_its_end(trader: Trader, number: int) -> None:
+    one = nouns.order(0, 1, Phase.WORKING)
+    event, (phase, filled, why) = ending(one.client_order_id)[number]
+    trader.step(TICK, orders={one.client_order_id: one})
+    trader.step(event, orders={})
+    (row,) = trader.reader.orders()
+    assert (row.phase, row.filled_lots, row.why, row.open) == (phase, filled, why, False)
+
+
+def test_lots_of_names_that_were_traded_once(trader: Trader) -> None:
+    def start(*steps: tuple[str, str]) -> Started:
+        made = tuple(replace(nouns.instrument(0), symbol=name, qty_step=Decimal(step)) for name, step in steps)
+        return Started("run", 1, "", "", "1", made, 1.0)
+
+    trader.step(start(("AUSDT", "0.1"), ("BUSDT", "1"), ("CUSDT", "10"), ("DUSDT", "0.01")))
+    trader.step(start(("AUSDT", "0.1"), ("BUSDT", "2")))
+    trader.step(TICK, notes=(Note("specs.changed", fields={"symbols": ["DUSDT"], "count": 1}),))
+    assert trader.reader.qty_steps() == {"AUSDT": Decimal("0.1"), "CUSDT": Decimal(10)}
 
 
 def test_after_a_start_only_what_the_book_holds_is_open(trader: Trader) -> None:

@@ -132,7 +132,7 @@ def fill_days(database: Database, keep_days: int, tmp_path: Path) -> SqlJournal:
 def test_the_past_is_let_go_and_the_ledger_stays(database: Database, tmp_path: Path) -> None:
     journal = fill_days(database, 4, tmp_path)
     assert [entry.seq for entry in journal.entries(25)] == list(range(26, 51))
-    assert (count(journal, ENTRIES), count(journal, NOTES), count(journal, FILLS)) == (25, 10, 10)
+    assert (count(journal, ENTRIES), count(journal, NOTES), count(journal, FILLS)) == (25, 15, 10)
     assert count(journal, DECISIONS) == 0
     with pytest.raises(xs.XsmomError, match=r"entry 24 of the journal .* is missing"):
         list(journal.entries(24))

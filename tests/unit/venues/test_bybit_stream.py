@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from tests.exchange.account import API_KEY, API_SECRET, Account, execution, frame, order, position, wallet
 from tests.exchange.market import Contract
 from tests.unit.venues.conftest import KEYS
-from xsmom.domain.trading import AccountView, Gap, OrderState, OrderView, PositionView, VenueFill
+from xsmom.domain.trading import AccountView, Deaf, Gap, OrderState, OrderView, PositionView, VenueFill
 from xsmom.errors import AuthFailed
 from xsmom.venues.bybit.account_rows import Scales
 from xsmom.venues.bybit.frames import Frames
@@ -219,9 +219,10 @@ def test_a_lost_connection_is_a_gap_since_the_last_event(server):
         await off(server.streams.hang_up)
         await until(lambda: server.streams.sockets)
         await off(server.streams.push, frame("execution", execution(1), execution(2)))
-        await until(lambda: len(events) == 4)
+        await until(lambda: len(events) == 5)
 
-    _, first, gap, second = listen(server, scene)
+    _, first, deaf, gap, second = listen(server, scene)
+    assert isinstance(deaf, Deaf)
     assert (first.exec_id, second.exec_id) == ("e1", "e2")
     assert (gap.since_ms, "closed" in gap.why) == (12_345, True)
     assert server.streams.dialled == 2
@@ -233,10 +234,11 @@ def test_a_silent_connection_is_dead(server):
         server.streams.silent = True
         await asyncio.sleep(0.8)
         server.streams.silent = False
-        await until(lambda: len(events) == 2)
+        await until(lambda: len(events) == 3)
 
-    events = listen(server, scene)
-    assert "fell silent" in events[1].why or "no answer" in events[1].why
+    _, deaf, gap = listen(server, scene)
+    assert isinstance(deaf, Deaf)
+    assert "fell silent" in gap.why or "no answer" in gap.why
 
 
 def test_a_quiet_connection_is_kept_by_pings(server):

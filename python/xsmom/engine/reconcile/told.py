@@ -49,6 +49,7 @@ def on_started(turn: Turn, event: Started) -> None:
         transfers_asked_ms=0,
         transfers_told_ms=0,
         unread=(),
+        modes_told=False,
         modes_due_ms=0,
         mismatches=(),
         foreign=(),
@@ -92,7 +93,8 @@ def on_modes(turn: Turn, event: VenueReplied) -> None:
         _add(turn, Finding("R12", "", f"the modes of the account could not be set: {why}"), told=before)
         turn.put(venue=replace(turn.book.venue, modes_due_ms=turn.now_ms + _MODES_AGAIN_MS))
         return
-    turn.put(venue=replace(turn.book.venue, modes_due_ms=turn.now_ms + _MODES_REFUSED_MS if report.failed else 0))
+    due_ms = turn.now_ms + _MODES_REFUSED_MS if report.failed else 0
+    turn.put(venue=replace(turn.book.venue, modes_told=True, modes_due_ms=due_ms))
     for what, why in report.failed:
         _add(turn, Finding("R12", "", f"{what} could not be set: {why}"), told=before)
     if before and not report.failed:

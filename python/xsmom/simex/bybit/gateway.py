@@ -68,13 +68,13 @@ class Gateway:
             await self.world.think()
             return answer
         client_id = _client_id(raw) if request.method == "POST" else request.query.get("orderLinkId", "")
-        fault = self.world.faults.find(request.path, "before", client_id)
+        fault = self.world.faults.find(request.path, "before", client_id, request.query_string)
         if fault is not None and fault.do != "delay":
             return await self._spoil(request, fault)
         if fault is not None:
             await asyncio.sleep(fault.delay_ms / 1000)
         answer = self._serve(request, raw)
-        fault = self.world.faults.find(request.path, "after_accept", client_id)
+        fault = self.world.faults.find(request.path, "after_accept", client_id, request.query_string)
         if fault is None:
             await self.world.think()
             return answer

@@ -154,11 +154,9 @@ def list_bars(world: World, asked: Asked, *, with_volume: bool = True) -> dict[s
             newest_ms = min(end_ms, now_ms - 1) // bar_ms * bar_ms
             start_ms = max(newest_ms - (limit - 1) * bar_ms, start_ms, 0)
     rows = world.candles.bars(instrument.symbol, bar_ms, max(start_ms, 0), end_ms, now_ms)
-    cells = [market_rows.bar_cells(instrument, row) for row in reversed(rows[-limit:])]
-    told = [
-        [str(int(row[0])), *texts[: 6 if with_volume else 4]]
-        for row, texts in zip(rows[-limit:][::-1], cells, strict=True)
-    ]
+    told = market_rows.bar_texts(instrument, rows[-limit:])[::-1]
+    if not with_volume:
+        told = [row[:5] for row in told]
     return {"symbol": instrument.symbol, "category": "linear", "list": told}
 
 

@@ -19,7 +19,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-from xsmom.domain.trading import Gap, VenueEvent
+from xsmom.domain.trading import Deaf, Gap, VenueEvent
 from xsmom.errors import AuthFailed
 from xsmom.venues.bybit.account_rows import Scales
 from xsmom.venues.bybit.frames import Frames
@@ -57,7 +57,7 @@ class AccountStream:
         self._wire, self._keys = wire, wire.access.keys
         self._patience = patience or Patience()
         self._frames = Frames(scales)
-        self._queue: deque[str | Gap] = deque()
+        self._queue: deque[str | Gap | Deaf] = deque()
         self._something = asyncio.Event()
         self._heard_ms = 0
         self.overflows = 0
@@ -84,23 +84,28 @@ class AccountStream:
         self._something.clear()
         while self._queue:
             taken = self._queue.popleft()
-            for event in (taken,) if isinstance(taken, Gap) else self._frames.read(taken, self._heard_ms):
+            for event in (taken,) if isinstance(taken, Gap | Deaf) else self._frames.read(taken, self._heard_ms):
                 yield event
         if reader.done():
             reader.result()  # the only way out of reading is an error
 
     async def _keep_reading(self) -> None:
         tries = 0
+        stands = False
         why = "the stream begins"
         while True:
             try:
                 async with await self._dial() as socket:
                     await self._sign_in(socket)
                     self._gap(why)
-                    tries = 0
+                    tries, stands = 0, True
                     await self._read(socket)
             except _Lost as lost:
                 why = str(lost)
+                if stands:
+                    self._queue.append(Deaf(why))
+                    self._something.set()
+                stands = False
             waits_s = self._patience.waits_s
             await asyncio.sleep(waits_s[min(tries, len(waits_s) - 1)] * random.uniform(0.75, 1.25))  # noqa: S311
             tries += 1

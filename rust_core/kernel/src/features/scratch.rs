@@ -21,7 +21,7 @@ use crate::params::{Params, SignalKind};
 use crate::row::FeatureRow;
 
 /// Bars that pass through all features together: few enough to stay in the first cache.
-const STRIDE: i64 = 16;
+pub(super) const STRIDE: i64 = 16;
 
 /// Buffers of one run over one panel (or over windows of it that move forward), and the features of
 /// the newest block.

@@ -10,7 +10,7 @@ use super::setup::{any_guard, sizing_usdt, watches_names};
 use crate::book::{BookRow, DecisionState, GuardAction, Targets};
 use crate::decide::{Decider, Signal, is_rebalance};
 use crate::error::Result;
-use crate::features::{Needs, Scratch, blocks, features_block};
+use crate::features::{Needs, Scratch, features_block, strides};
 use crate::guards::Guards;
 use crate::ledger::CostTotals;
 use crate::panel::Panel;
@@ -32,7 +32,7 @@ pub fn run(panel: &Panel<'_>, params: &Params, setup: &Setup) -> Result<Run> {
     let mut scratch = Scratch::with_needs(params, needs, panel.cols)?;
     let mut book = Book::new(panel, params, setup)?;
     let mut run = Run::with_room(panel, setup);
-    for rows in blocks(panel.first_bar, 0..panel.rows) {
+    for rows in strides(panel.first_bar, 0..panel.rows) {
         features_block(panel, rows.clone(), &mut scratch)?;
         for t in rows {
             book.bar(panel, t, &scratch.row(panel.first_bar + t as i64), None);

@@ -16,6 +16,13 @@ def broken(made: Book, line: str) -> Book:
     return replace(made, venue=replace(made.venue, mismatches=(line,)))
 
 
+def test_before_leverage_and_modes_are_answered_for_nothing_is_opened() -> None:
+    outcome = decide(lambda made: replace(made, venue=replace(made.venue, modes_told=False)))
+    assert outcome.opened == set()
+    assert outcome.refused == {"blind"}
+    assert "leverage" in outcome.why
+
+
 @pytest.mark.parametrize("number", ["R1", "R4", "R7", "R12", "R13"])
 def test_a_broken_invariant_fires_through_the_step(number: str) -> None:
     outcome = decide(lambda made: broken(made, f"{number}: it is not so"))

@@ -1,0 +1,69 @@
+"""Starts of the real command that must not trade: each is refused in one sentence, with a code, and sends nothing."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.live.test_kill_loop import LAPSE, Programs
+from xsmom.live.heartbeat import read_heartbeat
+
+
+def order(programs: Programs, name: str, **given: object) -> None:
+    """Lay a hand on the exchange."""
+    data = json.dumps(given).encode()
+    request = urllib.request.Request(f"{programs.control}/{name}", data=data, method="POST")
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert answer.status == 200
+
+
+def refused(programs: Programs, **environment: str) -> str:
+    """What a start says that ends by itself: one sentence, no traceback, and a code that is not 0."""
+    command = [sys.executable, "-W", "ignore", "-m", "xsmom", "live", "--config", str(programs.config)]
+    answer = subprocess.run(
+        [*command, "--lapse", LAPSE],
+        cwd=programs.folder,
+        env={**programs.environment, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    said = answer.stderr.strip()
+    assert answer.returncode not in (0, 1, 70), answer.stdout + said
+    assert "Traceback" not in answer.stdout + said
+    last = " ".join(said.splitlines()[-3:])
+    assert last, answer.stdout
+    return last
+
+
+def untouched(programs: Programs) -> bool:
+    truth = programs.truth()
+    return not truth["open_orders"] and not truth["closed_orders"]
+
+
+def test_a_key_that_should_not_trade_does_not(tmp_path: Path) -> None:
+    with Programs(tmp_path) as programs:
+        assert "XSMOM__EXCHANGE__API_SECRET" in refused(programs, XSMOM__EXCHANGE__API_SECRET="wrong-secret")
+        order(programs, "key", key="kkkkkkkk", can_withdraw=True)
+        assert "withdraw" in refused(programs)
+        assert untouched(programs)
+
+
+@pytest.mark.proof
+def test_a_second_process_and_a_journal_of_tomorrow(tmp_path: Path) -> None:
+    with Programs(tmp_path) as programs:
+        programs.start()
+        programs.until(lambda: read_heartbeat(programs.state) is not None)
+        assert "one account has one writer" in refused(programs)
+        programs.kill()
+        journal = programs.state / "journal.sqlite3"
+        with sqlite3.connect(journal) as database:
+            database.execute("UPDATE alembic_version SET version_num = 'of_tomorrow'")
+        assert "use the one that wrote it" in refused(programs)

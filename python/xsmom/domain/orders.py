@@ -183,9 +183,9 @@ class Phase(Enum):
 _FINAL = frozenset({Phase.FILLED, Phase.CANCELLED, Phase.REJECTED, Phase.EXPIRED})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LiveOrder:
-    """An order that was sent: the request as last sent, and how far it has come."""
+    """An order that was sent: the request as last sent, and how far it has come. Without slots: it may `evolve`."""
 
     request: OrderRequest
     #: Id of the approved order that it carries out (its own, unless it is a slice or a repricing).
@@ -244,7 +244,7 @@ class LiveOrder:
         return self.request.trigger is not None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Task:
     """An approved order being worked: one or more live orders, until its lots are done or given up."""
 

@@ -55,7 +55,9 @@ def flatten_intents(turn: Turn) -> list[Intent]:
 
 def to_close(book: Book, rules: Rules, now_ms: int) -> dict[str, Closing]:
     """Names that are held and must go, and why."""
-    held = [(int(at), book.roster.symbols[at]) for at in np.flatnonzero(book.lots)]
+    if book.mode is not Mode.FLATTENING and not rules.gates.facts_needed:
+        return {}
+    held = [(at, book.roster.symbols[at]) for at in np.flatnonzero(book.lots).tolist()]
     if not held:
         return {}
     if book.mode is Mode.FLATTENING:
@@ -64,7 +66,7 @@ def to_close(book: Book, rules: Rules, now_ms: int) -> dict[str, Closing]:
         if guard and fills_at_bars(rules):
             return {}
         return {symbol: Closing(book.mode_why, grace_ms=_RETRY_MS if guard else 0) for _, symbol in held}
-    return dict(_single(book, rules, held, now_ms)) if rules.gates.facts_needed else {}
+    return dict(_single(book, rules, held, now_ms))
 
 
 def _single(book: Book, rules: Rules, held: list[tuple[int, str]], now_ms: int) -> Iterator[tuple[str, Closing]]:

@@ -21,7 +21,8 @@ AGAIN_MS = 86_400_000
 BLIND: Final = "guard.blind"
 _STREAK = 2
 """Place of a losing streak among the kinds of bars in the records: cooldown, ban, streak, loss of the day."""
-_TOGETHER: Final = frozenset(code for code, name in kernel.REASONS.items() if name in {"correlated", "cluster_cap"})
+_TOGETHER: Final = np.zeros(256, dtype=bool)
+_TOGETHER[[code for code, name in kernel.REASONS.items() if name in {"correlated", "cluster_cap"}]] = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +112,7 @@ def tell_streak(turn: Turn, before: Columns, after: Columns, at: int) -> None:
 
 def tell_correlated(turn: Turn, before: Any, reasons: Any, weights: Floats) -> None:
     """Names that were made smaller because others move with them, and were not at the decision before."""
-    codes = list(_TOGETHER)
-    new = np.isin(reasons, codes) & ~np.isin(before, codes)
+    new = _TOGETHER[reasons] & ~_TOGETHER[before]
     if new.any():
         names = [turn.book.roster.symbols[at] for at in np.flatnonzero(new)]
         shares = [float(weights[at]) for at in np.flatnonzero(new)]

@@ -177,13 +177,16 @@ _HOLDS: Final[Mapping[Cause, Callable[[Book, Rules], bool]]] = {
 }
 
 
+# In the order of the causes, which is a mapping's only by accident; maintenance alone is a matter of time.
+_RANKED: Final = tuple(
+    (cause, None if cause is Cause.MAINTENANCE else _HOLDS[cause]) for cause in Cause if cause is not Cause.NONE
+)
+
+
 def cause_of(book: Book, rules: Rules, now_ms: int) -> Cause:
     """The strictest cause that holds now."""
-    for cause in Cause:
-        if cause is Cause.MAINTENANCE:
-            if _in_maintenance(book, now_ms):
-                return cause
-        elif cause is Cause.NONE or _HOLDS[cause](book, rules):
+    for cause, holds in _RANKED:
+        if _in_maintenance(book, now_ms) if holds is None else holds(book, rules):
             return cause
     return Cause.NONE
 

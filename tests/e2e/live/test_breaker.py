@@ -17,10 +17,10 @@ def asked(rig) -> Counter[str]:
     seen: Counter[str] = Counter()
     find = rig.world.faults.find
 
-    def note(where, when, client_id=""):
+    def note(where, when, client_id="", query=""):
         if when == "before":
             seen[where] += 1
-        return find(where, when, client_id)
+        return find(where, when, client_id, query)
 
     rig.world.faults.find = note
     return seen

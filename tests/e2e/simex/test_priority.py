@@ -20,10 +20,10 @@ def listen(rig):
     seen, find = [], rig.world.faults.find
     meet(rig, do="delay", match="no such path")  # with a script, every request is looked at
 
-    def note(where, when, client_id=""):
+    def note(where, when, client_id="", query=""):
         if when == "before":
             seen.append((where, time.perf_counter()))
-        return find(where, when, client_id)
+        return find(where, when, client_id, query)
 
     rig.world.faults.find = note
     return seen

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from xsmom.domain.effects import Severity
+from xsmom.domain.evolve import evolve
 from xsmom.domain.orders import Style, Task
 from xsmom.engine.execution.bench import Bench
 
@@ -23,7 +22,7 @@ def settle(bench: Bench, name: str) -> None:
         untold = order.untold_lots and bench.now_ms - (order.final_ms or 0) < UNTOLD_MS
         if untold:
             # The clock of `work` looks again when the wait is over.
-            bench.put_task(replace(task, due_ms=max(task.due_ms, (order.final_ms or 0) + UNTOLD_MS)))
+            bench.put_task(evolve(task, due_ms=max(task.due_ms, (order.final_ms or 0) + UNTOLD_MS)))
             return
     _tell(bench, task)
     bench.drop_task(name)
@@ -35,7 +34,7 @@ def settle(bench: Bench, name: str) -> None:
 def call_off(bench: Bench, task: Task, why: str) -> Task:
     """Nothing more of a task is sent; what works of it is taken back when it is next worked."""
     if not task.ending:
-        task = bench.put_task(replace(task, ending=why, due_ms=bench.now_ms))
+        task = bench.put_task(evolve(task, ending=why, due_ms=bench.now_ms))
     return task
 
 

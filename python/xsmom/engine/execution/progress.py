@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from xsmom.domain.effects import CancelOrder, FetchAccount, Severity
 from xsmom.domain.events import OrderUpdated
+from xsmom.domain.evolve import evolve
 from xsmom.domain.orders import LiveOrder, Phase
 from xsmom.domain.trading import OrderView, VenueFill
 from xsmom.engine.execution.bench import Bench
@@ -37,7 +38,7 @@ def on_fill(turn: Turn, fill: VenueFill) -> None:
         return
     traded = order.traded_lots + fill.lots
     out = abs(traded) >= abs(order.request.lots)
-    order = replace(
+    order = evolve(
         order,
         traded_lots=traded,
         order_id=order.order_id or fill.order_id,
@@ -47,7 +48,7 @@ def on_fill(turn: Turn, fill: VenueFill) -> None:
     task = bench.task_of(order)
     if task is not None:
         bench.put_task(
-            replace(
+            evolve(
                 task,
                 traded_lots=task.traded_lots + fill.lots,
                 traded_price_lots=task.traded_price_lots + abs(fill.lots) * float(fill.price),
@@ -69,7 +70,7 @@ def see(bench: Bench, order: LiveOrder, view: OrderView) -> LiveOrder:
         request = replace(request, lots=view.lots)
     if newer and order.amend_asked_ms is None and None not in {view.price_ticks, request.price_ticks}:
         request = replace(request, price_ticks=view.price_ticks)
-    order = replace(
+    order = evolve(
         order,
         request=request,
         order_id=view.order_id or order.order_id,
@@ -87,7 +88,7 @@ def advance(bench: Bench, order: LiveOrder, happening: Happening, *, filled_lots
     filled = max(before.filled_lots, filled_lots, key=abs)
     ended = phase.final and not before.phase.final
     order = bench.put_order(
-        replace(
+        evolve(
             order,
             phase=phase,
             filled_lots=filled,
@@ -103,7 +104,7 @@ def advance(bench: Bench, order: LiveOrder, happening: Happening, *, filled_lots
         return order
     done = filled - before.filled_lots
     if done or ended or phase is not before.phase:
-        bench.put_task(replace(task, filled_lots=task.filled_lots + done, due_ms=bench.now_ms))
+        bench.put_task(evolve(task, filled_lots=task.filled_lots + done, due_ms=bench.now_ms))
         _wake(bench, order.symbol)
     settle(bench, order.parent_id)
     return order
@@ -113,7 +114,7 @@ def _wake(bench: Bench, symbol: str) -> None:
     """Tasks that wait for others look again: those of the symbol, and those that wait for the other side."""
     for task in list(bench.tasks.values()):
         if task.waits_for and (task.approved.intent.symbol == symbol or task.waits_for == "pair"):
-            bench.put_task(replace(task, due_ms=min(task.due_ms, bench.now_ms)))
+            bench.put_task(evolve(task, due_ms=min(task.due_ms, bench.now_ms)))
 
 
 def _tell(bench: Bench, order: LiveOrder) -> None:
@@ -142,7 +143,7 @@ def _contradict(bench: Bench, order: LiveOrder, view: OrderView) -> LiveOrder:
     bench.turn.send(FetchAccount("an order that was refused is alive"))
     return advance(
         bench,
-        replace(order, order_id=view.order_id, at_ms=max(order.at_ms, view.at_ms), seen=True),
+        evolve(order, order_id=view.order_id, at_ms=max(order.at_ms, view.at_ms), seen=True),
         seen(view.state),
         filled_lots=view.filled_lots,
     )

@@ -6,10 +6,9 @@ in answer to a cancel or a change never means that there is no such order.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from xsmom.domain.effects import FetchAccount, Severity
 from xsmom.domain.events import Ask, VenueReplied
+from xsmom.domain.evolve import evolve
 from xsmom.domain.orders import LiveOrder, Style, Task
 from xsmom.domain.trading import Ack, NoChange, Refusal, Rejected
 from xsmom.engine.execution.bench import Bench
@@ -41,7 +40,7 @@ def on_reply(turn: Turn, event: VenueReplied) -> None:
 def _submitted(bench: Bench, order: LiveOrder, event: VenueReplied) -> None:
     answer = event.answer
     if isinstance(answer, Ack):
-        order = replace(order, order_id=answer.order_id, seen=True)
+        order = evolve(order, order_id=answer.order_id, seen=True)
         advance(bench, order, Happening.ACKED)
         return
     if order.phase.final or event.sent_ms < order.sent_ms:
@@ -55,7 +54,7 @@ def _submitted(bench: Bench, order: LiveOrder, event: VenueReplied) -> None:
         return
     # A name that is taken proves that an earlier send has arrived; only lookups tell what became of it.
     taken = isinstance(answer, Rejected)
-    order = replace(
+    order = evolve(
         order,
         seen=order.seen or taken,
         sent_ms=max(order.sent_ms, event.sent_ms),
@@ -74,7 +73,7 @@ def _submitted(bench: Bench, order: LiveOrder, event: VenueReplied) -> None:
 
 def _refuse(bench: Bench, task: Task, refusal: Refusal) -> None:
     refusals, opens = task.refusals + 1, not task.approved.intent.reduce_only
-    task = bench.put_task(replace(task, refusals=refusals))
+    task = bench.put_task(evolve(task, refusals=refusals))
     if refusal in _GONE:
         bench.turn.send(FetchAccount("a reduction was refused"))
         call_off(bench, task, refusal.value)
@@ -96,16 +95,16 @@ def _amended(bench: Bench, order: LiveOrder, event: VenueReplied) -> None:
     if order.phase.final:
         return
     if isinstance(answer, Ack | NoChange):
-        bench.put_order(replace(order, amend_asked_ms=None))
+        bench.put_order(evolve(order, amend_asked_ms=None))
         return
     task = bench.task_of(order)
     if isinstance(answer, Rejected) and answer.refusal not in _PASSING | _LATE and task is not None:
-        bench.put_task(replace(task, replaces=True))
+        bench.put_task(evolve(task, replaces=True))
     # Which price stands now is for a lookup to say.
     asked_ms = None if isinstance(answer, Rejected) else order.amend_asked_ms
-    bench.put_order(replace(order, amend_asked_ms=asked_ms, doubted_ms=order.doubted_ms or bench.now_ms))
+    bench.put_order(evolve(order, amend_asked_ms=asked_ms, doubted_ms=order.doubted_ms or bench.now_ms))
 
 
 def _cancelled(bench: Bench, order: LiveOrder, event: VenueReplied) -> None:
     if not order.phase.final and not isinstance(event.answer, Ack):
-        bench.put_order(replace(order, doubted_ms=order.doubted_ms or bench.now_ms))
+        bench.put_order(evolve(order, doubted_ms=order.doubted_ms or bench.now_ms))

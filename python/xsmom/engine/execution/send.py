@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from xsmom.domain.effects import SendOrder
+from xsmom.domain.evolve import evolve
 from xsmom.domain.orders import LiveOrder, Phase, Style, Task, child_order_id
 from xsmom.domain.trading import OrderRequest, TimeInForce
 from xsmom.engine.execution.bench import Bench
@@ -47,4 +46,4 @@ def send(bench: Bench, task: Task, lots: int, price_ticks: int | None, time_in_f
         purpose=intent.purpose.value,
         style=intent.style.value,
     )
-    return bench.put_task(replace(task, children=task.children + 1, waits_for=""))
+    return bench.put_task(evolve(task, children=task.children + 1, waits_for=""))

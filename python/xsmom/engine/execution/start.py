@@ -17,7 +17,9 @@ from xsmom.engine.turn import Turn
 def start(turn: Turn, approved: Iterable[Approved]) -> None:
     """Take in what was approved. What is known already is the same order, met again after a crash."""
     given = list(approved)
-    _begin(turn, [one for one in given if one.intent.purpose is not Purpose.PROTECT])
+    orders = [one for one in given if one.intent.purpose is not Purpose.PROTECT]
+    if orders:
+        _begin(turn, orders)
     for one in given:
         if one.intent.purpose is Purpose.PROTECT:
             send_stop(turn, one)

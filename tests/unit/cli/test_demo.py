@@ -28,7 +28,7 @@ def params() -> dict[str, Any]:
 
 
 def run(*arguments: str | Path) -> int:
-    return main([str(argument) for argument in ("demo", *arguments)])
+    return main([str(argument) for argument in ("demo", "--live-bars", "0", *arguments)])
 
 
 def test_what_is_shown_is_what_the_core_decides(
@@ -59,7 +59,13 @@ def test_the_next_commands_work(tmp_path: Path, capsys: pytest.CaptureFixture[st
 def test_it_runs_again_in_its_own_folder_and_leaves_nothing_half(tmp_path: Path) -> None:
     for profile in ("weekly", "classic", "weekly"):
         assert run("--out", tmp_path, "--profile", profile) == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.yaml", "model-book.html", "sample.panel"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "config.yaml",
+        "model-book.html",
+        "report.html",
+        "report.json",
+        "sample.panel",
+    ]
     assert Panel.open(tmp_path / "sample.panel").bar_ms == DAY_MS
 
 

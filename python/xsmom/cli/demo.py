@@ -127,7 +127,7 @@ def _simulate(panel: Panel, config_path: Path, panel_path: Path) -> Run:
 
 def trade_demo(made: Demo, folder: Path, bars: int, *, quiet: bool) -> tuple[Traded, DemoParity]:
     """The last bars once more, by the live engine on the built-in exchange."""
-    from xsmom.cli.demo_parity import PAGE_FILE, compare, write_page
+    from xsmom.cli.demo_parity import PAGE_FILE, compare, draw_page
     from xsmom.cli.demo_trading import serve, trade
     from xsmom.config.load import load_config
 
@@ -144,7 +144,7 @@ def trade_demo(made: Demo, folder: Path, bars: int, *, quiet: bool) -> tuple[Tra
         traded = trade(server, config, bars, state, tell)
     with ProgressBar("comparing with the backtest") as tell:
         found = compare(traded, config, made.panel, tell)
-    write_page(found, folder / PAGE_FILE, made.panel.label)
+    write_whole(folder / PAGE_FILE, draw_page(found, made.panel.label))
     return traded, found
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -158,12 +157,10 @@ def print_demo_parity(found: DemoParity, traded: Traded) -> None:
     )
 
 
-def write_page(found: DemoParity, path: Path, label: str) -> None:
+def draw_page(found: DemoParity, label: str) -> str:
     """Equity of both, and how far targets were apart, as one offline page."""
     from plotly.graph_objects import Bar, Figure, Scatter
     from plotly.subplots import make_subplots
-
-    from xsmom.cli.demo import write_whole
 
     times = np.array([bar.close_ms for bar in found.bars], dtype="datetime64[ms]")
     figure: Figure = make_subplots(
@@ -181,4 +178,5 @@ def write_page(found: DemoParity, path: Path, label: str) -> None:
     apart = [100 * bar.difference_frac for bar in found.bars]
     figure.add_trace(Bar(x=times, y=apart, name="difference", showlegend=False), row=2, col=1)
     figure.update_layout(title=f"Live against backtest on a {label}", template="plotly_white", height=700)
-    write_whole(path, figure.to_html(include_plotlyjs=True, full_html=True))
+    text: str = figure.to_html(include_plotlyjs=True, full_html=True)
+    return text

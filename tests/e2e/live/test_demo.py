@@ -27,7 +27,9 @@ def test_the_live_half_decides_what_the_backtest_decides(tmp_path: Path, capsys:
     assert live["live_costs"]["traded_usdt"] > 1_000.0
     assert 0.0 < live["price_frac"] < 0.01
     reader = open_reader(StoreRules.of(load_config("weekly")), Path(live["state_dir"]))
-    assert len(live["positions"]) == int((reader.newest_book().lots != 0).sum()) > 10
+    book = reader.newest_book()
+    assert book is not None
+    assert len(live["positions"]) == int((book.lots != 0).sum()) > 10
     # Every position was opened by a plan, and has the stop of its plan.
     assert not [row for row in reader.notes(name="position.closed") if row.note.fields["exit"] == "emergency_stop"]
     reader.close()

@@ -65,7 +65,7 @@ class Bench:
         """Forget a task; its orders stay until they are forgotten themselves, and know what late executions are for."""
         task = self.tasks.pop(name)
         for order in self.orders_of(task):
-            if order.untold_lots:
+            if order.traded_lots != order.request.lots:
                 self.orders[order.client_order_id] = replace(order, carries=task.approved)
 
     def orders_of(self, task: Task) -> list[LiveOrder]:

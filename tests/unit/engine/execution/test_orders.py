@@ -115,6 +115,22 @@ def test_an_execution_that_comes_after_its_task_has_ended_still_carries_it_out()
     assert kernel.EXITS[int(turn.book.positions["stop_by"][0])] != "emergency_stop"
 
 
+def test_so_does_one_of_an_order_that_was_thought_to_be_gone() -> None:
+    stage = Stage()
+    approved = stage.approve(50)
+    stage.start(approved)
+    order = stage.live()[0]
+    stage.update(view(order, OrderState.CANCELLED, 20))
+    stage.fill(order, 20)
+    stage.tick(60_000)
+    (second,) = stage.live()
+    stage.fill(second, 30)
+    assert stage.task(approved) is None
+    # The exchange had said 20, and now shows five more of the first.
+    late = VenueFill("e9", "", order.client_order_id, order.symbol, FillKind.TRADE, 5, *PAID, False, 9, stage.now_ms)
+    assert money.approved_of(stage.book, late) == approved
+
+
 def test_a_fill_that_a_list_had_told_is_not_counted_twice() -> None:
     stage = Stage()
     stage.start(stage.approve(50))

@@ -30,6 +30,10 @@ proof *arguments:
 sim seeds="60":
     XSMOM_SIM_SEEDS={{seeds}} {{python}} -m pytest tests/simulation -k seed
 
+# The real process killed as often, on SQLite and on PostgreSQL.
+killloop kills="100":
+    XSMOM_KILLS={{kills}} {{python}} -m pytest tests/e2e/live/test_kill_loop.py
+
 # Ratios against what they must reach, their gates and the baseline, on a release build.
 bench *arguments:
     VIRTUAL_ENV=$PWD/.venv .venv/bin/maturin develop --release && {{python}} -m pytest benches {{arguments}}

@@ -317,6 +317,11 @@ class JournalReader(Protocol):
 class Clock(Protocol):
     """The one clock of a process."""
 
+    @property
+    def speed(self) -> float:
+        """Its seconds in one of the wall: 1, but beside an exchange of ours in time-lapse."""
+        ...
+
     def now_ms(self) -> int:
         """UTC milliseconds."""
         ...

@@ -22,6 +22,7 @@ class HandClock:
     """A clock that a test sets."""
 
     at_ms: int = 1_700_000_000_000
+    speed: float = 1.0
 
     def now_ms(self) -> int:
         return self.at_ms

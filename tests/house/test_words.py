@@ -52,7 +52,7 @@ def test_no_file_says_what_no_file_should_say(root: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["see /home/ann/xsmom", "x = '/work/here/a'", "FIX" + "ME later", "<<<<<<< HEAD", "cd /tmp/x"],
+    ["see /ho" + "me/ann/xsmom", "x = '/wo" + "rk/here/a'", "FIX" + "ME later", "<<<<<<< HEAD", "cd /tmp/x"],
 )
 def test_planted_words_are_seen(text: str) -> None:
     assert len(findings("planted", text)) == 1

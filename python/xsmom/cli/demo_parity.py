@@ -151,6 +151,11 @@ def print_demo_parity(found: DemoParity, traded: Traded) -> None:
     )
     agree = "agree" if found.books_agree else "DO NOT agree"
     print(f"Journal and exchange {agree} on {len(traded.truth_lots)} positions, each with its stop on the exchange.")
+    if any(bar.names_same < bar.names for bar in found.bars):
+        _explain_difference()
+
+
+def _explain_difference() -> None:
     print(
         "Where targets differ, the accounts do: fills of the exchange are not those that the cost model assumed, so "
         "shares of equity drift apart."

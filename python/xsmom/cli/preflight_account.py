@@ -9,6 +9,7 @@ from xsmom.cli.preflight_case import Case, ignored_symbols
 from xsmom.cli.preflight_checks import fee_above_frac
 from xsmom.domain.orders import is_ours
 from xsmom.domain.stamps import format_ms
+from xsmom.domain.trading import OrderView
 
 _DAY_MS = 86_400_000
 _EXPIRES_WARN_MS = 7 * _DAY_MS
@@ -185,10 +186,9 @@ def check_foreign(case: Case) -> Iterator[Finding]:
         yield Finding("orders", Status.OK, "none of somebody else")
 
 
-def _is_foreign(row: object) -> bool:
+def _is_foreign(row: OrderView) -> bool:
     """Not ours by its name, and no stop that belongs to a position."""
-    order_id = str(getattr(row, "client_order_id", "") or "")
-    return not is_ours(order_id) and not bool(getattr(row, "of_position", False))
+    return not is_ours(row.client_order_id) and not row.of_position
 
 
 def _some(names: list[str]) -> str:

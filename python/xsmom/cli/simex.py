@@ -83,6 +83,7 @@ def _make_world(path: Path | None, since: str | None, speed: float, wallet_usdt:
     from decimal import Decimal
 
     from xsmom.cli.market import day_ms
+    from xsmom.domain.stamps import format_ms
     from xsmom.lake.panel import Panel
     from xsmom.simex.bybit.signing import Key
     from xsmom.simex.world import World
@@ -93,7 +94,8 @@ def _make_world(path: Path | None, since: str | None, speed: float, wallet_usdt:
     first_ms, last_ms = int(panel.close_ms[0]), int(panel.close_ms[-1])
     start_ms = first_ms + int((last_ms - first_ms) * _HISTORY_SHARE) if since is None else day_ms("--from", since)
     if not first_ms - panel.bar_ms <= start_ms < last_ms:
-        raise DataError(f"the market has no bars after {since}: it goes on to {panel!r}")
+        span = f"{format_ms(first_ms)} to {format_ms(last_ms)}"
+        raise DataError(f"the market does not run on from {since or 'its middle'}: its bars close from {span}")
     world = World(panel, start_ms=start_ms // panel.bar_ms * panel.bar_ms, speed=speed)
     key = Key(pair[0], pair[1], "main", _UID)
     world.open_account("main", Decimal(str(wallet_usdt)), key)

@@ -86,7 +86,7 @@ class BarSource:
                 await asyncio.sleep(_RETRY_S)
 
         work = [asyncio.ensure_future(fill(at, one)) for at, one in enumerate(self._instruments)]
-        left_s = max(0.0, (until_ms - clock.now_ms()) / 1_000 / getattr(clock, "speed", 1.0))
+        left_s = max(0.0, (until_ms - clock.now_ms()) / 1_000 / clock.speed)
         _, late = await asyncio.wait(work, timeout=left_s + _RETRY_S)
         for task in late:
             task.cancel()
@@ -201,4 +201,4 @@ class BarFeed:
 
     async def _sleep_until(self, at_ms: int) -> None:
         while (left_ms := at_ms - self._clock.now_ms()) > 0:  # noqa: ASYNC110  a clock sets no event
-            await asyncio.sleep(min(left_ms / 1_000 / getattr(self._clock, "speed", 1.0), 1.0))
+            await asyncio.sleep(min(left_ms / 1_000 / self._clock.speed, 1.0))

@@ -155,4 +155,4 @@ class Feeds:
             await self._sleep(self._beats.status_s)
 
     async def _sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds / getattr(self._clock, "speed", 1.0))
+        await asyncio.sleep(seconds / self._clock.speed)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+SignT = TypeVar("SignT")
 
 FILE = "heartbeat.json"
 _FAR = 1 << 53
@@ -30,21 +33,34 @@ class Heartbeat:
     kill: bool
 
 
+def put_sign(place: Path, told: dict[str, Any]) -> None:
+    """Replace the file of a sign, whole."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    draft = place.with_name(f".{place.name}.{os.getpid()}")
+    draft.write_text(json.dumps(told), "utf-8")
+    draft.replace(place)
+
+
+def get_sign(place: Path, kind: Callable[..., SignT]) -> tuple[SignT, dict[str, Any]] | None:
+    """A sign and the fields that it was made of; None when there is none, or none that can be read."""
+    try:
+        told: dict[str, Any] = json.loads(place.read_text("utf-8"))
+        return kind(**told), told
+    except (OSError, ValueError, TypeError, RecursionError):
+        return None
+
+
 def write_heartbeat(state_dir: Path, beat: Heartbeat) -> None:
-    """Replace the file, whole."""
-    state_dir.mkdir(parents=True, exist_ok=True)
-    draft = state_dir / f".{FILE}.{os.getpid()}"
-    draft.write_text(json.dumps(asdict(beat)), "utf-8")
-    draft.replace(state_dir / FILE)
+    """Say how it stands."""
+    put_sign(state_dir / FILE, asdict(beat))
 
 
 def read_heartbeat(state_dir: Path) -> Heartbeat | None:
     """What was said last; None when nothing was, or nothing that can be read."""
-    try:
-        told: dict[str, Any] = json.loads((state_dir / FILE).read_text("utf-8"))
-        beat = Heartbeat(**told)
-    except (OSError, ValueError, TypeError, RecursionError):
+    found = get_sign(state_dir / FILE, Heartbeat)
+    if found is None:
         return None
+    beat, told = found
     whole = (told["at_ms"], told["pid"], told["seq"])
     return beat if all(isinstance(one, int) and abs(one) < _FAR for one in whole) else None
 

@@ -70,7 +70,7 @@ class Timers:
         before = self._handles.pop(effect.name, None)
         if before is not None:
             before.cancel()
-        wait_s = max(0.0, (effect.due_ms - self.clock.now_ms()) / 1_000 / getattr(self.clock, "speed", 1.0))
+        wait_s = max(0.0, (effect.due_ms - self.clock.now_ms()) / 1_000 / self.clock.speed)
         loop = asyncio.get_running_loop()
         self._handles[effect.name] = loop.call_later(wait_s, self._fire, effect)
 

@@ -44,7 +44,7 @@ class Process:
 
     def __init__(self, venue: Venue, journal: Journal, clock: Clock, setting: Setting) -> None:
         self.venue, self.journal, self.clock, self.setting = venue, journal, clock, setting
-        self.link = LinkMeter(getattr(clock, "speed", 1.0))
+        self.link = LinkMeter(clock.speed)
         self.loop: Loop | None = None
         #: What is obeyed, once it runs: the configuration's rules, what this venue can do, the bounds of this start.
         self.rules: Rules = setting.rules

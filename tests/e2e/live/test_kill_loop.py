@@ -1,7 +1,8 @@
-"""The real command against the real exchange program, killed with signal 9 again and again, with a database on disk.
+"""The real command against the real exchange program, killed with signal 9 again and again, on each kind of database.
 
-After the last start nothing is sent twice, the book is the exchange's, every position has its stop, and a kill switch
-that was set is set. `XSMOM_KILLS=100` asks for as many kills.
+After the last start no name was sent twice, every execution is in the ledger, the book holds the exchange's lots, every
+position has its stop, and a kill switch that was set is set. `XSMOM_KILLS=100` (`just killloop 100`) asks for as many
+kills. How soon a stop stands, and whether one wish was sent under two names, is for the simulation to see.
 """
 
 from __future__ import annotations
@@ -15,16 +16,20 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
+from tests.databases.fixtures import Database
 from tests.e2e.live.trader import MARKET
-from xsmom.live.heartbeat import read_heartbeat
+from xsmom.live.heartbeat import Heartbeat, read_heartbeat
+from xsmom.store.readers import open_reader
+from xsmom.store.rules import StoreRules
 
 LAPSE = "20x"
 PATIENCE_S = 90.0
-KILLS = int(os.environ.get("XSMOM_KILLS", "2"))
+KILLS = int(os.environ.get("XSMOM_KILLS") or (100 if os.environ.get("XSMOM_PROOF") else 2))
 CONFIG = """
 strategy: {{timeframe: 1h}}
 universe: {{exclude: []}}
@@ -38,10 +43,12 @@ exchange: {{base_url: "{address}", ca_file: {certificate}}}
 class Programs:
     """The exchange, and the trader that is killed."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.state = folder, folder / "state"
+    def __init__(self, folder: Path, rules: StoreRules | None = None) -> None:
+        self.folder, self.state, self.rules = folder, folder / "state", rules or StoreRules()
+        url = self.rules.url
         self.environment = {
             **os.environ,
+            **({} if url is None else {"XSMOM__STORAGE__URL": url.get_secret_value()}),
             "XSMOM__EXCHANGE__API_KEY": "kkkkkkkk",
             "XSMOM__EXCHANGE__API_SECRET": "ssssssss",
         }
@@ -121,8 +128,24 @@ class Programs:
             assert self.trader is None or self.trader.poll() is None, (self.folder / "live.log").read_text()[-3_000:]
             time.sleep(0.2)
 
+    def beat(self) -> Heartbeat | None:
+        """A sign of life of the trader that runs now; the file of one that was killed is none."""
+        found = read_heartbeat(self.state)
+        return found if found is not None and self.trader is not None and found.pid == self.trader.pid else None
+
+    def journal(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Lots by symbol as the book has them, and lots by order as its executions add up."""
+        reader = open_reader(self.rules, self.state)
+        try:
+            book, fills = reader.newest_book(), reader.fills()
+        finally:
+            reader.close()
+        assert book is not None
+        held = {name: int(lots) for name, lots in zip(book.roster.symbols, book.lots, strict=True) if lots}
+        return held, added_up((row.client_order_id, row.lots) for row in fills)
+
     def settled(self) -> bool:
-        beat = read_heartbeat(self.state)
+        beat = self.beat()
         return beat is not None and beat.positions > 0 and beat.coverage_frac == 1.0 and self.at_rest()
 
     def at_rest(self) -> bool:
@@ -130,18 +153,26 @@ class Programs:
         return not [row for row in self.truth()["open_orders"] if row["client_id"].startswith("xm")]
 
 
-def test_killed_at_random_it_never_sends_twice_and_never_forgets(tmp_path: Path) -> None:
+def added_up(rows: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Lots of each order."""
+    found: dict[str, int] = {}
+    for name, lots in rows:
+        found[name] = found.get(name, 0) + lots
+    return found
+
+
+def test_killed_at_random_it_never_sends_twice_and_never_forgets(tmp_path: Path, database: Database) -> None:
     chance = random.Random(20)
-    with Programs(tmp_path) as programs:
+    with Programs(tmp_path, database.rules) as programs:
         for _ in range(KILLS):
             programs.start()
-            programs.until(lambda: read_heartbeat(programs.state) is not None)
+            programs.until(lambda: programs.beat() is not None)
             time.sleep(chance.uniform(0.5, 5.0))
             programs.kill()
         programs.start()
         programs.until(programs.settled)
         assert "taken" in programs.run("kill", "activate", "--reason", "the test ends", "--freeze")
-        programs.until(lambda: (beat := read_heartbeat(programs.state)) is not None and beat.kill)
+        programs.until(lambda: (beat := programs.beat()) is not None and beat.kill)
         programs.kill()
 
         truth = programs.truth()
@@ -152,14 +183,18 @@ def test_killed_at_random_it_never_sends_twice_and_never_forgets(tmp_path: Path)
             programs.move(usdt)
         held = {truth["names"][row["symbol"]]: row["lots"] for row in truth["positions"] if row["lots"]}
         programs.start()
-        programs.until(lambda: (beat := read_heartbeat(programs.state)) is not None and beat.pid == programs.trader.pid)
-        beat = read_heartbeat(programs.state)
+        programs.until(lambda: programs.beat() is not None)
+        beat = programs.beat()
         assert beat is not None
         assert beat.kill
         assert beat.mode == "halted"
         programs.until(lambda: programs.moved_usdt() == 130.0)
         programs.kill()
         assert len(held) == beat.positions
+        booked, filled = programs.journal()
+        assert booked == held
+        traded = [row for row in truth["executions"] if row["kind"] == "trade"]
+        assert filled == added_up((row["client_id"], row["lots"]) for row in traded)
         exported = tmp_path / "income.csv"
         programs.run("export", "income", "--csv", str(exported))
         rows = [line.split(",") for line in exported.read_text("utf-8").splitlines() if ",transfer," in line]

@@ -36,6 +36,8 @@ from xsmom.live.link import LinkMeter
 
 
 class Clock:
+    speed = 1.0
+
     def now_ms(self) -> int:
         return 5
 

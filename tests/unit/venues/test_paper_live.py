@@ -271,6 +271,8 @@ async def test_public_data_are_the_exchanges_own(market, venue):
 
 
 class Clock:
+    speed = 1.0
+
     def __init__(self, market):
         self.market = market
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from xsmom.engine.watchdog import Beat, Watch
+from xsmom.live.heartbeat import get_sign, put_sign
 
 FILE = "watchdog.json"
 _FAR = 1 << 53
@@ -39,21 +38,14 @@ class WatchSign:
 
 
 def write_sign(state_dir: Path, sign: WatchSign) -> None:
-    """Replace the file, whole."""
-    state_dir.mkdir(parents=True, exist_ok=True)
-    draft = state_dir / f".{FILE}.{os.getpid()}"
-    draft.write_text(json.dumps(asdict(sign)), "utf-8")
-    draft.replace(state_dir / FILE)
+    """Say how it stands."""
+    put_sign(state_dir / FILE, asdict(sign))
 
 
 def read_sign(state_dir: Path) -> WatchSign | None:
     """What was said last; None when nothing was, or nothing that can be read."""
-    try:
-        told: dict[str, Any] = json.loads((state_dir / FILE).read_text("utf-8"))
-        sign = WatchSign(**told)
-    except (OSError, ValueError, TypeError, RecursionError):
-        return None
-    return sign if _is_sound(told) else None
+    found = get_sign(state_dir / FILE, WatchSign)
+    return found[0] if found is not None and _is_sound(found[1]) else None
 
 
 def _is_sound(told: dict[str, Any]) -> bool:

@@ -28,6 +28,8 @@ T0 = 1_700_000_000_000
 
 
 class HandClock:
+    speed = 1.0
+
     def __init__(self) -> None:
         self.ms = T0
 

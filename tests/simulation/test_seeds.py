@@ -22,7 +22,7 @@ from tests.simulation.world import Plan, World
 from xsmom.store.memory import MemoryJournal
 
 PROOF = os.environ.get("XSMOM_PROOF") == "1"
-SEEDS = int(os.environ.get("XSMOM_SIM_SEEDS") or (1_000 if PROOF else 20))
+SEEDS = int(os.environ.get("XSMOM_SIM_SEEDS") or (1_000 if PROOF else 60))
 _MUTANT_SEED = 2
 _ROOT = Path(__file__).resolve().parents[2]
 _PLAY = "import sys; from tests.simulation.world import World; print(World(3).run(refold=False).digest)"

@@ -29,7 +29,7 @@ from xsmom.store.rules import StoreRules
 
 LAPSE = "20x"
 PATIENCE_S = 90.0
-KILLS = int(os.environ.get("XSMOM_KILLS") or (100 if os.environ.get("XSMOM_PROOF") else 2))
+KILLS = int(os.environ.get("XSMOM_KILLS") or (100 if os.environ.get("XSMOM_PROOF") else 8))
 CONFIG = """
 strategy: {{timeframe: 1h}}
 universe: {{exclude: []}}

@@ -228,6 +228,7 @@ impl<'py> BookArrays<'py> {
             guard: self.guard,
             weight_now_frac: slice1("weight_now_frac", &self.weight_now_frac)?,
             stale_bars: slice1("stale_bars", &self.stale_bars)?,
+            quiet: false,
             hold: slice1("hold", &self.hold)?,
             barred_until_ms: &self.barred_until_ms,
             barred_by: &self.barred_by,

@@ -181,6 +181,7 @@ fn time(market: &Market, params: &Params) -> Result<(f64, f64)> {
                 guard: GuardAction::None,
                 weight_now_frac: &held,
                 stale_bars: &stale,
+                quiet: false,
                 hold: &hold,
                 barred_until_ms: &until,
                 barred_by: &by,

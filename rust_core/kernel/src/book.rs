@@ -81,6 +81,9 @@ pub struct BookRow<'a> {
     pub weight_now_frac: &'a [f64],
     /// Bars in a row without data, for each name.
     pub stale_bars: &'a [u32],
+    /// It is known that no name is on hold, barred, waiting for re-entry, capped by a rung or bound to a
+    /// least order: the rows that say so are not looked at. False where nobody knows.
+    pub quiet: bool,
     /// On hold by the operator.
     pub hold: &'a [bool],
     /// `[long, short]`: until when the side is barred, UTC milliseconds; 0 when it is not.

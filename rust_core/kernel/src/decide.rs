@@ -46,6 +46,8 @@ struct Scratch {
     tranche_sum: Vec<f64>,
     variance: scale::Variance,
     columns: correlation::Columns,
+    /// What the renewed tranche wants is written into the state.
+    keeps_tranche: bool,
 }
 
 /// Is the bar that closes at `close_ms` one at which targets are decided?
@@ -79,8 +81,16 @@ impl Decider {
                 names,
                 rows_of(params.correlation_enabled, params.correlation_bars),
             ),
+            keeps_tranche: true,
         };
         Ok(Self { signal: Signal::new(&facts), facts, scratch })
+    }
+
+    /// For a caller whose state nobody reads but this decider: one tranche that is all of the book need not
+    /// be kept.
+    pub(crate) fn with_state_unseen(mut self, params: &Params) -> Self {
+        self.scratch.keeps_tranche = params.tranches > 1;
+        self
     }
 
     /// Read the market alone, for [`Self::decide_on`] of this and of other deciders.
@@ -206,7 +216,9 @@ impl Scratch {
         let mixing = router::is_mixing(mix);
         if k == 0 || !dispersed {
             let rule = if k == 0 { Reason::UniverseTooSmall } else { Reason::NoDispersion };
-            state.tranche_weight[first..first + names].fill(0.0);
+            if self.keeps_tranche {
+                state.tranche_weight[first..first + names].fill(0.0);
+            }
             signal.stand_aside(rule, reason);
             out.weight_frac.fill(0.0);
         } else {
@@ -240,7 +252,8 @@ impl Scratch {
             others.filter(|at| !renewed.contains(at)).any(|at| weights[at] != 0.0)
         };
         let flags = state.awaiting_reentry.as_flattened();
-        let any_awaiting = flags.iter().fold(0, |any, flag| any | u8::from(*flag)) != 0;
+        let any_awaiting = !scene.book.quiet
+            && flags.iter().fold(0, |any, flag| any | u8::from(*flag)) != 0;
         let one = scene.params.tranches == 1;
         let Signal { roll, cross, ladders, .. } = signal;
         let field = Field {
@@ -275,7 +288,9 @@ impl Scratch {
         let (p, legs, reason) = (scene.params, &mut self.legs, &mut out.reason[..]);
         let names = scene.facts.names();
         let share = size::weigh(legs, &self.picks.chosen, &signal.cross, scene, mixing);
-        size::store_tranche(legs, &mut state.tranche_weight[first..first + names]);
+        if self.keeps_tranche {
+            size::store_tranche(legs, &mut state.tranche_weight[first..first + names]);
+        }
         if p.tranches > 1 {
             size::join_tranches(legs, &mut self.tranche_sum, state, reason);
         }

@@ -9,9 +9,11 @@ use std::cell::Cell;
 use pulp::Arch;
 
 mod elementary;
+mod list;
 mod row;
 
 pub use elementary::{exp, ln, pow};
+pub use list::List;
 pub use row::{Line, Row};
 
 /// Number of lanes of every sum across symbols, whatever the register width of the CPU.
@@ -230,6 +232,38 @@ pub fn sum(x: &[f64]) -> f64 {
     sum_of(x, |value| value)
 }
 
+/// [`sum`] of a part of a row that has room for a lane behind it: the last few are read as a whole lane.
+#[inline(always)]
+pub fn sum_part(row: &[f64], part: std::ops::Range<usize>) -> f64 {
+    let whole = part.len().next_multiple_of(LANES);
+    let (chunks, _) = row[part.start..part.start + whole].as_chunks::<LANES>();
+    let (mut lanes, mut left) = ([0.0; LANES], part.len());
+    for chunk in chunks {
+        let keep = &FIRST[left.min(LANES)];
+        for k in 0..LANES {
+            lanes[k] += f64::from_bits(chunk[k].to_bits() & keep[k]);
+        }
+        left = left.saturating_sub(LANES);
+        end_lane();
+    }
+    fold(lanes)
+}
+
+/// All bits of the first lanes, so many of them.
+const FIRST: [[u64; LANES]; LANES + 1] = {
+    let mut masks = [[0; LANES]; LANES + 1];
+    let mut count = 0;
+    while count <= LANES {
+        let mut k = 0;
+        while k < count {
+            masks[count][k] = u64::MAX;
+            k += 1;
+        }
+        count += 1;
+    }
+    masks
+};
+
 /// Sum of squares over eight fixed lanes.
 #[inline(always)]
 pub fn sum_sq(x: &[f64]) -> f64 {
@@ -316,6 +350,8 @@ mod tests {
             let x = wave(n);
             let close = |got: f64, want: f64| (got - want).abs() <= 1e-12 * (1.0 + want.abs());
             assert!(close(sum(&x), x.iter().sum()));
+            let (part, roomy) = (n / 3..n - n / 5, [&x[..], &[f64::NAN; LANES]].concat());
+            assert_eq!(sum_part(&roomy, part.clone()), sum(&x[part]));
             assert!(close(sum_sq(&x), x.iter().map(|v| v * v).sum()));
             assert!(close(sum_abs(&x), x.iter().map(|v| v.abs()).sum()));
             assert!(close(sum_sq_from(&x, 0.5), x.iter().map(|v| (v - 0.5) * (v - 0.5)).sum()));

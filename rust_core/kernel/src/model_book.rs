@@ -162,6 +162,7 @@ impl ModelBook {
             guard: GuardAction::None,
             weight_now_frac: &self.weight_before_frac,
             stale_bars: &self.stale_bars,
+            quiet: true,
             hold: &self.blank.hold,
             barred_until_ms: &self.blank.barred_until_ms,
             barred_by: &self.blank.barred_by,

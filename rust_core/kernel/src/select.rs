@@ -5,6 +5,7 @@
 
 use crate::book::Side;
 use crate::decide::Scene;
+use crate::lanes::List;
 use crate::momentum::Cross;
 use crate::params::Params;
 use crate::reason::Reason;
@@ -104,12 +105,30 @@ pub(crate) fn new_ladders(names: usize) -> Ladders {
     Side::BOTH.map(|side| Ladder::new(side.sign(), names))
 }
 
+/// Selected names: the longs first, the shorts behind them, each best rank first.
+#[derive(Debug, Clone)]
+pub(crate) struct Chosen {
+    pub(crate) names: List,
+    pub(crate) longs: usize,
+}
+
+impl Chosen {
+    /// The names that come now stand on this side: longs have come before.
+    #[inline(always)]
+    fn begin(&mut self, side: Side) {
+        match side {
+            Side::Long => self.names.clear(),
+            Side::Short => self.longs = self.names.len(),
+        }
+    }
+}
+
 /// Selection of both sides; names by rank.
 #[derive(Debug, Clone)]
 pub(crate) struct Picks {
     slots: [Vec<Slot>; 2],
-    /// Selected names of each side, best rank first.
-    pub(crate) chosen: [Vec<u32>; 2],
+    /// Selected names.
+    pub(crate) chosen: Chosen,
     /// Places that the last walk came past.
     depth: usize,
     /// Tests switch the short cut off to compare it with the long way.
@@ -120,7 +139,7 @@ impl Picks {
     pub(crate) fn new(names: usize) -> Self {
         Self {
             slots: Side::BOTH.map(|_| vec![Slot::Free; names / 2]),
-            chosen: Side::BOTH.map(|_| Vec::with_capacity(names)),
+            chosen: Chosen { names: List::with_room(names), longs: 0 },
             depth: 0,
             shortcut: true,
         }
@@ -175,11 +194,12 @@ impl Picks {
         self.depth = place[0].max(place[1]);
         for side in Side::BOTH {
             let s = side as usize;
-            self.chosen[s].clear();
+            self.chosen.begin(side);
             // More ranks than a half may be known; slots behind the half are another bar's.
             let ranked = ladders[s].known().iter().zip(&self.slots[s][..field.half()]);
-            let taken = ranked.filter(|(_, slot)| **slot == Slot::Taken).map(|(name, _)| *name);
-            self.chosen[s].extend(taken);
+            for (name, _) in ranked.filter(|(_, slot)| **slot == Slot::Taken) {
+                self.chosen.names.push(*name);
+            }
         }
     }
 

@@ -7,9 +7,10 @@ use std::ops::Range;
 
 use crate::book::{DecisionState, Side};
 use crate::decide::Scene;
-use crate::lanes::{self, Row};
+use crate::lanes::{self, List, Row};
 use crate::momentum::{Cross, power};
 use crate::reason::Reason;
+use crate::select::Chosen;
 
 pub(crate) mod caps;
 pub(crate) mod limits;
@@ -18,8 +19,8 @@ pub(crate) mod limits;
 #[derive(Debug, Clone)]
 pub(crate) struct Legs {
     /// Columns of the names.
-    pub(crate) name: Vec<u32>,
-    /// |weight|; the places behind the last name are room for whole lanes.
+    pub(crate) name: List,
+    /// |weight|; the places behind the last name are room for whole lanes, and one more.
     pub(crate) weight: Row,
     /// Takes no excess of others: it was reduced for moving with them.
     pub(crate) closed: Vec<bool>,
@@ -31,9 +32,9 @@ pub(crate) struct Legs {
 
 impl Legs {
     pub(crate) fn new(names: usize) -> Self {
-        let room = crate::universe::padded(names);
+        let room = crate::universe::padded(names) + lanes::LANES;
         Self {
-            name: Vec::with_capacity(room),
+            name: List::with_room(names),
             weight: Row::new(room, 0.0),
             closed: vec![false; room],
             longs: 0,
@@ -66,7 +67,13 @@ impl Legs {
     /// Summed |weight| of a leg.
     #[inline(always)]
     pub(crate) fn total(&self, side: Side) -> f64 {
-        lanes::sum(&self.weight[self.places(side)])
+        lanes::sum_part(&self.weight, self.places(side))
+    }
+
+    /// Whole lanes of weights: those of the names, and what stands behind them.
+    #[inline(always)]
+    pub(crate) fn whole_lanes(&self) -> usize {
+        self.len().next_multiple_of(lanes::LANES)
     }
 
     #[inline(always)]
@@ -80,17 +87,23 @@ impl Legs {
     /// Scale both legs.
     #[inline(always)]
     pub(crate) fn scale_all(&mut self, factor: f64) {
-        for side in Side::BOTH {
-            self.scale(side, factor);
+        self.scale_each([factor; 2]);
+    }
+
+    /// Scale each leg by its own factor.
+    #[inline(always)]
+    fn scale_each(&mut self, factor: [f64; 2]) {
+        let (whole, longs) = (self.whole_lanes(), self.longs);
+        for (place, weight) in self.weight[..whole].iter_mut().enumerate() {
+            *weight *= factor[usize::from(place >= longs)];
         }
     }
 
     #[inline(always)]
-    fn seat(&mut self, chosen: &[Vec<u32>; 2]) {
+    fn seat(&mut self, chosen: &Chosen) {
         self.name.clear();
-        self.name.extend_from_slice(&chosen[0]);
-        self.longs = self.name.len();
-        self.name.extend_from_slice(&chosen[1]);
+        self.name.append(chosen.names.whole_lanes(), chosen.names.len());
+        self.longs = chosen.longs;
     }
 }
 
@@ -98,7 +111,7 @@ impl Legs {
 #[inline(always)]
 pub(crate) fn weigh(
     legs: &mut Legs,
-    chosen: &[Vec<u32>; 2],
+    chosen: &Chosen,
     cross: &Cross,
     scene: Scene<'_>,
     mixing: bool,
@@ -108,9 +121,9 @@ pub(crate) fn weigh(
     let names = scene.facts.names();
     // All rows of one length, so that an index is asked about its bounds once.
     let (key, variance) = (&cross.key()[..names], &scene.row.variance[..names]);
-    let whole_lanes = legs.len().next_multiple_of(lanes::LANES);
+    let whole_lanes = legs.whole_lanes();
     let (weights, sigmas) = (&mut legs.weight[..whole_lanes], &mut legs.cap[..whole_lanes]);
-    for ((weight, sigma), name) in weights.iter_mut().zip(sigmas.iter_mut()).zip(&legs.name) {
+    for ((weight, sigma), name) in weights.iter_mut().zip(sigmas.iter_mut()).zip(&*legs.name) {
         let i = *name as usize;
         (*weight, *sigma) = (key[i].abs(), variance[i]);
     }
@@ -128,11 +141,11 @@ pub(crate) fn weigh(
         }
     }
     let share = if mixing { [0.5, 0.5] } else { leg_shares(legs, scene) };
-    for side in Side::BOTH {
+    let factor = Side::BOTH.map(|side| {
         let total = legs.total(side);
-        let factor = if total > 0.0 { share[side as usize] * p.gross_x / total } else { 0.0 };
-        legs.scale(side, factor);
-    }
+        if total > 0.0 { share[side as usize] * p.gross_x / total } else { 0.0 }
+    });
+    legs.scale_each(factor);
     share
 }
 

@@ -71,7 +71,7 @@ pub fn ask_book(
     params: &Params,
 ) {
     let mut narrowed = false;
-    if book.hold.iter().fold(false, |any, hold| any | hold) {
+    if !book.quiet && book.hold.iter().fold(false, |any, hold| any | hold) {
         keep_where(&mut roll.score, |i| !book.hold[i]);
         narrowed = true;
     }
@@ -84,7 +84,9 @@ pub fn ask_book(
     if narrowed {
         roll.eligible = count(&roll.score);
     }
-    drop_too_small(roll, row, book, params);
+    if !book.quiet {
+        drop_too_small(roll, row, book, params);
+    }
 }
 
 /// Does [`ask_book`] leave everybody in, whatever the book (of a simulation without contracts)?

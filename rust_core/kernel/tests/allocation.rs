@@ -128,6 +128,7 @@ fn count_allocations(params: &Params, guard: GuardAction, absent: usize) -> usiz
             guard,
             weight_now_frac: &held,
             stale_bars: &[1; NAMES],
+            quiet: false,
             hold: &[false; NAMES],
             barred_until_ms: &[[0; 2]; NAMES],
             barred_by: &[[Bar::None; 2]; NAMES],

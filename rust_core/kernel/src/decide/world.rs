@@ -150,6 +150,7 @@ impl World {
             guard: self.guard,
             weight_now_frac: &self.held,
             stale_bars: &self.stale_bars,
+            quiet: false,
             hold: &self.hold,
             barred_until_ms: &self.barred_until_ms,
             barred_by: &self.barred_by,

@@ -45,8 +45,14 @@ fn write(z: &mut [f64], x: &[f64], centre: f64, spread: f64, largest: f64, clip:
     let dispersed = spread > SPREAD_MIN_FRAC * largest;
     let scale = if dispersed { 1.0 / spread } else { 0.0 };
     // Without dispersion the centre is x itself, so that 0·(x − x) is 0 and NaN stays NaN.
-    for (out, value) in z.iter_mut().zip(x) {
-        *out = bound((*value - centre) * scale, clip);
+    if clip == f64::INFINITY {
+        for (out, value) in z.iter_mut().zip(x) {
+            *out = (*value - centre) * scale;
+        }
+    } else {
+        for (out, value) in z.iter_mut().zip(x) {
+            *out = bound((*value - centre) * scale, clip);
+        }
     }
     if !dispersed {
         z.iter_mut().filter(|out| !out.is_nan()).for_each(|out| *out = 0.0);

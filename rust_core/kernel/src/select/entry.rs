@@ -44,8 +44,11 @@ impl<'a> Gate<'a> {
     #[inline(always)]
     pub(super) fn any_barred(&self) -> bool {
         let scene = self.field.scene;
-        let until_ms = scene.book.barred_until_ms.as_flattened();
-        scene.row.close_ms < 0 || until_ms.iter().fold(0, |any, until_ms| any | until_ms) != 0
+        let barred = || {
+            let until_ms = scene.book.barred_until_ms.as_flattened();
+            until_ms.iter().fold(0, |any, until_ms| any | until_ms) != 0
+        };
+        scene.row.close_ms < 0 || (!scene.book.quiet && barred())
     }
 
     #[inline(always)]

@@ -49,6 +49,12 @@ impl Ladder {
         &self.order[..self.known]
     }
 
+    /// The same, and behind them room up to whole lanes.
+    #[inline(always)]
+    pub(crate) fn known_and_room(&self) -> &[u32] {
+        &self.order
+    }
+
     /// Make at least the first `want` ranks known; `want` is at most the number of names in `key`
     /// that are not NaN.
     #[inline(always)]
@@ -88,8 +94,8 @@ impl Ladder {
                 #[inline(always)]
                 |key| key <= ceiling,
             );
-            above = write_names(&mut up.found, above, over, block * 64);
-            below = write_names(&mut down.found, below, under, block * 64);
+            above = up.write_found(key, above, over, block * 64);
+            below = down.write_found(key, below, under, block * 64);
         }
         up.rank(key, want, above);
         down.rank(key, want, below);
@@ -111,7 +117,7 @@ impl Ladder {
         if count < want || count > 4 * want + 16 {
             count = self.collect(key, self.search(key, want));
         }
-        self.read_keys(key, count);
+        self.end_found(count);
         if count > CROWD || !self.rank_by_counting(count) {
             self.rank_by_sorting(count);
         }
@@ -127,20 +133,28 @@ impl Ladder {
         self.guess = last - self.range;
     }
 
-    /// Write the keys of the names found; behind them, to whole lanes, what is worse than any.
+    /// Write the names whose bit is set and their keys, from place `at` on; returns the place after them.
     #[inline(always)]
-    fn read_keys(&mut self, key: &[f64], count: usize) {
-        let whole = count.next_multiple_of(LANES);
-        let (names, _) = self.found[..whole].as_chunks::<LANES>();
-        let (slots, _) = self.found_key[..whole].as_chunks_mut::<LANES>();
-        for (c, (names, slot)) in names.iter().zip(slots).enumerate() {
-            // A place behind the last holds some name of an earlier bar.
-            let keys = names.map(|name| self.sign * key[name as usize]);
-            let mut out = [f64::NEG_INFINITY; LANES];
-            for l in 0..LANES {
-                out[l] = if c * LANES + l < count { keys[l] } else { f64::NEG_INFINITY };
-            }
-            *slot = out;
+    fn write_found(&mut self, key: &[f64], at: usize, bits: u64, first: usize) -> usize {
+        let count = bits.count_ones() as usize;
+        let key = &key[first..];
+        let names = self.found[at..at + count].iter_mut();
+        let mut left = bits;
+        for (name, slot) in names.zip(&mut self.found_key[at..at + count]) {
+            let place = left.trailing_zeros() as usize;
+            *name = (first + place) as u32;
+            *slot = self.sign * key[place];
+            left &= left.wrapping_sub(1);
+        }
+        at + count
+    }
+
+    /// Behind the keys found, to whole lanes, comes what is worse than any.
+    #[inline(always)]
+    fn end_found(&mut self, count: usize) {
+        let rest = &mut self.found_key[count..];
+        if let Some(behind) = rest.first_chunk_mut::<LANES>() {
+            *behind = [f64::NEG_INFINITY; LANES];
         }
     }
 
@@ -154,7 +168,7 @@ impl Ladder {
                 #[inline(always)]
                 |key| self.sign * key >= threshold,
             );
-            count = write_names(&mut self.found, count, bits, block * 64);
+            count = self.write_found(key, count, bits, block * 64);
         }
         count
     }
@@ -187,17 +201,21 @@ impl Ladder {
     /// which the sum of the ranks gives away: then it returns false.
     #[inline(always)]
     fn rank_by_counting(&mut self, count: usize) -> bool {
-        let (chunks, _) = self.found_key[..count.next_multiple_of(LANES)].as_chunks::<LANES>();
+        let whole = count.next_multiple_of(LANES);
+        let (keys, _) = self.found_key[..whole].as_chunks::<LANES>();
+        let (names, _) = self.found[..whole].as_chunks::<LANES>();
+        let order = &mut self.order[..whole + 1];
         let mut total = 0;
-        for (k, mine) in chunks.iter().enumerate() {
-            let ahead = count_better(chunks, *mine);
-            for l in 0..LANES.min(count - k * LANES) {
-                let ahead = ahead[l] as usize;
-                self.order[ahead] = self.found[k * LANES + l];
-                total += ahead;
+        for (mine, names) in keys.iter().zip(names) {
+            let ahead = count_better(keys, *mine);
+            for l in 0..LANES {
+                // All that was found is better than what stands behind it: that goes to the place after.
+                let place = (ahead[l] as usize).min(whole);
+                order[place] = names[l];
+                total += place;
             }
         }
-        total == count * (count - 1) / 2
+        total == count * count.wrapping_sub(1) / 2 + (whole - count) * count
     }
 
     #[inline(never)]
@@ -215,18 +233,6 @@ impl Ladder {
             *slot = self.found[*slot as usize];
         }
     }
-}
-
-/// Write the names whose bit is set, from place `at` on; returns the place after them.
-#[inline(always)]
-fn write_names(found: &mut [u32], at: usize, bits: u64, first: usize) -> usize {
-    let count = bits.count_ones() as usize;
-    let mut left = bits;
-    for slot in &mut found[at..at + count] {
-        *slot = first as u32 + left.trailing_zeros();
-        left &= left.wrapping_sub(1);
-    }
-    at + count
 }
 
 /// How many of `keys` are better than each of `mine`.

@@ -40,9 +40,8 @@ impl Picks {
                 let keeps = side.sign() * held[i] > 0.0;
                 reason[i] = if keeps { Reason::Kept } else { Reason::Selected };
             }
-            let chosen = &mut self.chosen[side as usize];
-            chosen.clear();
-            chosen.extend_from_slice(first(side));
+            self.chosen.begin(side);
+            self.chosen.names.append(ladders[side as usize].known_and_room(), field.k);
         }
         true
     }
@@ -69,18 +68,17 @@ impl Picks {
         }
         for side in Side::BOTH {
             let (ranked, end) = (ladders[side as usize].known(), ends[side as usize]);
-            let chosen = &mut self.chosen[side as usize];
-            chosen.clear();
+            self.chosen.begin(side);
             for (place, name) in ranked[..end.max(field.k)].iter().enumerate() {
                 let i = *name as usize;
                 if stays(field, place, i, side) {
                     reason[i] = Reason::Kept;
-                    chosen.push(*name);
+                    self.chosen.names.push(*name);
                 } else if place < end {
                     let bar = gate.bar(i, side);
                     reason[i] = bar.unwrap_or(Reason::Selected);
                     if bar.is_none() {
-                        chosen.push(*name);
+                        self.chosen.names.push(*name);
                     }
                 }
             }

@@ -11,7 +11,7 @@ use crate::panel::Panel;
 use crate::params::Params;
 use crate::plan::Leg;
 use crate::reason::Reason;
-use crate::stops::ExitReason;
+use crate::stops::{ExitReason, may_exit};
 
 /// What a position loses against its last price when its contract is delisted.
 pub(super) const DELISTED_LOSS_FRAC: f64 = 0.05;
@@ -197,6 +197,11 @@ pub fn fine_lots(panel: &Panel<'_>, cash_usdt: f64) -> Contracts {
 /// Whether a guard looks at single names.
 pub(super) fn watches_names(p: &Params) -> bool {
     p.symbol_daily_loss_max_frac > 0.0 || p.trade_loss_max_frac > 0.0 || p.cvar_max_frac > 0.0
+}
+
+/// Whether stops, records or guards can bar a name, or a rung cap it.
+pub(super) fn may_be_barred(p: &Params) -> bool {
+    may_exit(p) || p.streak_losses > 0 || p.symbol_score_enabled || watches_names(p)
 }
 
 /// Whether any guard is on.

@@ -6,7 +6,7 @@ use super::account::Account;
 use super::names::NameSet;
 pub(crate) use super::setup::check;
 pub use super::setup::{Contracts, Run, Setup, fine_lots};
-use super::setup::{any_guard, sizing_usdt, watches_names};
+use super::setup::{any_guard, may_be_barred, sizing_usdt, watches_names};
 use crate::book::{BookRow, DecisionState, GuardAction, Targets};
 use crate::decide::{Decider, Signal, is_rebalance};
 use crate::error::Result;
@@ -63,6 +63,8 @@ pub struct Book<'a> {
     /// Guards look at single names.
     by_name: bool,
     may_exit: bool,
+    /// Nothing that may happen bars a name, caps it or binds it to a least order.
+    quiet: bool,
     /// Lots as they will be when what waits is filled; only with a delay.
     planned_lots: Vec<i64>,
     /// Names that are held, wanted or ordered.
@@ -122,7 +124,8 @@ impl<'a> Book<'a> {
             params,
             setup,
             account: Account::new(cols, params, setup),
-            decider: Decider::new(panel.symbols, panel.listed_ms, panel.delisted_ms, params)?,
+            decider: Decider::new(panel.symbols, panel.listed_ms, panel.delisted_ms, params)?
+                .with_state_unseen(params),
             state: DecisionState::new(cols, params.tranches as usize),
             targets: Targets::new(cols),
             guards: Guards::new(cols),
@@ -136,6 +139,7 @@ impl<'a> Book<'a> {
             guarded: any_guard(params),
             by_name: watches_names(params),
             may_exit: may_exit(params),
+            quiet: setup.contracts.is_none() && !may_be_barred(params),
             planned_lots: vec![0; cols],
             concerned: NameSet::new(cols),
             named: Vec::with_capacity(cols),
@@ -231,6 +235,7 @@ impl<'a> Book<'a> {
                 guard: self.action,
                 weight_now_frac: &self.rows.weight_now_frac,
                 stale_bars: &self.rows.stale_bars,
+                quiet: self.quiet,
                 hold: &self.rows.hold,
                 barred_until_ms: &self.rows.barred_until_ms,
                 barred_by: &self.rows.barred_by,

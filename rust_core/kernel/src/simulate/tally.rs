@@ -3,9 +3,7 @@
 use crate::lanes::dispatch;
 use crate::reason::Reason;
 
-/// Nearly all names have one of these; they are counted many at a time.
-const COMMON: [Reason; 3] = [Reason::NotSelected, Reason::Selected, Reason::Kept];
-/// Names compared at once: a byte holds the counts of a row of 255 times as many.
+/// Names compared at once. Nearly all are selected, kept or not selected.
 const WIDE: usize = 32;
 
 /// Counts of all reasons.
@@ -23,17 +21,15 @@ impl Default for Tally {
 impl Tally {
     /// Count a row.
     pub(super) fn count(&mut self, row: &[Reason]) {
-        let found = dispatch(
+        let (chosen, common) = dispatch(
             #[inline(always)]
-            || {
-                let [a, b, c] = COMMON;
-                [count_of(row, a), count_of(row, b), count_of(row, c)]
-            },
+            || count_common(row),
         );
-        if found.iter().sum::<u64>() == row.len() as u64 {
-            for (reason, count) in COMMON.iter().zip(found) {
-                self.counts[*reason as usize] += count;
-            }
+        if common {
+            let [selected, kept] = chosen;
+            self.counts[Reason::Selected as usize] += selected;
+            self.counts[Reason::Kept as usize] += kept;
+            self.counts[Reason::NotSelected as usize] += row.len() as u64 - selected - kept;
         } else {
             for reason in row {
                 self.counts[*reason as usize] += 1;
@@ -48,21 +44,39 @@ impl Tally {
     }
 }
 
+/// How many are selected and how many kept, and whether all others are not selected.
 #[inline(always)]
-fn count_of(row: &[Reason], wanted: Reason) -> u64 {
-    let mut total = 0;
-    for part in row.chunks(WIDE * 255) {
+fn count_common(row: &[Reason]) -> ([u64; 2], bool) {
+    let (mut selected, mut kept, mut common) = (0, 0, true);
+    for part in row.chunks(WIDE * 31) {
         let (chunks, tail) = part.as_chunks::<WIDE>();
-        let mut lanes = [0_u8; WIDE];
+        let (mut of_selected, mut of_kept, mut of_rest) = ([0_u8; WIDE], [0; WIDE], [0; WIDE]);
         for chunk in chunks {
-            for (lane, reason) in lanes.iter_mut().zip(chunk) {
-                *lane += u8::from(*reason as u8 == wanted as u8);
+            for l in 0..WIDE {
+                of_selected[l] += u8::from(chunk[l] as u8 == Reason::Selected as u8);
+                of_kept[l] += u8::from(chunk[l] as u8 == Reason::Kept as u8);
+                of_rest[l] += u8::from(chunk[l] as u8 == Reason::NotSelected as u8);
             }
         }
-        total += lanes.iter().map(|lane| u64::from(*lane)).sum::<u64>();
-        total += tail.iter().filter(|reason| **reason == wanted).count() as u64;
+        let tail_of = |wanted| tail.iter().filter(|reason| **reason == wanted).count() as u64;
+        let [here, there, rest] = [
+            (of_selected, Reason::Selected),
+            (of_kept, Reason::Kept),
+            (of_rest, Reason::NotSelected),
+        ]
+        .map(|(lanes, wanted)| sum_bytes(lanes) + tail_of(wanted));
+        (selected, kept) = (selected + here, kept + there);
+        common &= here + there + rest == part.len() as u64;
     }
-    total
+    ([selected, kept], common)
+}
+
+/// Sum of bytes, of which no eight come to more than a byte holds.
+#[inline(always)]
+fn sum_bytes(lanes: [u8; WIDE]) -> u64 {
+    let (words, _) = lanes.as_chunks::<8>();
+    let of_word = |word: &[u8; 8]| u64::from_le_bytes(*word).wrapping_mul(0x0101_0101_0101_0101) >> 56;
+    words.iter().map(of_word).sum()
 }
 
 #[cfg(test)]

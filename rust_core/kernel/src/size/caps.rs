@@ -71,11 +71,14 @@ pub(crate) fn apply(legs: &mut Legs, scene: Scene<'_>, reason: &mut [Reason]) {
 fn fits(legs: &Legs, scene: Scene<'_>) -> bool {
     let p = scene.params;
     let most = [p.weight_long_max_frac, p.weight_short_max_frac];
-    let above = |over: u64, value: f64, limit: f64| over | u64::from(value > limit);
+    let (count, longs) = (legs.len(), legs.places(Side::Long).end);
     let mut over = 0;
-    for side in Side::BOTH {
-        let weights = legs.weight[legs.places(side)].iter();
-        over = weights.fold(over, |over, weight| above(over, *weight, most[side as usize]));
+    for (place, weight) in legs.weight[..legs.whole_lanes()].iter().enumerate() {
+        let above = (*weight > most[usize::from(place >= longs)]) & (place < count);
+        over |= u64::from(above);
+    }
+    if scene.book.quiet {
+        return over == 0;
     }
     let (rungs, widest) = (scene.book.rung_cap_frac, most[0].max(most[1]));
     // A cap that is not below the others' is none.

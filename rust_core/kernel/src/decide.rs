@@ -13,12 +13,12 @@ use crate::reason::Reason;
 use crate::row::FeatureRow;
 use crate::select::{self, Field, Picks};
 use crate::size::{self, Legs, caps, limits};
-use crate::universe::{self, Facts};
+use crate::universe::{self, Calendar, Facts};
 
 mod shape;
 mod signal;
 
-pub use signal::Signal;
+pub use signal::{Reader, Signal};
 
 /// What every rule may look at.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +33,7 @@ pub(crate) struct Scene<'a> {
 #[derive(Debug, Clone)]
 pub struct Decider {
     facts: Facts,
+    calendar: Calendar,
     signal: Signal,
     scratch: Scratch,
 }
@@ -53,6 +54,10 @@ struct Scratch {
 /// Is the bar that closes at `close_ms` one at which targets are decided?
 #[inline]
 pub fn is_rebalance(close_ms: i64, params: &Params) -> bool {
+    // Most configurations; divisions are slow.
+    if params.rebalance_bars == 1 {
+        return params.rebalance_offset_bars == 0;
+    }
     let bar = close_ms.div_euclid(params.bar_ms);
     bar.rem_euclid(params.rebalance_bars.into()) == i64::from(params.rebalance_offset_bars)
 }
@@ -83,7 +88,8 @@ impl Decider {
             ),
             keeps_tranche: true,
         };
-        Ok(Self { signal: Signal::new(&facts), facts, scratch })
+        let (calendar, signal) = (Calendar::new(names), Signal::new(&facts));
+        Ok(Self { facts, calendar, signal, scratch })
     }
 
     /// For a caller whose state nobody reads but this decider: one tranche that is all of the book need not
@@ -91,15 +97,6 @@ impl Decider {
     pub(crate) fn with_state_unseen(mut self, params: &Params) -> Self {
         self.scratch.keeps_tranche = params.tranches > 1;
         self
-    }
-
-    /// Read the market alone, for [`Self::decide_on`] of this and of other deciders.
-    pub fn read(&mut self, row: &FeatureRow<'_>, params: &Params) -> &mut Signal {
-        lanes::dispatch(
-            #[inline(always)]
-            || self.signal.read(&self.facts, row, params),
-        );
-        &mut self.signal
     }
 
     /// Names that the last decision may want (and no other name has a weight).
@@ -129,7 +126,7 @@ impl Decider {
         Ok(())
     }
 
-    /// Decide on a signal that was read by a decider of the same names, under parameters that read the
+    /// Decide on a signal that was read by a [`Reader`] of the same names, under parameters that read the
     /// market alike ([`Signal::is_shared`], [`Signal::same`]): what [`Self::decide`] gives, bit for bit.
     pub fn decide_on(
         &mut self,
@@ -157,7 +154,7 @@ impl Decider {
     ) {
         debug_assert!(shape::check(self.facts.names(), row, book, state, params, out).is_ok());
         let scene = Scene { facts: &self.facts, row, book, params };
-        let (own, scratch) = (&mut self.signal, &mut self.scratch);
+        let (own, calendar, scratch) = (&mut self.signal, &mut self.calendar, &mut self.scratch);
         lanes::dispatch(
             #[inline(always)]
             || {
@@ -168,7 +165,7 @@ impl Decider {
                 let (signal, mix) = if let Some(signal) = signal {
                     (signal, None)
                 } else {
-                    let mix = own.read_with_book(scene, state);
+                    let mix = own.read_with_book(scene, calendar, state);
                     (own, mix)
                 };
                 scratch.decide(scene, signal, mix, state, out);
@@ -252,8 +249,8 @@ impl Scratch {
             others.filter(|at| !renewed.contains(at)).any(|at| weights[at] != 0.0)
         };
         let flags = state.awaiting_reentry.as_flattened();
-        let any_awaiting = !scene.book.quiet
-            && flags.iter().fold(0, |any, flag| any | u8::from(*flag)) != 0;
+        let any_awaiting =
+            !scene.book.quiet && flags.iter().fold(0, |any, flag| any | u8::from(*flag)) != 0;
         let one = scene.params.tranches == 1;
         let Signal { roll, cross, ladders, .. } = signal;
         let field = Field {

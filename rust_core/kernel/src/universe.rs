@@ -13,9 +13,8 @@ use crate::row::FeatureRow;
 mod facts;
 mod members;
 
-use facts::Calendar;
-pub use facts::Facts;
 pub(crate) use facts::padded;
+pub use facts::{Calendar, Facts};
 
 /// Volatility at or below which a price counts as not moving.
 pub(crate) const SIGMA_MIN: f64 = 1e-7;
@@ -29,7 +28,6 @@ pub struct Roll {
     pub score: lanes::Row,
     /// Number of eligible names.
     pub eligible: usize,
-    calendar: Calendar,
     ranking: members::Ranking,
 }
 
@@ -39,7 +37,6 @@ impl Roll {
         Self {
             score: lanes::Row::new(padded(facts.names()), f64::NAN),
             eligible: 0,
-            calendar: Calendar::new(facts.names()),
             ranking: members::Ranking::new(facts.names()),
         }
     }
@@ -52,9 +49,15 @@ impl Roll {
 
 /// Mark who is eligible by the market alone: rules that ask no book.
 #[inline(always)]
-pub fn mark(facts: &Facts, roll: &mut Roll, row: &FeatureRow<'_>, params: &Params) {
-    roll.calendar.turn_to(facts, row.close_ms);
-    roll.eligible = pass(&mut roll.score, &roll.calendar.gate, row);
+pub fn mark(
+    facts: &Facts,
+    calendar: &mut Calendar,
+    roll: &mut Roll,
+    row: &FeatureRow<'_>,
+    params: &Params,
+) {
+    calendar.turn_to(facts, row.close_ms);
+    roll.eligible = pass(&mut roll.score, &calendar.gate, row);
     if narrow(&mut roll.score, row, params) {
         roll.eligible = count(&roll.score);
     }

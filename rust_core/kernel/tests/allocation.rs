@@ -82,9 +82,8 @@ fn level(size: f64, count: usize) -> Vec<f64> {
 /// Decide at some bars of a small market and return how often memory was asked for.
 fn count_allocations(params: &Params, guard: GuardAction, absent: usize) -> usize {
     let symbols: Vec<String> = (0..NAMES).map(|i| format!("S{i:02}")).collect();
-    let delisted = vec![i64::MAX; NAMES];
-    let mut decider =
-        Decider::new(&symbols, &[0; NAMES], &delisted, params).expect("the majors are there");
+    let mut decider = Decider::new(&symbols, &[0; NAMES], &[i64::MAX; NAMES], params)
+        .expect("the majors are there");
     let mut state = DecisionState::new(NAMES, params.tranches as usize);
     state.awaiting_reentry[2] = [true, true];
     let mut out = Targets::new(NAMES);

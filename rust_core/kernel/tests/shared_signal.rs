@@ -1,10 +1,13 @@
 //! Books that share one signal are, bit for bit, what each is alone.
 
-use xsmom_kernel::decide::{Decider, Signal};
+use std::collections::VecDeque;
+
+use xsmom_kernel::decide::{Reader, Signal};
 use xsmom_kernel::features::{Scratch, blocks, features_block};
 use xsmom_kernel::fill::Costs;
+use xsmom_kernel::panel::Panel;
 use xsmom_kernel::params::Params;
-use xsmom_kernel::simulate::strategy::{Book, Close, Setup, run};
+use xsmom_kernel::simulate::strategy::{Book, Close, Run, Setup, run};
 use xsmom_kernel::simulate::{FillAt, Timing};
 
 mod random_market;
@@ -52,7 +55,7 @@ fn configurations() -> Vec<Params> {
     changes.iter().map(apply).collect()
 }
 
-fn is_same(closes: &[Close], alone: &xsmom_kernel::simulate::strategy::Run) -> bool {
+fn is_same(closes: &[Close], alone: &Run) -> bool {
     closes.iter().enumerate().all(|(t, close)| {
         close.equity_usdt.to_bits() == alone.equity_usdt[t].to_bits()
             && close.gross_usdt.to_bits() == alone.gross_usdt[t].to_bits()
@@ -60,37 +63,62 @@ fn is_same(closes: &[Close], alone: &xsmom_kernel::simulate::strategy::Run) -> b
     })
 }
 
+/// A book that reads the market itself, bar by bar.
+fn alone(panel: &Panel<'_>, params: &Params, setup: &Setup) -> (Vec<Close>, Run) {
+    let mut scratch = Scratch::new(params, panel.cols).unwrap();
+    let mut book = Book::new(panel, params, setup).unwrap();
+    let mut closes = Vec::new();
+    for t in 0..panel.rows {
+        features_block(panel, t..t + 1, &mut scratch).unwrap();
+        book.bar(panel, t, &scratch.row(panel.first_bar + t as i64), None);
+        closes.push(book.close());
+    }
+    (closes, book.finish(Run::default()))
+}
+
 #[test]
 fn books_that_share_a_signal_are_what_they_are_alone() {
     let market = Market::new(700, 30, 11, true);
     let (panel, setup, configurations) = (market.panel(), setup(), configurations());
     let leader = &configurations[0];
+    let wanted: Vec<_> = configurations.iter().collect();
     let mut reader =
-        Decider::new(panel.symbols, panel.listed_ms, panel.delisted_ms, leader).unwrap();
+        Reader::new(panel.symbols, panel.listed_ms, panel.delisted_ms, leader).unwrap();
     let mut books = Vec::new();
     for params in &configurations {
         assert!(Signal::is_shared(params) && Signal::same(leader, params));
         let scratch = Scratch::new(params, panel.cols).unwrap();
         books.push((scratch, Book::new(&panel, params, &setup).unwrap(), Vec::new()));
     }
-    for rows in blocks(panel.first_bar, 0..panel.rows) {
-        for (scratch, ..) in &mut books {
-            features_block(&panel, rows.clone(), scratch).unwrap();
+    // Stretches of every length that a reader takes.
+    let mut length = 1;
+    let mut cuts = blocks(panel.first_bar, 0..panel.rows).collect::<VecDeque<_>>();
+    while let Some(block) = cuts.pop_front() {
+        let (start, end) = (block.start, block.end.min(block.start + length));
+        if end < block.end {
+            cuts.push_front(end..block.end);
         }
-        for t in rows {
-            let bar = panel.first_bar + t as i64;
-            let signal = reader.read(&books[0].0.row(bar), leader);
+        for (scratch, ..) in &mut books {
+            features_block(&panel, start..end, scratch).unwrap();
+        }
+        let bar = |t: usize| panel.first_bar + t as i64;
+        let rows: Vec<_> = (start..end).map(|t| books[0].0.row(bar(t))).collect();
+        let signals = reader.read(&rows, &wanted);
+        for (t, signal) in (start..end).zip(signals) {
             for (scratch, book, closes) in &mut books {
-                book.bar(&panel, t, &scratch.row(bar), Some(&mut *signal));
+                book.bar(&panel, t, &scratch.row(bar(t)), Some(&mut *signal));
                 closes.push(book.close());
             }
         }
+        length = length % Reader::BARS + 1;
     }
     for (params, (_, book, closes)) in configurations.iter().zip(books) {
-        let alone = run(&panel, params, &setup).unwrap();
-        assert!(is_same(&closes, &alone), "{params:?}");
-        let shared = book.finish(xsmom_kernel::simulate::strategy::Run::default());
-        assert_eq!(shared.reason_counts, alone.reason_counts);
+        let (alone, counts) = alone(&panel, params, &setup);
+        assert!(closes == alone, "{params:?}");
+        assert_eq!(book.finish(Run::default()).reason_counts, counts.reason_counts);
+        let whole = run(&panel, params, &setup).unwrap();
+        assert!(is_same(&alone, &whole), "{params:?}");
+        assert_eq!(whole.reason_counts, counts.reason_counts);
     }
 }
 

@@ -3,15 +3,18 @@
 //! A decision reads it for itself. Books whose configurations read the market alike may share one:
 //! the market's part of the decision is then made once a bar for all of them.
 
-use super::Scene;
+use super::{Scene, is_rebalance};
 use crate::book::DecisionState;
+use crate::error::Result;
+use crate::lanes;
 use crate::momentum::{self, Cross};
 use crate::overlay::router;
 use crate::params::Params;
 use crate::reason::Reason;
 use crate::row::FeatureRow;
+use crate::select::{self, Ladder};
 use crate::select::{Ladders, new_ladders};
-use crate::universe::{self, Facts, Roll};
+use crate::universe::{self, Calendar, Facts, Roll};
 
 /// Eligibility, scores and ranks of one bar. Ranks are found as far down as somebody has asked.
 #[derive(Debug, Clone)]
@@ -59,22 +62,16 @@ impl Signal {
         power && universe && moves && scores
     }
 
-    /// Read the market alone.
-    #[inline(always)]
-    pub(super) fn read(&mut self, facts: &Facts, row: &FeatureRow<'_>, params: &Params) {
-        universe::mark(facts, &mut self.roll, row, params);
-        self.score(row, params, None);
-    }
-
     /// Read the market, and ask the book where it has a say; returns the router's mix.
     #[inline(always)]
     pub(super) fn read_with_book(
         &mut self,
         scene: Scene<'_>,
+        calendar: &mut Calendar,
         state: &mut DecisionState,
     ) -> Option<f64> {
         let Scene { facts, row, book, params } = scene;
-        universe::mark(facts, &mut self.roll, row, params);
+        universe::mark(facts, calendar, &mut self.roll, row, params);
         universe::ask_book(facts, &mut self.roll, row, book, &mut state.member, params);
         let mix = router::turn(scene, state);
         self.score(row, params, mix);
@@ -86,6 +83,17 @@ impl Signal {
         self.close_ms = row.close_ms;
         self.dispersed = momentum::cross_section(&mut self.cross, &self.roll, row, params, mix);
         self.ladders.iter_mut().for_each(crate::select::Ladder::forget);
+    }
+
+    /// Know the ranks that books under these parameters look at first.
+    #[inline(always)]
+    fn rank(&mut self, row: &FeatureRow<'_>, books: &[&Params]) {
+        let names_a_side =
+            |p: &&Params| select::names_a_side(self.roll.eligible, row.dispersion_ratio, p);
+        let most = books.iter().map(names_a_side).max().unwrap_or(0);
+        if most > 0 && self.dispersed {
+            Ladder::climb_both(&mut self.ladders, self.cross.key(), most);
+        }
     }
 
     pub(super) fn of_bar(&self, row: &FeatureRow<'_>) -> bool {
@@ -100,5 +108,64 @@ impl Signal {
                 *reason = rule;
             }
         }
+    }
+}
+
+/// Reads the market of several bars at a time, for books that have no say in it.
+///
+/// Every stage is gone through for all bars before the next one: a sum or a root of one bar need not be
+/// waited for while there are others.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    facts: Facts,
+    calendar: Calendar,
+    signals: Vec<Signal>,
+}
+
+impl Reader {
+    /// Most bars that are read at a time: their signals stay in the first cache.
+    pub const BARS: usize = 8;
+
+    /// A reader of these names under these parameters, or under such as read the market alike.
+    pub fn new(
+        symbols: &[String],
+        listed_ms: &[i64],
+        delisted_ms: &[i64],
+        params: &Params,
+    ) -> Result<Self> {
+        let facts = Facts::new(symbols, listed_ms, delisted_ms, params)?;
+        let calendar = Calendar::new(facts.names());
+        let signals = (0..Self::BARS).map(|_| Signal::new(&facts)).collect();
+        Ok(Self { facts, calendar, signals })
+    }
+
+    /// Signals of up to [`Self::BARS`] bars, of those at which one of the books will decide; the others are
+    /// those of some other bar. `books` are the parameters of these books ([`Signal::is_shared`],
+    /// [`Signal::same`]), at least one.
+    pub fn read(&mut self, rows: &[FeatureRow<'_>], books: &[&Params]) -> &mut [Signal] {
+        let Self { facts, calendar, signals } = self;
+        let (signals, params) = (&mut signals[..rows.len()], books[0]);
+        let mut due = [false; Self::BARS];
+        for (due, row) in due.iter_mut().zip(rows) {
+            *due = books.iter().any(|params| is_rebalance(row.close_ms, params));
+        }
+        lanes::dispatch(
+            #[inline(always)]
+            || {
+                for ((signal, row), _) in signals.iter_mut().zip(rows).zip(due).filter(|(_, d)| *d)
+                {
+                    universe::mark(facts, calendar, &mut signal.roll, row, params);
+                }
+                for ((signal, row), _) in signals.iter_mut().zip(rows).zip(due).filter(|(_, d)| *d)
+                {
+                    signal.score(row, params, None);
+                }
+                for ((signal, row), _) in signals.iter_mut().zip(rows).zip(due).filter(|(_, d)| *d)
+                {
+                    signal.rank(row, books);
+                }
+            },
+        );
+        signals
     }
 }

@@ -204,7 +204,7 @@ impl Ladder {
         let whole = count.next_multiple_of(LANES);
         let (keys, _) = self.found_key[..whole].as_chunks::<LANES>();
         let (names, _) = self.found[..whole].as_chunks::<LANES>();
-        let order = &mut self.order[..whole + 1];
+        let order = &mut self.order[..=whole];
         let mut total = 0;
         for (mine, names) in keys.iter().zip(names) {
             let ahead = count_better(keys, *mine);

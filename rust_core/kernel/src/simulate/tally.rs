@@ -75,7 +75,8 @@ fn count_common(row: &[Reason]) -> ([u64; 2], bool) {
 #[inline(always)]
 fn sum_bytes(lanes: [u8; WIDE]) -> u64 {
     let (words, _) = lanes.as_chunks::<8>();
-    let of_word = |word: &[u8; 8]| u64::from_le_bytes(*word).wrapping_mul(0x0101_0101_0101_0101) >> 56;
+    let of_word =
+        |word: &[u8; 8]| u64::from_le_bytes(*word).wrapping_mul(0x0101_0101_0101_0101) >> 56;
     words.iter().map(of_word).sum()
 }
 

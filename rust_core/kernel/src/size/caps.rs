@@ -74,8 +74,8 @@ fn fits(legs: &Legs, scene: Scene<'_>) -> bool {
     let (count, longs) = (legs.len(), legs.places(Side::Long).end);
     let mut over = 0;
     for (place, weight) in legs.weight[..legs.whole_lanes()].iter().enumerate() {
-        let above = (*weight > most[usize::from(place >= longs)]) & (place < count);
-        over |= u64::from(above);
+        let above = *weight > most[usize::from(place >= longs)];
+        over |= u64::from(above) & u64::from(place < count);
     }
     if scene.book.quiet {
         return over == 0;

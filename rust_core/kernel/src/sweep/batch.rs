@@ -5,12 +5,13 @@ use std::ops::Range;
 use super::days::Days;
 use super::outcome::{Outcome, Tally};
 use super::{Control, Trial};
-use crate::decide::{Decider, Signal};
+use crate::decide::{Reader, Signal};
 use crate::error::Result;
 use crate::features::{Needs, Pool, Seat, blocks};
 use crate::panel::Panel;
 use crate::params::Params;
-use crate::simulate::strategy::{Book, Run};
+use crate::row::FeatureRow;
+use crate::simulate::strategy::{Book, Run, shares_signal, stretches};
 
 /// Most books that are taken through a bar together: so many stay in the second cache beside the
 /// features of a block.
@@ -54,10 +55,10 @@ struct Rider<'a> {
     tally: Tally,
 }
 
-/// Neighbours that read the market alike, and who reads it for them.
+/// Neighbours that read the market alike, and who reads it for them (nobody where each book has a say).
 struct Group {
     riders: Range<usize>,
-    reader: Option<Decider>,
+    reader: Option<Reader>,
 }
 
 /// Run one batch. `None` when it was stopped before its end.
@@ -111,20 +112,18 @@ fn form_groups(
     let mut start = 0;
     while start < trials.len() {
         let leader = &trials[start];
-        let shares = Signal::is_shared(leader.params) && leader.setup.contracts.is_none();
+        let shares = |trial: &Trial<'_>| shares_signal(trial.params, trial.setup);
         let like = |place: &usize| {
-            shares
-                && Signal::is_shared(trials[*place].params)
-                && trials[*place].setup.contracts.is_none()
+            shares(leader)
+                && shares(&trials[*place])
                 && riders[*place].seat.reads_with(&riders[start].seat)
                 && Signal::same(leader.params, trials[*place].params)
         };
         let end = trials.len().min(start + TOGETHER);
         let more = (start + 1..end).take_while(like).count();
         let riders = start..start + 1 + more;
-        let reader = (more > 0).then(|| {
-            Decider::new(panel.symbols, panel.listed_ms, panel.delisted_ms, leader.params)
-        });
+        let reader = shares(leader)
+            .then(|| Reader::new(panel.symbols, panel.listed_ms, panel.delisted_ms, leader.params));
         start = riders.end;
         groups.push(Group { riders, reader: reader.transpose()? });
     }
@@ -145,18 +144,39 @@ impl Group {
         for rider in &*riders {
             pool.turn_to(panel, &rider.seat);
         }
-        let leader = (riders[0].seat, riders[0].params);
-        for t in rows {
-            let bar = panel.first_bar + t as i64;
-            let mut signal =
-                self.reader.as_mut().map(|reader| reader.read(&pool.row(&leader.0, bar), leader.1));
+        let (seat, books) = (riders[0].seat, riders.iter().map(|rider| rider.params));
+        let books: Vec<_> = books.collect();
+        for bars in stretches(rows) {
+            let mut market = [FeatureRow::EMPTY; Reader::BARS];
+            let market = &mut market[..bars.len()];
+            for (row, t) in market.iter_mut().zip(bars.clone()) {
+                *row = pool.row(&seat, panel.first_bar + t as i64);
+            }
+            let mut signals = self.reader.as_mut().map(|reader| reader.read(market, &books));
             for rider in &mut *riders {
-                let row = pool.row(&rider.seat, bar);
-                rider.book.bar(panel, t, &row, signal.as_deref_mut());
-                let close = rider.book.close();
-                rider.tally.note(t, days, close.equity_usdt, close.gross_usdt, close.net_usdt);
-                rider.tally.costs = close.costs;
+                for (k, t) in bars.clone().enumerate() {
+                    let signal = signals.as_deref_mut().map(|signals| &mut signals[k]);
+                    let own = (rider.seat != seat)
+                        .then(|| pool.row(&rider.seat, panel.first_bar + t as i64));
+                    rider.bar(panel, t, own.as_ref().unwrap_or(&market[k]), signal, days);
+                }
             }
         }
+    }
+}
+
+impl Rider<'_> {
+    fn bar(
+        &mut self,
+        panel: &Panel<'_>,
+        t: usize,
+        row: &FeatureRow<'_>,
+        signal: Option<&mut Signal>,
+        days: &Days,
+    ) {
+        self.book.bar(panel, t, row, signal);
+        let close = self.book.close();
+        self.tally.note(t, days, close.equity_usdt, close.gross_usdt, close.net_usdt);
+        self.tally.costs = close.costs;
     }
 }

@@ -132,7 +132,7 @@ pub(crate) fn padded(names: usize) -> usize {
 /// Who passes the rules of dates and lists. It changes only where a name is listed, comes of age or
 /// dies, so it is kept from bar to bar; the answer never depends on that.
 #[derive(Debug, Clone)]
-pub(super) struct Calendar {
+pub struct Calendar {
     /// 0 where the name passes, NaN where not and in the padding.
     pub(super) gate: Row,
     from_ms: i64,
@@ -140,7 +140,8 @@ pub(super) struct Calendar {
 }
 
 impl Calendar {
-    pub(super) fn new(names: usize) -> Self {
+    /// A calendar that has not been turned to any day.
+    pub fn new(names: usize) -> Self {
         Self { gate: Row::new(padded(names), f64::NAN), from_ms: i64::MAX, until_ms: i64::MIN }
     }
 

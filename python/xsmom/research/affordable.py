@@ -1,7 +1,7 @@
 """Which names an equity carries: the core's own decision and plan, on a flat book, with the contracts' smallest orders.
 
 A name counts as affordable where its typical position is worth two smallest orders: the core asks that before it
-selects. The least equity of a configuration is the one from which 2 · k_min names (or all eligible ones, if they are fewer) are.
+selects. The least equity of a configuration is the one from which 2 · k_min names are, or all if fewer are eligible.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`xsmom preflight --drill`: the smallest order and a stop, sent for real, far from the market, and taken back.
 
 What no looking can show: that this key may place, change and take back orders in this account, and that both views of
-the exchange, the lookup by our own name and the list of open orders, show what was sent. Nothing here can fill: the order
+the exchange, the lookup by our own name and the list of open orders, show what was sent. Nothing here fills: the order
 rests a tenth below the market and may only make; the stop would, if the price fell by a third within these seconds,
 become a sale that rests above today's price. Their names are those of a trader's orders, so that the next start takes
 back what a broken line left behind.

@@ -128,7 +128,7 @@ def test_one_live_bar_after_another_over_numpy(market, budgets) -> None:
     close = np.ascontiguousarray(windows[-1].close)
     plain = min(_timed(lambda: numpy_weights(close), 5) for _ in range(9))
     half, most = np.quantile(spent[1:], [0.5, 0.99])
-    print(f"features of a bar {half * 1e3:.3f} ms in the middle, p99 {most * 1e3:.3f} ms (must: 5), {bars} bars behind it")
+    print(f"features of a bar {half * 1e3:.3f} ms in the middle, p99 {most * 1e3:.3f} ms (must: 5), {bars} bars back")
     budgets.hold("live.features_step_over_numpy", most / plain)
 
 

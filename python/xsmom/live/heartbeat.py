@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-SignT = TypeVar("SignT")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+SignT = TypeVar("SignT", bound="DataclassInstance")
 
 FILE = "heartbeat.json"
 _FAR = 1 << 53
@@ -31,6 +33,11 @@ class Heartbeat:
     closed_ms: int
     decided_ms: int
     kill: bool
+    #: What the process carries: pieces of work under way, events that wait, timers that run, and orders that it knows.
+    working: int = 0
+    waiting: int = 0
+    timers: int = 0
+    orders: int = 0
 
 
 def put_sign(place: Path, told: dict[str, Any]) -> None:
@@ -41,11 +48,15 @@ def put_sign(place: Path, told: dict[str, Any]) -> None:
     draft.replace(place)
 
 
-def get_sign(place: Path, kind: Callable[..., SignT]) -> tuple[SignT, dict[str, Any]] | None:
-    """A sign and the fields that it was made of; None when there is none, or none that can be read."""
+def get_sign(place: Path, kind: type[SignT]) -> tuple[SignT, dict[str, Any]] | None:
+    """A sign and the fields that it was made of; None when there is none, or none that can be read.
+
+    What a newer version says beside that is passed over: a watchdog of yesterday hears a trader of today.
+    """
     try:
         told: dict[str, Any] = json.loads(place.read_text("utf-8"))
-        return kind(**told), told
+        known = {one.name: told[one.name] for one in fields(kind) if one.name in told}
+        return kind(**known), told
     except (OSError, ValueError, TypeError, RecursionError):
         return None
 

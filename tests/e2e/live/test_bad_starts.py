@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import subprocess
 import sys
-import urllib.request
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.live.test_kill_loop import LAPSE, Programs
+from tests.e2e.live.programs import LAPSE, Programs
 from xsmom.live.heartbeat import read_heartbeat
-
-
-def order(programs: Programs, name: str, **given: object) -> None:
-    """Lay a hand on the exchange."""
-    data = json.dumps(given).encode()
-    request = urllib.request.Request(f"{programs.control}/{name}", data=data, method="POST")
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        assert answer.status == 200
 
 
 def refused(programs: Programs, **environment: str) -> str:
@@ -51,7 +41,7 @@ def untouched(programs: Programs) -> bool:
 def test_a_key_that_should_not_trade_does_not(tmp_path: Path) -> None:
     with Programs(tmp_path) as programs:
         assert "XSMOM__EXCHANGE__API_SECRET" in refused(programs, XSMOM__EXCHANGE__API_SECRET="wrong-secret")
-        order(programs, "key", key="kkkkkkkk", can_withdraw=True)
+        programs.command("key", key="kkkkkkkk", can_withdraw=True)
         assert "withdraw" in refused(programs)
         assert untouched(programs)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from xsmom.errors import OutputError
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -62,8 +65,16 @@ def get_sign(place: Path, kind: type[SignT]) -> tuple[SignT, dict[str, Any]] | N
 
 
 def write_heartbeat(state_dir: Path, beat: Heartbeat) -> None:
-    """Say how it stands."""
-    put_sign(state_dir / FILE, asdict(beat))
+    """Say how it stands. Who cannot say so is taken for dead, and so must not trade."""
+    try:
+        put_sign(state_dir / FILE, asdict(beat))
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        why = "the disk is full" if full else (error.strerror or str(error)).lower()
+        mend = "make room" if full else "give this user the right to write there"
+        raise OutputError(
+            f"{state_dir / FILE}: {why}: {mend}, then start again; the stops on the exchange stand meanwhile"
+        ) from error
 
 
 def read_heartbeat(state_dir: Path) -> Heartbeat | None:

@@ -86,9 +86,16 @@ class Process:
                 task.cancel()
             await asyncio.gather(*work, leading, return_exceptions=True)
             await courier.finish(5.0)
+            self._leave(loop)
+            notify_systemd("STOPPING=1")
+
+    def _leave(self, loop: Loop) -> None:
+        """Make the next start quick; where that fails the journal alone carries it, and why we end is not hidden."""
+        try:
             if loop.book is not None and loop.book.seq:
                 self.journal.save_snapshot(loop.book, pack(loop.window))
-            notify_systemd("STOPPING=1")
+        except XsmomError as error:
+            loop.tell([Note("snapshot.failed", Severity.WARNING, {"why": str(error)})])
 
     def _limits(self) -> Limits:
         setting, journal = self.setting, self.journal

@@ -107,6 +107,10 @@ class Programs:
         assert answer.returncode == 0, answer.stdout + answer.stderr
         return answer.stdout
 
+    def said(self) -> str:
+        """Everything that the trader has logged."""
+        return (self.folder / "live.log").read_text("utf-8")
+
     def command(self, name: str, **given: object) -> Any:
         """Lay a hand on the exchange."""
         body = json.dumps(given).encode()

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.e2e.live.programs import LAPSE, Programs
-from xsmom.live.heartbeat import read_heartbeat
 
 
 def refused(programs: Programs, **environment: str) -> str:
@@ -44,16 +40,3 @@ def test_a_key_that_should_not_trade_does_not(tmp_path: Path) -> None:
         programs.command("key", key="kkkkkkkk", can_withdraw=True)
         assert "withdraw" in refused(programs)
         assert untouched(programs)
-
-
-@pytest.mark.proof
-def test_a_second_process_and_a_journal_of_tomorrow(tmp_path: Path) -> None:
-    with Programs(tmp_path) as programs:
-        programs.start()
-        programs.until(lambda: read_heartbeat(programs.state) is not None)
-        assert "one account has one writer" in refused(programs)
-        programs.kill()
-        journal = programs.state / "journal.sqlite3"
-        with sqlite3.connect(journal) as database:
-            database.execute("UPDATE alembic_version SET version_num = 'of_tomorrow'")
-        assert "use the one that wrote it" in refused(programs)

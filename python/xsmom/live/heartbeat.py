@@ -6,16 +6,20 @@ import errno
 import json
 import os
 import socket
-from dataclasses import asdict, dataclass, fields
+from dataclasses import Field, asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from xsmom.errors import OutputError
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
-SignT = TypeVar("SignT", bound="DataclassInstance")
+class Sign(Protocol):
+    """A dataclass, whichever."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+
+SignT = TypeVar("SignT", bound=Sign)
 
 FILE = "heartbeat.json"
 _FAR = 1 << 53

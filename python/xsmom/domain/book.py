@@ -172,6 +172,28 @@ class Cycle:
 
 
 @dataclass(frozen=True, slots=True)
+class Rung:
+    """A rung of the ladder of one position, and the conditional order that stands for it."""
+
+    #: From 1, as the kernel counts them.
+    number: int
+    #: Signed lots that it trades: below 0 it closes a long.
+    lots: int
+    level: float
+    ticks: int
+    exit_by: str
+    order_id: str = ""
+    #: The position still has it before it; what is not wanted is taken back.
+    wanted: bool = True
+    tries: int = 0
+    next_ms: int = 0
+    #: When the venue's list first showed it as it is wanted.
+    seen_ms: int | None = None
+    #: Since when the kernel has called it, by a price of ours.
+    due_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Protection:
     """What stands on the exchange for one position, as last seen, and what was tried."""
 
@@ -208,6 +230,9 @@ class Protection:
     #: Emergency exits asked for, and when the newest was.
     exits: int = 0
     exit_ms: int = 0
+    #: The ladder, and the position that it was asked for.
+    rungs: tuple[Rung, ...] = ()
+    rungs_key: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

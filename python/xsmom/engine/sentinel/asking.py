@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from xsmom.domain.book import Protection
 from xsmom.domain.effects import AmendOrder, CancelOrder, SendOrder, SetPositionStop, Severity
 from xsmom.domain.events import VenueReplied
 from xsmom.domain.orders import Approved, Intent, LiveOrder, Phase, Purpose, Style
+from xsmom.domain.protection import Protection
 from xsmom.domain.trading import (
     Ack,
     AmendRequest,

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from xsmom.domain.book import Book, Protection
+from xsmom.domain.book import Book
 from xsmom.domain.effects import Severity
 from xsmom.domain.orders import Intent, Purpose
+from xsmom.domain.protection import Protection
 from xsmom.domain.trading import TriggerBy
 from xsmom.engine import reading
 from xsmom.engine.rules import ProtectRules

@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 
 from xsmom import kernel
-from xsmom.domain.book import Protection, Rung
 from xsmom.domain.effects import AmendOrder, CancelOrder, SendOrder, Severity
 from xsmom.domain.orders import Approved, Intent, LiveOrder, Phase, Purpose, Style
+from xsmom.domain.protection import Protection, Rung
 from xsmom.domain.trading import AmendRequest, OrderRequest, OrderState, OrderView, Trigger, VenueFill
 from xsmom.engine import reading
 from xsmom.engine.sentinel.holdings import Holding

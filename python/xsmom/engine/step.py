@@ -47,6 +47,7 @@ from xsmom.engine.margin import trim_intents
 from xsmom.engine.modes import settle_mode
 from xsmom.engine.review import review
 from xsmom.engine.rules import Rules
+from xsmom.engine.standing import judge_standing
 from xsmom.engine.ticks import take_quotes
 from xsmom.engine.turn import Turn
 from xsmom.errors import StateError
@@ -69,6 +70,7 @@ def step(book: Book | None, window: Window, event: Event, now_ms: int, rules: Ru
     turn = _open(book, event, now_ms, rules)
     intents = _fold(turn, window, event)
     settle_mode(turn)
+    judge_standing(turn)
     intents += flatten_intents(turn)
     intents += trim_intents(turn)
     intents += sentinel.guard_positions(turn)

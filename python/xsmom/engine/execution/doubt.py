@@ -32,6 +32,8 @@ QUEUED_MS = 120_000
 """The longest that a request may wait in this process before it is sent or answered."""
 FORGOTTEN_MS = 60_000
 """An order that was there, and that no lookup finds for so long, is no longer known to the exchange."""
+_FORGOTTEN_VIEWS = 6
+"""Nor sooner than so many times the lateness of a view: in time-lapse a minute may be a blink."""
 
 _UNSEEN = frozenset({Phase.SENT, Phase.UNKNOWN})
 
@@ -55,7 +57,7 @@ def on_lookup(turn: Turn, event: OrderLookedUp) -> None:
 
 def look(bench: Bench) -> None:
     """Ask for every order that is in doubt, when its time has come."""
-    for order in list(bench.orders.values()):
+    for order in bench.watched():
         due_ms = lookup_due_ms(bench, order)
         if due_ms is not None and bench.now_ms >= due_ms:
             bench.turn.send(LookupOrder(order.symbol, order.client_order_id))
@@ -64,8 +66,8 @@ def look(bench: Bench) -> None:
 
 
 def lookup_due_ms(bench: Bench, order: LiveOrder) -> int | None:
-    """When an order is looked up next; None while nothing about it is in doubt."""
-    if order.phase.final or bench.left_alone(order):
+    """When an order that is watched is looked up next; None while nothing about it is in doubt."""
+    if order.phase.final:
         return None
     doubted_ms = _doubted_ms(order, bench.book.started_ms)
     if doubted_ms is None:
@@ -130,7 +132,7 @@ def _not_found(bench: Bench, order: LiveOrder, asked_ms: int) -> None:
     if doubted_ms is None:
         bench.put_order(replace(order, doubted_ms=bench.now_ms))
         return
-    if asked_ms - doubted_ms < FORGOTTEN_MS:
+    if asked_ms - doubted_ms < max(FORGOTTEN_MS, _FORGOTTEN_VIEWS * bench.turn.rules.agree.visible_ms):
         return
     bench.turn.note(
         "order.forgotten",

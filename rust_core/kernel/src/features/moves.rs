@@ -107,16 +107,23 @@ impl Moves {
     fn score_raw<const HOLES: bool>(&mut self, prices: &Prices, bar: i64) {
         let end = bar - self.skip;
         let row = self.score.row_mut(bar);
-        row.fill([0.0; PACK]);
         let (fours, rest) = self.lookbacks.as_chunks::<4>();
-        for [a, b, c, d] in fours {
+        // The first go begins with nothing, and need not read it.
+        if fours.is_empty() {
+            row.fill([0.0; PACK]);
+        }
+        for (number, [a, b, c, d]) in fours.iter().enumerate() {
             // Written out: a closure over the four would not be inlined.
             let (a, b) = (place::<HOLES>(prices, end, *a), place::<HOLES>(prices, end, *b));
             let (c, d) = (place::<HOLES>(prices, end, *c), place::<HOLES>(prices, end, *d));
-            add_moves::<HOLES, 4>(row, [a, b, c, d]);
+            if number == 0 {
+                add_moves::<HOLES, true, 4>(row, [a, b, c, d]);
+            } else {
+                add_moves::<HOLES, false, 4>(row, [a, b, c, d]);
+            }
         }
         for one in rest {
-            add_moves::<HOLES, 1>(row, [place::<HOLES>(prices, end, *one)]);
+            add_moves::<HOLES, false, 1>(row, [place::<HOLES>(prices, end, *one)]);
         }
     }
 
@@ -185,9 +192,12 @@ fn checked(place: Place, j: usize, moved: Pack) -> Pack {
     )
 }
 
-/// Add the weighted moves of `M` look-backs to the row, in their order.
+/// Add the weighted moves of `M` look-backs, in their order, to the row or, `FIRST`, to nothing.
 #[inline(always)]
-fn add_moves<const HOLES: bool, const M: usize>(row: &mut [Pack], places: [Place<'_>; M]) {
+fn add_moves<const HOLES: bool, const FIRST: bool, const M: usize>(
+    row: &mut [Pack],
+    places: [Place<'_>; M],
+) {
     let lanes = row.len();
     // All rows end in one place, so that no index is asked about its bounds.
     let (close, now) = (&places[0].close[..lanes], &places[0].inverse.0[..lanes]);
@@ -196,7 +206,7 @@ fn add_moves<const HOLES: bool, const M: usize>(row: &mut [Pack], places: [Place
         before[m] = &places[m].inverse.1[..lanes];
     }
     for j in 0..lanes {
-        let mut total = row[j];
+        let mut total = if FIRST { [0.0; PACK] } else { row[j] };
         for m in 0..M {
             let moved = change(close[j], now[j], before[m][j]);
             let moved = if HOLES { checked(places[m], j, moved) } else { moved };

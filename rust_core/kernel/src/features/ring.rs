@@ -138,6 +138,29 @@ impl Ring {
         self.data[at..at + self.lanes * PACK].as_chunks_mut().0
     }
 
+    /// The rows of `M` bars from `bar` on.
+    #[inline(always)]
+    pub(super) fn rows<const M: usize>(&self, bar: i64) -> [&[Pack]; M] {
+        let mut rows = [self.row(bar); M];
+        for m in 1..M {
+            rows[m] = self.row(bar + m as i64);
+        }
+        rows
+    }
+
+    /// The same to write; no two bars may share a row.
+    #[inline(always)]
+    pub(super) fn rows_mut<const M: usize>(&mut self, bar: i64) -> [&mut [Pack]; M] {
+        let width = self.lanes * PACK;
+        let mut places = [const { 0..0 }; M];
+        for m in 0..M {
+            let at = self.at(bar + m as i64);
+            places[m] = at..at + width;
+        }
+        let rows = self.data.get_disjoint_mut(places).unwrap_or_else(|_| shared_row());
+        rows.map(|row| row.as_chunks_mut().0)
+    }
+
     /// The row before, to read, and the row of `bar`, to write.
     #[inline(always)]
     pub(super) fn step(&mut self, bar: i64) -> (&[Pack], &mut [Pack]) {
@@ -205,17 +228,15 @@ impl<'a> Feed<'a> {
     }
 }
 
+#[cold]
+fn shared_row() -> ! {
+    panic!("a ring was asked for more rows than it has")
+}
+
 /// Copy an unpadded row into whole lanes; the padding stays as it is.
 #[inline(always)]
 pub(super) fn pad(row: &[f64], lanes: &mut [Pack]) {
     lanes.as_flattened_mut()[..row.len()].copy_from_slice(row);
-}
-
-/// Does the row lack nothing?
-#[inline(always)]
-pub(super) fn is_whole(row: &[f64]) -> bool {
-    let odd = |absent, price: &f64| absent | u64::from(price.is_nan()).wrapping_neg();
-    row.iter().fold(0, odd) == 0
 }
 
 /// 1 where the value is known, else 0.

@@ -17,6 +17,8 @@ pub(super) struct Window<const C: usize, const DECAYED: bool> {
     decay_block: [f64; C],
     decay_span: [f64; C],
     sums: Vec<Line<[Pack; C]>>,
+    /// Where the next sums are made, so that those before them are at hand if a bar has to be redone.
+    next: Vec<Line<[Pack; C]>>,
     /// Sums of the newest whole blocks, one row of lanes for each block inside the window.
     parts: Vec<Line<[Pack; C]>>,
 }
@@ -47,6 +49,7 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
             decay_block: decay.map(|d| repeated(d, BLOCK as u32)),
             decay_span: decay.map(|d| repeated(d, bars)),
             sums: vec![Line([[0.0; PACK]; C]); lanes],
+            next: vec![Line([[0.0; PACK]; C]); lanes],
             parts: vec![Line([[0.0; PACK]; C]); lanes * blocks as usize],
         }
     }
@@ -70,86 +73,114 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
         bar: i64,
         rows: impl Fn(i64) -> R,
         terms: impl Fn(R, usize) -> [Pack; C] + Copy,
-        finish: impl FnMut(usize, &[Pack; C]),
-    ) {
-        self.step_from(bar, rows, terms, terms, finish);
-    }
-
-    /// [`Self::step`] for a caller who knows that the rows at both ends of the window lack nothing:
-    /// `whole` reads those, `terms` any row.
-    #[inline(always)]
-    pub(super) fn step_from<R: Copy>(
-        &mut self,
-        bar: i64,
-        rows: impl Fn(i64) -> R,
-        whole: impl Fn(R, usize) -> [Pack; C],
-        terms: impl Fn(R, usize) -> [Pack; C],
         mut finish: impl FnMut(usize, &[Pack; C]),
     ) {
         if bar == block_start(bar) {
-            self.end_block(bar, &rows, &terms);
-            self.restart(bar, &rows, &terms);
-            for (j, Line(sums)) in self.sums.iter().enumerate() {
-                finish(j, sums);
-                lanes::end_lane();
-            }
+            self.begin_block(bar, rows, terms, finish);
             return;
         }
-        let (new, old) = (rows(bar), rows(bar - self.bars));
-        let (decay, span) = (self.decay, self.decay_span);
-        // Settled once a row: a branch in the loop would cost more than the sums do.
-        let mut dwarfed = [0_u64; PACK];
-        for (j, Line(sums)) in self.sums.iter_mut().enumerate() {
-            let (enter, leave) = (whole(new, j), whole(old, j));
-            let mut now = *sums;
-            for c in 0..C {
-                now[c] = slide::<DECAYED>(now[c], enter[c], leave[c], decay[c], span[c]);
-                for k in 0..PACK {
-                    let small = is_dwarfed::<DECAYED>(now[c][k], leave[c][k], span[c]);
-                    dwarfed[k] |= u64::from(small).wrapping_neg();
-                }
-            }
-            *sums = now;
-            finish(j, &now);
+        let span = self.decay_span;
+        self.slide::<R, 1>(
+            bar,
+            rows,
+            terms,
+            #[inline(always)]
+            |sums, leave| doubt::<C, DECAYED>(sums, leave, &span),
+            #[inline(always)]
+            |j, _, sums| finish(j, sums),
+        );
+    }
+
+    /// [`Self::step`] for the first bar of a block.
+    #[inline(always)]
+    pub(super) fn begin_block<R: Copy>(
+        &mut self,
+        bar: i64,
+        rows: impl Fn(i64) -> R,
+        terms: impl Fn(R, usize) -> [Pack; C],
+        mut finish: impl FnMut(usize, &[Pack; C]),
+    ) {
+        self.end_block(bar, &rows, &terms);
+        self.restart(bar, &rows, &terms);
+        for (j, Line(sums)) in self.sums.iter().enumerate() {
+            finish(j, sums);
             lanes::end_lane();
-        }
-        // Not compared as a whole: that would keep it in memory through the loop.
-        if dwarfed.iter().fold(0, |any, lane| any | lane) != 0 {
-            self.sweep(bar, &rows, &terms);
-            for (j, Line(sums)) in self.sums.iter().enumerate() {
-                finish(j, sums);
-                lanes::end_lane();
-            }
         }
     }
 
-    /// Take afresh, over the whole window and oldest bar first, the sums that what just left has
-    /// dwarfed.
+    /// Bring the sums over the `M` bars from `bar` on, none of which begins a block, and hand those of
+    /// each lane and bar to `finish`. `doubt` says, by all bits of a name, where a sum
+    /// may be dwarfed by what left: it may cry wolf, but must miss none.
+    #[inline(always)]
+    pub(super) fn slide<R: Copy, const M: usize>(
+        &mut self,
+        bar: i64,
+        rows: impl Fn(i64) -> R,
+        terms: impl Fn(R, usize) -> [Pack; C],
+        doubt: impl Fn(&[Pack; C], &[Pack; C]) -> [u64; PACK],
+        mut finish: impl FnMut(usize, usize, &[Pack; C]),
+    ) {
+        let (mut new, mut old) = ([rows(bar); M], [rows(bar - self.bars); M]);
+        for m in 1..M {
+            new[m] = rows(bar + m as i64);
+            old[m] = rows(bar - self.bars + m as i64);
+        }
+        let (decay, span) = (self.decay, self.decay_span);
+        // Settled once for all rows: a branch in the loop would cost more than the sums do.
+        let mut doubts = [0_u64; PACK];
+        for (j, (Line(sums), Line(next))) in self.sums.iter().zip(&mut self.next).enumerate() {
+            let mut now = *sums;
+            for m in 0..M {
+                let (enter, leave) = (terms(new[m], j), terms(old[m], j));
+                for c in 0..C {
+                    now[c] = slide::<DECAYED>(now[c], enter[c], leave[c], decay[c], span[c]);
+                }
+                let odd = doubt(&now, &leave);
+                for k in 0..PACK {
+                    doubts[k] |= odd[k];
+                }
+                finish(j, m, &now);
+            }
+            *next = now;
+            lanes::end_lane();
+        }
+        // Not compared as a whole: that would keep it in memory through the loop.
+        if doubts.iter().fold(0, |any, lane| any | lane) != 0 {
+            self.slide_with_care::<R, M>(bar, &rows, &terms, &mut finish);
+        }
+        std::mem::swap(&mut self.sums, &mut self.next);
+    }
+
+    /// The same bar by bar, and taken afresh, over the whole window and oldest bar first, the sums that
+    /// what just left has dwarfed.
     #[cold]
     #[inline(never)]
-    fn sweep<R: Copy>(
+    fn slide_with_care<R: Copy, const M: usize>(
         &mut self,
         bar: i64,
         rows: &impl Fn(i64) -> R,
         terms: &impl Fn(R, usize) -> [Pack; C],
+        finish: &mut impl FnMut(usize, usize, &[Pack; C]),
     ) {
-        let (decay, span) = (self.decay, self.decay_span);
-        for (j, Line(sums)) in self.sums.iter_mut().enumerate() {
-            let leave = terms(rows(bar - self.bars), j);
-            let small = |c: usize| any_dwarfed::<DECAYED>(&sums[c], &leave[c], span[c]);
-            if !(0..C).any(small) {
-                continue;
-            }
-            let mut afresh = [[0.0; PACK]; C];
-            for past in bar - self.bars + 1..=bar {
-                let enter = terms(rows(past), j);
+        let (bars, decay, span) = (self.bars, self.decay, self.decay_span);
+        for (j, (Line(sums), Line(next))) in self.sums.iter().zip(&mut self.next).enumerate() {
+            let mut now = *sums;
+            for m in 0..M {
+                let bar = bar + m as i64;
+                let (enter, leave) = (terms(rows(bar), j), terms(rows(bar - bars), j));
                 for c in 0..C {
-                    afresh[c] = decayed::<DECAYED>(afresh[c], enter[c], decay[c]);
+                    now[c] = slide::<DECAYED>(now[c], enter[c], leave[c], decay[c], span[c]);
                 }
+                let small = |c: usize| any_dwarfed::<DECAYED>(&now[c], &leave[c], span[c]);
+                if (0..C).any(small) {
+                    let afresh = afresh::<C, DECAYED, R>(bar - bars + 1..=bar, j, &decay, rows, terms);
+                    for c in 0..C {
+                        now[c] = replace_dwarfed::<DECAYED>(now[c], leave[c], span[c], afresh[c]);
+                    }
+                }
+                finish(j, m, &now);
             }
-            for c in 0..C {
-                sums[c] = replace_dwarfed::<DECAYED>(sums[c], leave[c], span[c], afresh[c]);
-            }
+            *next = now;
         }
     }
 
@@ -200,13 +231,48 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
 
 /// What is left of a sum is worthless where it is this small beside what was just taken off: the
 /// rounding of the large value stays behind in it. A relisting under an old ticker does this.
-const DWARFED_FRAC: f64 = 1e-6;
+pub(super) const DWARFED_FRAC: f64 = 1e-6;
 
 /// Is the sum dwarfed by what left?
 #[inline(always)]
 fn is_dwarfed<const DECAYED: bool>(sum: f64, leave: f64, span: f64) -> bool {
     let left = if DECAYED { leave * span } else { leave };
     sum.abs() < DWARFED_FRAC * left.abs()
+}
+
+/// All bits where one of the sums is dwarfed.
+#[inline(always)]
+pub(super) fn doubt<const C: usize, const DECAYED: bool>(
+    sums: &[Pack; C],
+    leave: &[Pack; C],
+    span: &[f64; C],
+) -> [u64; PACK] {
+    let mut odd = [0; PACK];
+    for c in 0..C {
+        for k in 0..PACK {
+            let small = is_dwarfed::<DECAYED>(sums[c][k], leave[c][k], span[c]);
+            odd[k] |= u64::from(small).wrapping_neg();
+        }
+    }
+    odd
+}
+
+/// Sums of one lane over all of a window.
+fn afresh<const C: usize, const DECAYED: bool, R: Copy>(
+    bars: std::ops::RangeInclusive<i64>,
+    j: usize,
+    decay: &[f64; C],
+    rows: &impl Fn(i64) -> R,
+    terms: &impl Fn(R, usize) -> [Pack; C],
+) -> [Pack; C] {
+    let mut sums = [[0.0; PACK]; C];
+    for past in bars {
+        let enter = terms(rows(past), j);
+        for c in 0..C {
+            sums[c] = decayed::<DECAYED>(sums[c], enter[c], decay[c]);
+        }
+    }
+    sums
 }
 
 #[inline(always)]

@@ -117,29 +117,31 @@ impl Prices {
         let (packs, rest) = prices.as_chunks::<PACK>();
         // All rows end in one place, so that no index is asked about its bounds.
         let lanes = packs.len();
-        let mut out = Appended {
-            before: &before[..lanes],
-            close: &mut close[..lanes],
-            inverse: &mut inverse[..lanes],
-            returns: &mut returns[..lanes],
-        };
+        let (before, before_last) = before.split_at(lanes);
+        let (inverse, inverse_last) = inverse.split_at_mut(lanes);
+        let (close, close_last) = close.split_at_mut(lanes);
+        let (returns, returns_last) = returns.split_at_mut(lanes);
         // A sum of prices is NaN where one of them is.
         let mut total = [0.0; PACK];
-        for (j, price) in packs.iter().enumerate() {
-            out.write(j, *price);
-            total = lanes::zip(total, *price, |total, price| total + price);
+        for j in 0..lanes {
+            // All is read before anything is written: the compiler does not know the rows apart.
+            let (price, old) = (packs[j], before[j]);
+            let now = lanes::map(price, |p| 1.0 / p);
+            let moved = change(price, now, old);
+            total = lanes::zip(total, price, |total, price| total + price);
+            close[j] = price;
+            inverse[j] = now;
+            returns[j] = moved;
             lanes::end_lane();
         }
         if !rest.is_empty() {
             let mut price = [f64::NAN; PACK];
             price[..rest.len()].copy_from_slice(rest);
-            let mut out = Appended {
-                before: &before[lanes..=lanes],
-                close: &mut close[lanes..=lanes],
-                inverse: &mut inverse[lanes..=lanes],
-                returns: &mut returns[lanes..=lanes],
-            };
-            out.write(0, price);
+            let now = lanes::map(price, |p| 1.0 / p);
+            let moved = change(price, now, before_last[0]);
+            close_last[0] = price;
+            inverse_last[0] = now;
+            returns_last[0] = moved;
             total[0] += rest.iter().sum::<f64>();
         }
         !lanes::fold(total).is_nan()
@@ -173,27 +175,6 @@ impl Prices {
         if lanes::fold(odd) > 0.0 || self.steady_from > bar {
             self.steady_from = bar;
         }
-    }
-}
-
-/// One row of all that follows from a close.
-struct Appended<'a> {
-    before: &'a [Pack],
-    close: &'a mut [Pack],
-    inverse: &'a mut [Pack],
-    returns: &'a mut [Pack],
-}
-
-impl Appended<'_> {
-    #[inline(always)]
-    fn write(&mut self, j: usize, price: Pack) {
-        // All is read before anything is written: the compiler does not know the rows apart.
-        let before = self.before[j];
-        let now = lanes::map(price, |p| 1.0 / p);
-        let moved = change(price, now, before);
-        self.close[j] = price;
-        self.inverse[j] = now;
-        self.returns[j] = moved;
     }
 }
 

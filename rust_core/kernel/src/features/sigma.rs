@@ -4,7 +4,7 @@
 //! reciprocal is kept from bar to bar, and the root is left to those who read it.
 
 use super::prices::Prices;
-use super::ring::{Ring, block_start, known_or_zero, presence};
+use super::ring::{BLOCK, Ring, Sheet, block_start, known_or_zero, presence};
 use super::window::{DWARFED_FRAC, Window, enough};
 use crate::lanes::{self, Line, PACK, Pack};
 
@@ -15,7 +15,7 @@ const FEW: i64 = 4;
 pub(super) struct Sigma {
     window: Window<2, false>,
     counts: Counts,
-    pub(super) variance: Ring,
+    pub(super) variance: Sheet,
     root: Option<Ring>,
 }
 
@@ -33,7 +33,7 @@ impl Sigma {
         Self {
             window: Window::plain(bars, lanes),
             counts: Counts::new(bars, lanes),
-            variance: Ring::new(0, lanes),
+            variance: Sheet::new(lanes),
             root: rooted.then(|| Ring::new(0, lanes)),
         }
     }
@@ -43,13 +43,18 @@ impl Sigma {
         self.counts.clear();
     }
 
+    /// Turn to the bars of one block from `bar` on.
+    pub(super) fn begin(&mut self, bar: i64) {
+        self.variance.begin(bar);
+    }
+
     /// Volatilities of all names at `bar`; empty unless they are wanted.
     pub(super) fn roots(&self, bar: i64) -> &[Pack] {
         self.root.as_ref().map_or(&[], |root| root.row(bar))
     }
 
     pub(super) fn run(&mut self, prices: &Prices, bars: std::ops::Range<i64>) {
-        let oldest = bars.start - self.counts.bars;
+        let oldest = bars.start - self.counts.bars.max(BLOCK);
         let steady = prices.is_steady_from(oldest);
         let whole = steady && prices.is_whole(oldest);
         lanes::dispatch(
@@ -61,7 +66,11 @@ impl Sigma {
                         self.counts.step(prices, bar);
                     }
                     if bar == block_start(bar) {
-                        self.begin_block(prices, bar);
+                        if whole {
+                            self.begin_block::<true>(prices, bar);
+                        } else {
+                            self.begin_block::<false>(prices, bar);
+                        }
                     } else if steady && bar + FEW <= bars.end {
                         if whole {
                             self.slide::<true, { FEW as usize }>(prices, bar);
@@ -82,8 +91,9 @@ impl Sigma {
         );
     }
 
+    /// `WHOLE`: no return of the window and of the block before is absent.
     #[inline(always)]
-    fn begin_block(&mut self, prices: &Prices, bar: i64) {
+    fn begin_block<const WHOLE: bool>(&mut self, prices: &Prices, bar: i64) {
         let lanes = self.window.lanes();
         let (counts, out) = (&self.counts.rows[..lanes], self.variance.row_mut(bar));
         let out = &mut out[..lanes];
@@ -91,7 +101,7 @@ impl Sigma {
             bar,
             #[inline(always)]
             |past| &prices.returns.row(past)[..lanes],
-            terms::<false>,
+            terms::<WHOLE>,
             #[inline(always)]
             |j, sums| out[j] = variances(sums, &counts[j]),
         );

@@ -128,18 +128,28 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
         let (decay, span) = (self.decay, self.decay_span);
         // Settled once for all rows: a branch in the loop would cost more than the sums do.
         let mut doubts = [0_u64; PACK];
-        for (j, (Line(sums), Line(next))) in self.sums.iter().zip(&mut self.next).enumerate() {
-            let mut now = *sums;
-            for m in 0..M {
-                let (enter, leave) = (terms(new[m], j), terms(old[m], j));
+        macro_rules! one_bar {
+            ($now:ident, $j:ident, $m:expr) => {
+                let (enter, leave) = (terms(new[$m], $j), terms(old[$m], $j));
                 for c in 0..C {
-                    now[c] = slide::<DECAYED>(now[c], enter[c], leave[c], decay[c], span[c]);
+                    $now[c] = slide::<DECAYED>($now[c], enter[c], leave[c], decay[c], span[c]);
                 }
-                let odd = doubt(&now, &leave);
+                let odd = doubt(&$now, &leave);
                 for k in 0..PACK {
                     doubts[k] |= odd[k];
                 }
-                finish(j, m, &now);
+                finish($j, $m, &$now);
+            };
+        }
+        for (j, (Line(sums), Line(next))) in self.sums.iter().zip(&mut self.next).enumerate() {
+            let mut now = *sums;
+            // Written out: the compiler does not unroll so long a loop.
+            const { assert!(M == 1 || M == 4, "as many as are written out") };
+            one_bar!(now, j, 0);
+            if M == 4 {
+                one_bar!(now, j, 1 % M);
+                one_bar!(now, j, 2 % M);
+                one_bar!(now, j, 3 % M);
             }
             *next = now;
             lanes::end_lane();
@@ -173,7 +183,8 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
                 }
                 let small = |c: usize| any_dwarfed::<DECAYED>(&now[c], &leave[c], span[c]);
                 if (0..C).any(small) {
-                    let afresh = afresh::<C, DECAYED, R>(bar - bars + 1..=bar, j, &decay, rows, terms);
+                    let afresh =
+                        afresh::<C, DECAYED, R>(bar - bars + 1..=bar, j, &decay, rows, terms);
                     for c in 0..C {
                         now[c] = replace_dwarfed::<DECAYED>(now[c], leave[c], span[c], afresh[c]);
                     }

@@ -274,6 +274,8 @@ class Task:
     waits_for: str = ""
     #: The venue cannot change an order in its place: take it back, then send anew.
     replaces: bool = False
+    #: When the order book was last asked for on its behalf; 0 where no guard needs it.
+    depth_asked_ms: int = 0
 
     @property
     def left_lots(self) -> int:

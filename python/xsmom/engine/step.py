@@ -19,6 +19,7 @@ from xsmom.domain.events import (
     BarClosed,
     BarsBackfilled,
     CommandGiven,
+    DepthSeen,
     Event,
     FillSeen,
     FillsRead,
@@ -167,6 +168,7 @@ def _fold_start(turn: Turn, event: Started) -> None:
 _FACTS: dict[type, Callable[[Turn, Any], None]] = {
     AccountSeen: reconcile.on_account,
     CommandGiven: commands.on_command,
+    DepthSeen: execution.on_depth,
     FillsRead: reconcile.on_fills_read,
     FundingPaid: _fold_funding,
     InstrumentsSeen: boot.take_specs,

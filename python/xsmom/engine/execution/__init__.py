@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xsmom.engine.execution.cancel import cancel_entries, cancel_symbol
 from xsmom.engine.execution.doubt import on_lookup
+from xsmom.engine.execution.leaning import on_depth
 from xsmom.engine.execution.progress import on_fill, on_update
 from xsmom.engine.execution.replies import on_reply
 from xsmom.engine.execution.start import start
@@ -17,6 +18,7 @@ __all__ = [
     "Happening",
     "cancel_entries",
     "cancel_symbol",
+    "on_depth",
     "on_fill",
     "on_lookup",
     "on_reply",

@@ -5,7 +5,8 @@
 
 use super::prices::Prices;
 use super::ring::{BLOCK, Ring, Sheet, block_start, known_or_zero, presence};
-use super::window::{DWARFED_FRAC, Window, enough};
+use super::sums::DWARFED_FRAC;
+use super::window::{Window, enough};
 use crate::lanes::{self, Line, PACK, Pack};
 
 /// Bars that pass through the window together.

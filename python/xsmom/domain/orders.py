@@ -272,6 +272,8 @@ class Task:
     ending: str = ""
     #: What keeps it from sending now; told once.
     waits_for: str = ""
+    #: The gate that has begun to refuse it since it was approved; empty where none does.
+    barred_by: str = ""
     #: The venue cannot change an order in its place: take it back, then send anew.
     replaces: bool = False
     #: When the order book was last asked for on its behalf; 0 where no guard needs it.

@@ -47,6 +47,7 @@ from xsmom.engine.margin import trim_intents
 from xsmom.engine.modes import settle_mode
 from xsmom.engine.review import review
 from xsmom.engine.rules import Rules
+from xsmom.engine.standing import judge_standing
 from xsmom.engine.ticks import take_quotes
 from xsmom.engine.turn import Turn
 from xsmom.errors import StateError
@@ -69,6 +70,7 @@ def step(book: Book | None, window: Window, event: Event, now_ms: int, rules: Ru
     turn = _open(book, event, now_ms, rules)
     intents = _fold(turn, window, event)
     settle_mode(turn)
+    judge_standing(turn)
     intents += flatten_intents(turn)
     intents += trim_intents(turn)
     intents += sentinel.guard_positions(turn)
@@ -119,6 +121,7 @@ def _fold_fill(turn: Turn, fill: VenueFill) -> None:
     if reconcile.is_contained(turn.book, fill):
         money.remember_fill(turn, fill)
         return
+    sentinel.call_rung(turn, fill)
     if money.fold_fill(turn, fill, stopped=origin is reconcile.Origin.STOP):
         execution.on_fill(turn, fill)
         reconcile.on_fill(turn, fill, origin)

@@ -80,7 +80,7 @@ ACCOUNT_ROWS = {
         f"{GATES}/test_stop_coverage.py",
     ),
     "one_side_refused": Row(
-        "risk.net_cap_frac",
+        "strategy.net_cap_frac",
         "orders of somebody else stand on the side of the longs only",
         "gate.net_cap",
         "the shorts are opened only as far as the net cap goes",

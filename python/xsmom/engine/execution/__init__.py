@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xsmom.engine.execution.cancel import cancel_entries, cancel_symbol
+from xsmom.engine.execution.cancel import bar_entries, call_off_entries, cancel_entries, cancel_symbol
 from xsmom.engine.execution.doubt import on_lookup
 from xsmom.engine.execution.leaning import on_depth
 from xsmom.engine.execution.progress import on_fill, on_update
@@ -16,6 +16,8 @@ __all__ = [
     "TABLE",
     "TIMER",
     "Happening",
+    "bar_entries",
+    "call_off_entries",
     "cancel_entries",
     "cancel_symbol",
     "on_depth",

@@ -76,7 +76,7 @@ class Worker:
         live = self.bench.live_of(self.task)
         if wanted.pricing is not Pricing.REST:
             due_ms = min(due_ms, self._take_back_resting(live))
-        elif self.touch is not None and not self._held_by_book(self.touch) and not (self.opens and self._is_cut_off()):
+        elif self.touch is not None and not self._held_by_book(self.touch) and not (self.opens and self._barred_by()):
             self._reprice(live, contract)
         self._set_due(due_ms)
         if not self.task.left_lots:
@@ -97,12 +97,8 @@ class Worker:
             return "closes"
         if not urgent(self.task) and any(self._is_older_opposite(task) for task in busy):
             return "opposite"
-        if self.opens and self.bench.book.mode is not Mode.TRADING:
-            return "mode"
-        if self.opens and self._is_cut_off():
-            return "breaker"
-        if self.opens and self._symbol_in_doubt():
-            return "unknown"
+        if self.opens and (barred := self._barred_by()):
+            return barred
         if self.touch is None:
             blind = self.opens or pricing is Pricing.REST or (pricing is Pricing.CROSS and math.isnan(self.arrival))
             return "quote" if blind else ""
@@ -116,9 +112,13 @@ class Worker:
                 return "bound"
         return ""
 
-    def _is_cut_off(self) -> bool:
-        """The breaker is not closed: what opens is neither sent nor moved."""
-        return self.bench.book.health.breaker_until_ms > 0
+    def _barred_by(self) -> str:
+        """What speaks against opening now, whatever was approved: `standing` has asked the gates."""
+        if self.bench.book.mode is not Mode.TRADING:
+            return "mode"
+        if self.bench.book.health.breaker_until_ms > 0:
+            return "breaker"
+        return "unknown" if self._symbol_in_doubt() else self.task.barred_by
 
     def _is_rival(self, task: Task) -> bool:
         if task.approved.client_order_id == self.task.approved.client_order_id:

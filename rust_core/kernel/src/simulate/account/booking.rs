@@ -4,7 +4,7 @@ use super::super::setup::{FillRow, Setup, TripRow, watches_names};
 use super::{Account, Order};
 use crate::fill::{Execution, fill_at};
 use crate::params::Params;
-use crate::stops::{ExitReason, RoundTrip, bar_close_ms, calls_exits, fold_into, may_exit};
+use crate::stops::{ExitReason, RoundTrip, bar_close_ms, calls_exits, may_exit};
 
 /// Who reads what a fill leaves behind; what nobody reads is not kept up.
 #[derive(Debug, Clone, Copy)]
@@ -15,8 +15,10 @@ pub(super) struct Wants {
     pub(super) calls: bool,
     /// What is remembered of round trips.
     pub(super) records: bool,
-    /// What each round trip brought: for records, their rows, and guards.
+    /// Round trips at all.
     pub(super) trips: bool,
+    /// What each round trip brings: for records, their rows, and guards.
+    pub(super) flows: bool,
     /// Cash flows since the start, or rows of fills.
     pub(super) extras: bool,
 }
@@ -31,6 +33,7 @@ impl Wants {
             calls: calls_exits(params),
             records,
             trips: positions || records || extras,
+            flows: records || extras || setup.keep_trips,
             extras,
         }
     }
@@ -71,11 +74,11 @@ impl Account<'_> {
             self.ledger.mark[i] = order.price;
         }
         self.held.put(i, after != 0);
-        self.keep_order(order, before, bar, params, exit);
+        self.keep_order(order, before, bar, params, exit, false);
     }
 
     /// What is kept of one order on `before` lots, beside lots and cash: the position, what it brought, and
-    /// what its end leaves.
+    /// what its end leaves. `folded`: additions and partial reductions are in the position already.
     pub(super) fn keep_order(
         &mut self,
         order: &Order,
@@ -83,24 +86,17 @@ impl Account<'_> {
         bar: usize,
         params: &Params,
         exit: Option<ExitReason>,
+        folded: bool,
     ) {
         let (i, units) = (order.symbol, order.lots as f64 * order.step);
         let done = fill_at(units, order.price, self.rates, self.depth[i]);
         let flow = -(units * done.price + done.fee_usdt);
         self.trip_flow_usdt[i] = if before == 0 { flow } else { self.trip_flow_usdt[i] + flow };
-        let ended = if self.wants.positions {
-            let position = &mut self.positions[i];
-            let entry = position.entry_price.to_bits();
-            let ended = fold_into(position, order.lots, done.price, order.atr, order.at_ms, params);
-            // A reduction moves no level.
-            if position.entry_price.to_bits() != entry {
-                self.quiet.note(i, position, params);
-            }
-            ended.closed
-        } else {
-            None
-        };
-        if before + order.lots == 0 {
+        let ends = before + order.lots == 0;
+        let whole = self.wants.positions && (!folded || before == 0 || ends);
+        let ended = whole.then(|| self.fold(order, before, done.price, params));
+        if ends {
+            let ended = ended.and_then(|ended| ended.closed);
             self.end_trip(order, ended, exit, params);
         }
         if self.wants.extras {

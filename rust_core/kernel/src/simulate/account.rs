@@ -21,7 +21,7 @@ mod marks;
 mod positions;
 mod trade;
 
-use booking::Wants;
+use booking::{Fold, Wants};
 use trade::Bills;
 pub(super) use trade::Moment;
 
@@ -204,7 +204,7 @@ impl<'a> Account<'a> {
                 at_ms: exit.bar_close_ms - 1,
                 step,
             };
-            self.fill(&order, bar, params, Some(exit.reason));
+            self.book(&order, bar, params, Some(exit.reason), Fold::Touched);
         }
         self.exited = true;
         let stopped = exit.reason.is_stop();

@@ -39,6 +39,17 @@ impl Wants {
     }
 }
 
+/// How an order comes into its position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fold {
+    /// By itself.
+    Alone,
+    /// Lanes have folded the plan, but for positions that it opens and ends.
+    Planned,
+    /// The bar has touched the position: it is written out, and its levels follow when all is done.
+    Touched,
+}
+
 impl Account<'_> {
     /// Book an order; one that crosses 0 is a close and an opening.
     pub(in crate::simulate) fn fill(
@@ -53,14 +64,22 @@ impl Account<'_> {
             held != 0 && held.signum() != (held + order.lots).signum() && held != -order.lots;
         if crosses && held.signum() != order.lots.signum() {
             let (close, open) = (-held, held + order.lots);
-            self.book(&Order { lots: close, ..*order }, bar, params, exit);
-            self.book(&Order { lots: open, ..*order }, bar, params, None);
+            self.book(&Order { lots: close, ..*order }, bar, params, exit, Fold::Alone);
+            self.book(&Order { lots: open, ..*order }, bar, params, None, Fold::Alone);
         } else {
-            self.book(order, bar, params, exit);
+            self.book(order, bar, params, exit, Fold::Alone);
         }
     }
 
-    fn book(&mut self, order: &Order, bar: usize, params: &Params, exit: Option<ExitReason>) {
+    /// Book an order that does not cross 0.
+    pub(super) fn book(
+        &mut self,
+        order: &Order,
+        bar: usize,
+        params: &Params,
+        exit: Option<ExitReason>,
+        how: Fold,
+    ) {
         let (i, units) = (order.symbol, order.lots as f64 * order.step);
         let done = fill_at(units, order.price, self.rates, self.depth[i]);
         self.ledger.apply_fill(i, units, order.price, &done);
@@ -74,11 +93,11 @@ impl Account<'_> {
             self.ledger.mark[i] = order.price;
         }
         self.held.put(i, after != 0);
-        self.keep_order(order, before, bar, params, exit, false);
+        self.keep_order(order, before, bar, params, exit, how);
     }
 
     /// What is kept of one order on `before` lots, beside lots and cash: the position, what it brought, and
-    /// what its end leaves. `folded`: additions and partial reductions are in the position already.
+    /// what its end leaves.
     pub(super) fn keep_order(
         &mut self,
         order: &Order,
@@ -86,18 +105,21 @@ impl Account<'_> {
         bar: usize,
         params: &Params,
         exit: Option<ExitReason>,
-        folded: bool,
+        how: Fold,
     ) {
         let (i, units) = (order.symbol, order.lots as f64 * order.step);
         let done = fill_at(units, order.price, self.rates, self.depth[i]);
         let flow = -(units * done.price + done.fee_usdt);
         self.trip_flow_usdt[i] = if before == 0 { flow } else { self.trip_flow_usdt[i] + flow };
         let ends = before + order.lots == 0;
-        let whole = self.wants.positions && (!folded || before == 0 || ends);
-        let ended = whole.then(|| self.fold(order, before, done.price, params));
+        let ordinary = how == Fold::Planned && before != 0 && !ends;
+        let trip = if self.wants.positions && !ordinary {
+            self.fold(order, before, done.price, params, how)
+        } else {
+            None
+        };
         if ends {
-            let ended = ended.and_then(|ended| ended.closed);
-            self.end_trip(order, ended, exit, params);
+            self.end_trip(order, trip, exit, params);
         }
         if self.wants.extras {
             self.flow_usdt[i] += flow;

@@ -1,10 +1,12 @@
 //! The positions of an account: what every bar reads of them lies in lanes, the rest by name.
 
+use super::booking::Fold;
 use super::{Account, Order};
+use crate::book::Position;
 use crate::lanes::dispatch;
 use crate::params::Params;
 use crate::simulate::names::NameSet;
-use crate::stops::{Advance, BarRow, Ended, advance_held, fold_into};
+use crate::stops::{Advance, BarRow, RoundTrip, advance_held, fold_into};
 
 impl Account<'_> {
     /// Find the names whose bar may touch a stop or a rung; whether there is any.
@@ -16,9 +18,18 @@ impl Account<'_> {
         )
     }
 
-    /// Touches of the names that were found, into `exits`.
+    /// Touches of the names that were found, into `exits`. Their positions are written out until
+    /// [`Self::put_touched`].
     pub(in crate::simulate) fn touch(&mut self, bar: &BarRow<'_>, params: &Params) {
-        self.advance(Advance::Range(bar), params);
+        self.write_concerned();
+        let Self { positions, concerned, exits, .. } = self;
+        advance_held(positions, concerned.iter(), Advance::Range(bar), params, exits);
+    }
+
+    /// The exits of the bar are booked.
+    pub(in crate::simulate) fn put_touched(&mut self, params: &Params) {
+        let Self { positions, levels, concerned, .. } = self;
+        concerned.each(|i| levels.put(i, &positions[i], params));
     }
 
     /// Levels move; what is called to leave here waits for a fill.
@@ -30,38 +41,47 @@ impl Account<'_> {
             || levels.close(bar, rules, words),
         );
         if any {
-            self.advance(Advance::Close(bar), params);
-            self.exits.clear();
+            self.write_concerned();
+            let Self { positions, concerned, exits, .. } = self;
+            advance_held(positions, concerned.iter(), Advance::Close(bar), params, exits);
+            exits.clear();
+            self.put_touched(params);
         }
     }
 
-    /// The state machine, one by one, over the names that are concerned.
-    fn advance(&mut self, with: Advance<'_>, params: &Params) {
-        let Self { positions, levels, concerned, lots, exits, .. } = self;
+    fn write_concerned(&mut self) {
+        let Self { positions, levels, concerned, lots, .. } = self;
         concerned.each(|i| {
             positions[i].lots = lots[i];
             levels.write(i, &mut positions[i]);
         });
-        advance_held(positions, concerned.iter(), with, params, exits);
-        concerned.each(|i| levels.put(i, &positions[i], params));
     }
 
-    /// Fold one order into the position of `before` lots.
+    /// Fold one order into the position of `before` lots; the round trip that it ends.
     pub(super) fn fold(
         &mut self,
         order: &Order,
         before: i64,
         price: f64,
         params: &Params,
-    ) -> Ended {
+        how: Fold,
+    ) -> Option<RoundTrip> {
         let (i, position) = (order.symbol, &mut self.positions[order.symbol]);
-        if before != 0 {
+        if how != Fold::Touched && before + order.lots == 0 && !self.keep_trips {
+            // Nobody asks what it was.
+            *position = Position { hold: position.hold, ..Position::FLAT };
+            self.levels.put(i, position, params);
+            return None;
+        }
+        if how != Fold::Touched && before != 0 {
             position.lots = before;
             self.levels.write(i, position);
         }
         let ended = fold_into(position, order.lots, price, order.atr, order.at_ms, params);
-        self.levels.put(i, position, params);
-        ended
+        if how != Fold::Touched {
+            self.levels.put(i, position, params);
+        }
+        ended.closed
     }
 
     /// Is an exit of the whole waiting for its fill?

@@ -6,6 +6,7 @@
 // A lazy operator is a branch, and lanes have none.
 #![allow(clippy::needless_bitwise_bool)]
 
+use super::booking::Fold;
 use super::{Account, Order};
 use crate::fill::{Depth, Rates, fill_at};
 use crate::lanes::{LANES, Lane, dispatch, fold, whole_number};
@@ -146,7 +147,7 @@ impl Account<'_> {
         let (price, step) = (rows.price[place], rows.step[place]);
         let order = Order { symbol, lots, price, atr, at_ms: at.at_ms, step };
         let before = held as i64 + if opens { less as i64 } else { 0 };
-        self.keep_order(&order, before, at.bar, params, None, true);
+        self.keep_order(&order, before, at.bar, params, None, Fold::Planned);
     }
 }
 

@@ -29,6 +29,7 @@ impl Book<'_> {
             }
         }
         self.account.exits = exits;
+        self.account.put_touched(self.params);
     }
 
     /// What is delisted at this close is gone at its last price, less what the last ones out lose.

@@ -22,7 +22,7 @@ pub use advance::{Advance, BarRow, SymbolExit, Tick, advance_held, advance_stops
 pub use close::{CloseFeatures, close_bar, stop_level};
 pub use exit::{Exit, ExitReason, Exits};
 pub use fill::{EMERGENCY_STOP_FRAC, Ended, Folded, RoundTrip, fold_fill, fold_into};
-pub(crate) use levels::{CloseRules, Folds, Legs, Levels};
+pub(crate) use levels::{CloseRules, Folds, Legs, Levels, each_bit};
 pub use touch::{RUNGS_MAX, mark_touched, rung_cap_lots, touch_bar, touch_tick};
 
 mod advance;

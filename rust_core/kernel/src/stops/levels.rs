@@ -116,6 +116,18 @@ impl Levels {
         }
     }
 
+    /// Nothing is held any more.
+    pub(crate) fn clear(&mut self, name: usize) {
+        let (pack, k) = (&mut self.packs[name / LANES], name % LANES);
+        let prices = [&mut pack.entry, &mut pack.r, &mut pack.best, &mut pack.stop, &mut pack.rung];
+        for price in prices {
+            price[k] = f64::NAN;
+        }
+        (pack.side[k], pack.cost[k], pack.initial[k]) = (0.0, 0.0, 0.0);
+        (pack.by[k], pack.moved_ms[k]) = (0, 0);
+        self.cap_lots[name] = f64::INFINITY;
+    }
+
     /// Write what is kept here into a position that had the rest all along; its lots are the caller's.
     pub(crate) fn write(&self, name: usize, position: &mut Position) {
         let (pack, k) = (&self.packs[name / LANES], name % LANES);
@@ -235,6 +247,18 @@ fn base_code(position: &Position, params: &Params) -> u64 {
 #[inline(always)]
 fn mask(is: bool) -> u64 {
     u64::from(is).wrapping_neg()
+}
+
+/// `look` at the numbers of the bits that are set, rising.
+#[inline(always)]
+pub(crate) fn each_bit(words: &[u64], mut look: impl FnMut(usize)) {
+    for (at, word) in words.iter().enumerate() {
+        let mut left = *word;
+        while left != 0 {
+            look(at * 64 + left.trailing_zeros() as usize);
+            left &= left - 1;
+        }
+    }
 }
 
 /// One bit a name, gathered pack by pack.

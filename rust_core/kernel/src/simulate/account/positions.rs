@@ -2,7 +2,6 @@
 
 use super::booking::Fold;
 use super::{Account, Order};
-use crate::book::Position;
 use crate::lanes::dispatch;
 use crate::params::Params;
 use crate::simulate::names::NameSet;
@@ -69,8 +68,8 @@ impl Account<'_> {
         let (i, position) = (order.symbol, &mut self.positions[order.symbol]);
         if how != Fold::Touched && before + order.lots == 0 && !self.keep_trips {
             // Nobody asks what it was.
-            *position = Position { hold: position.hold, ..Position::FLAT };
-            self.levels.put(i, position, params);
+            position.lots = 0;
+            self.levels.clear(i);
             return None;
         }
         if how != Fold::Touched && before != 0 {

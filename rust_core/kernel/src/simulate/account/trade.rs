@@ -13,7 +13,7 @@ use crate::lanes::{LANES, Lane, dispatch, fold, whole_number};
 use crate::ledger::Ledger;
 use crate::params::Params;
 use crate::plan::{LOTS_MANY, Rows};
-use crate::stops::Legs;
+use crate::stops::{Legs, each_bit, fold_into};
 
 /// Where and when a plan is filled.
 #[derive(Debug, Clone, Copy)]
@@ -97,24 +97,35 @@ impl Account<'_> {
         if self.wants.positions {
             self.fold_many(named, rows, params);
         }
+        if !self.wants.flows {
+            self.turn_positions(named, rows, at, params);
+            return;
+        }
         for opens in [false, true] {
-            if self.wants.flows {
-                let row = if opens { &rows.more } else { &rows.less };
-                for place in (0..named.len()).filter(|place| row[*place] != 0.0) {
-                    self.keep_place(place, opens, named, rows, at, params);
-                }
-                continue;
-            }
-            for word in 0..named.len().div_ceil(64) {
-                let places = if opens { self.folds.opens() } else { self.folds.ends() };
-                let mut left = places[word];
-                while left != 0 {
-                    let place = word * 64 + left.trailing_zeros() as usize;
-                    self.keep_place(place, opens, named, rows, at, params);
-                    left &= left - 1;
-                }
+            let row = if opens { &rows.more } else { &rows.less };
+            for place in (0..named.len()).filter(|place| row[*place] != 0.0) {
+                self.keep_place(place, opens, named, rows, at, params);
             }
         }
+    }
+
+    /// Positions that the plan ends and opens, where nobody asks what the former brought.
+    #[inline(always)]
+    fn turn_positions(&mut self, named: &[u32], rows: &Rows, at: Moment<'_>, params: &Params) {
+        let Self { levels, folds, bills, positions, trips_closed, .. } = self;
+        each_bit(folds.ends(), |place| {
+            let i = named[place] as usize;
+            *trips_closed += 1;
+            positions[i].lots = 0;
+            levels.clear(i);
+        });
+        each_bit(folds.opens(), |place| {
+            let i = named[place] as usize;
+            let (lots, price) = (rows.more[place] as i64, bills.price[place]);
+            let atr = at.atr.get(i).copied().unwrap_or(f64::NAN);
+            fold_into(&mut positions[i], lots, price, atr, at.at_ms, params);
+            levels.put(i, &positions[i], params);
+        });
     }
 
     /// Additions and partial reductions, folded into their positions.

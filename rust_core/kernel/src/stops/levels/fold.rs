@@ -1,6 +1,6 @@
 //! The fills of a plan folded into many positions at once: additions and partial reductions in lanes.
 
-use super::{Bits, Levels, mask};
+use super::{Bits, Levels, each_bit, mask};
 use crate::book::Position;
 use crate::lanes::{LANES, Row, end_lane};
 use crate::params::Params;
@@ -151,19 +151,15 @@ impl Levels {
         positions: &[Position],
         params: &Params,
     ) {
-        for (at, word) in folds.grown.iter().enumerate() {
-            let mut left = *word;
-            while left != 0 {
-                let name = named[at * 64 + left.trailing_zeros() as usize] as usize;
-                if self.cap_lots[name] < f64::INFINITY {
-                    let mut position = positions[name];
-                    self.write(name, &mut position);
-                    position.lots = position.lots_initial;
-                    let cap = rung_cap_lots(&position, params);
-                    self.cap_lots[name] = cap.map_or(f64::INFINITY, |lots| lots as f64);
-                }
-                left &= left - 1;
+        each_bit(&folds.grown, |place| {
+            let name = named[place] as usize;
+            if self.cap_lots[name] < f64::INFINITY {
+                let mut position = positions[name];
+                self.write(name, &mut position);
+                position.lots = position.lots_initial;
+                let cap = rung_cap_lots(&position, params);
+                self.cap_lots[name] = cap.map_or(f64::INFINITY, |lots| lots as f64);
             }
-        }
+        });
     }
 }

@@ -186,6 +186,11 @@ impl Book {
         exits
     }
 
+    fn clear(&mut self, i: usize) {
+        (self.lots[i], self.positions[i].lots) = (0, 0);
+        self.levels.clear(i);
+    }
+
     fn fold(&mut self, i: usize, lots: i64, price: f64, atr: f64, at_ms: i64, params: &Params) {
         let mut position = self.whole(i);
         fold_into(&mut position, lots, price, atr, at_ms, params);
@@ -239,6 +244,10 @@ fn fold_plan(book: &mut Book, one: &mut [Position], steps: &[Step], hour: &Hour,
         for &place in places {
             let i = named[place] as usize;
             let lots = row[place] as i64;
+            if lots == -book.lots[i] && i % 3 == 0 {
+                book.clear(i);
+                continue;
+            }
             book.fold(i, lots, price[place], hour.atr[i], hour.close_ms, params);
         }
     }

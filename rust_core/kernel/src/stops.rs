@@ -22,13 +22,14 @@ pub use advance::{Advance, BarRow, SymbolExit, Tick, advance_held, advance_stops
 pub use close::{CloseFeatures, close_bar, stop_level};
 pub use exit::{Exit, ExitReason, Exits};
 pub use fill::{EMERGENCY_STOP_FRAC, Ended, Folded, RoundTrip, fold_fill, fold_into};
-pub(crate) use touch::quiet_range;
+pub(crate) use levels::{CloseRules, Folds, Legs, Levels, each_bit};
 pub use touch::{RUNGS_MAX, mark_touched, rung_cap_lots, touch_bar, touch_tick};
 
 mod advance;
 mod close;
 mod exit;
 mod fill;
+mod levels;
 mod touch;
 
 /// One bar of one symbol. All prices are NaN when there is no bar.

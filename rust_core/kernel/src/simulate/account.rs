@@ -10,18 +10,18 @@ use crate::ledger::Ledger;
 use crate::params::Params;
 use crate::records::Records;
 use crate::row::FeatureRow;
-use crate::stops::SymbolExit;
+use crate::stops::{CloseRules, Folds, Levels, SymbolExit};
 use crate::universe::padded;
 
 use super::names::NameSet;
+use super::{FillAt, Timing};
 
 mod booking;
 mod marks;
-mod quiet;
+mod positions;
 mod trade;
 
-use booking::Wants;
-use quiet::Quiet;
+use booking::{Fold, Wants};
 use trade::Bills;
 pub(super) use trade::Moment;
 
@@ -40,6 +40,7 @@ pub(super) struct Order {
 #[derive(Debug)]
 pub(super) struct Account<'a> {
     pub(super) ledger: Ledger,
+    /// Positions; what lies in `levels` is written here where somebody reads it.
     pub(super) positions: Vec<Position>,
     pub(super) records: Records,
     /// Names of which some side is, or was, barred.
@@ -51,9 +52,12 @@ pub(super) struct Account<'a> {
     pub(super) closing: Vec<bool>,
     pub(super) any_closing: bool,
     pub(super) exits: Vec<SymbolExit>,
-    pub(super) quiet: Quiet,
-    /// Names that the bar may touch.
-    pub(super) touched: NameSet,
+    /// What every bar reads of positions.
+    pub(super) levels: Levels,
+    close_rules: CloseRules,
+    folds: Folds,
+    /// Names whose stops or rungs want more than lanes can do.
+    concerned: NameSet,
     /// Names whose record has changed since it was last read.
     pub(super) news: NameSet,
     pub(super) fills: Vec<FillRow>,
@@ -100,8 +104,10 @@ impl<'a> Account<'a> {
             closing: vec![false; cols],
             any_closing: false,
             exits: Vec::with_capacity(cols),
-            quiet: Quiet::new(cols, params),
-            touched: NameSet::new(cols),
+            levels: Levels::new(cols),
+            close_rules: CloseRules::of(params, opens_inside(setup.timing)),
+            folds: Folds::new(cols),
+            concerned: NameSet::new(cols),
             news: NameSet::new(cols),
             fills: Vec::new(),
             trips: Vec::new(),
@@ -170,7 +176,7 @@ impl<'a> Account<'a> {
         guarded
             || self.exited
             || self.any_asked
-            || (self.wants.calls && self.held.iter().any(|i| self.positions[i].closing.is_some()))
+            || (self.wants.calls && self.waits_to_close(&self.held))
     }
 
     /// A position has left: the next plan looks at the net again.
@@ -188,7 +194,7 @@ impl<'a> Account<'a> {
         awaiting_reentry: &mut [bool; 2],
     ) -> bool {
         let exit = &found.exit;
-        let side = self.positions[found.symbol].side();
+        let side = Side::of(self.lots[found.symbol] as f64);
         if exit.lots != 0 {
             let order = Order {
                 symbol: found.symbol,
@@ -198,7 +204,7 @@ impl<'a> Account<'a> {
                 at_ms: exit.bar_close_ms - 1,
                 step,
             };
-            self.fill(&order, bar, params, Some(exit.reason));
+            self.book(&order, bar, params, Some(exit.reason), Fold::Touched);
         }
         self.exited = true;
         let stopped = exit.reason.is_stop();
@@ -216,7 +222,7 @@ impl<'a> Account<'a> {
             self.closing.fill(false);
         }
         debug_assert!(
-            self.wants.calls || self.held.iter().all(|i| self.positions[i].closing.is_none()),
+            self.wants.calls || !self.waits_to_close(&self.held),
             "an exit inside a bar is carried out at once"
         );
         if !(self.wants.calls || self.any_asked) {
@@ -276,5 +282,14 @@ impl<'a> Account<'a> {
         self.ledger.costs.traded_usdt += self.gross_usdt;
         self.ledger.units.fill(0.0);
         (self.value_usdt, self.gross_usdt) = (0.0, 0.0);
+    }
+}
+
+/// May a position begin inside the bar at whose close it is looked at, or at that close?
+fn opens_inside(timing: Timing) -> bool {
+    match timing.fill_at {
+        FillAt::Close => timing.delay_bars > 0,
+        FillAt::Open => false,
+        FillAt::Vwap => true,
     }
 }

@@ -9,7 +9,7 @@ use crate::meta::Labels;
 use crate::panel::Panel;
 use crate::params::Params;
 use crate::row::FeatureRow;
-use crate::stops::{BarRow, rung_cap_lots};
+use crate::stops::BarRow;
 
 /// A cap of whole lots that has been through divisions must still give those lots back.
 const CAP_HAIR: f64 = 1.0 + 1e-12;
@@ -97,13 +97,19 @@ impl Rows {
             },
         );
         if !params.ladder.is_empty() {
-            self.rung_cap_frac.fill(f64::INFINITY);
-            for i in account.quiet.on_ladder.iter() {
-                if let Some(lots) = rung_cap_lots(&account.positions[i], params) {
-                    let lot = contracts.qty_step[i];
-                    self.rung_cap_frac[i] = lots as f64 * lot * ledger.mark[i] * share * CAP_HAIR;
-                }
-            }
+            let caps = account.levels.cap_lots();
+            let lots = caps.iter().zip(&contracts.qty_step).zip(&*ledger.mark);
+            let caps_frac = self.rung_cap_frac.iter_mut().zip(lots);
+            dispatch(
+                #[inline(always)]
+                || {
+                    for (cap_frac, ((lots, lot), mark)) in caps_frac {
+                        let cap = lots * lot * mark * share * CAP_HAIR;
+                        // A name without a cap may have no mark yet.
+                        *cap_frac = if *lots < f64::INFINITY { cap } else { f64::INFINITY };
+                    }
+                },
+            );
         }
         self.load_barred(account, close_ms);
         if self.has_contracts {

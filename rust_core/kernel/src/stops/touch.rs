@@ -94,18 +94,6 @@ fn rung_level(position: &Position, d: f64, distance: f64, params: &Params) -> f6
     entry + d * distance * unit
 }
 
-/// `[low, high]` of a bar that touches nothing of the position lies above the first and below the second
-/// of these; NaN: nothing can be touched there.
-pub(crate) fn quiet_range(position: &Position, params: &Params) -> [f64; 2] {
-    if position.lots == 0 {
-        return [f64::NAN; 2];
-    }
-    let d = position.lots.signum() as f64;
-    let next = params.ladder.get(position.rungs_hit as usize);
-    let rung = next.map_or(f64::NAN, |(distance, _)| rung_level(position, d, *distance, params));
-    if d > 0.0 { [position.stop_price, rung] } else { [rung, position.stop_price] }
-}
-
 fn rung_lots(position: &Position, share: f64) -> i64 {
     // The small term undoes the rounding of products such as 0.29 · 100.
     (share * position.lots_initial.abs() as f64 + 1e-9).floor() as i64

@@ -4,7 +4,7 @@ use super::super::setup::{FillRow, Setup, TripRow, watches_names};
 use super::{Account, Order};
 use crate::fill::{Execution, fill_at};
 use crate::params::Params;
-use crate::stops::{ExitReason, RoundTrip, bar_close_ms, calls_exits, fold_into, may_exit};
+use crate::stops::{ExitReason, RoundTrip, bar_close_ms, calls_exits, may_exit};
 
 /// Who reads what a fill leaves behind; what nobody reads is not kept up.
 #[derive(Debug, Clone, Copy)]
@@ -15,8 +15,10 @@ pub(super) struct Wants {
     pub(super) calls: bool,
     /// What is remembered of round trips.
     pub(super) records: bool,
-    /// What each round trip brought: for records, their rows, and guards.
+    /// Round trips at all.
     pub(super) trips: bool,
+    /// What each round trip brings: for records, their rows, and guards.
+    pub(super) flows: bool,
     /// Cash flows since the start, or rows of fills.
     pub(super) extras: bool,
 }
@@ -31,9 +33,21 @@ impl Wants {
             calls: calls_exits(params),
             records,
             trips: positions || records || extras,
+            flows: records || extras || setup.keep_trips,
             extras,
         }
     }
+}
+
+/// How an order comes into its position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fold {
+    /// By itself.
+    Alone,
+    /// Lanes have folded the plan, but for positions that it opens and ends.
+    Planned,
+    /// The bar has touched the position: it is written out, and its levels follow when all is done.
+    Touched,
 }
 
 impl Account<'_> {
@@ -50,14 +64,22 @@ impl Account<'_> {
             held != 0 && held.signum() != (held + order.lots).signum() && held != -order.lots;
         if crosses && held.signum() != order.lots.signum() {
             let (close, open) = (-held, held + order.lots);
-            self.book(&Order { lots: close, ..*order }, bar, params, exit);
-            self.book(&Order { lots: open, ..*order }, bar, params, None);
+            self.book(&Order { lots: close, ..*order }, bar, params, exit, Fold::Alone);
+            self.book(&Order { lots: open, ..*order }, bar, params, None, Fold::Alone);
         } else {
-            self.book(order, bar, params, exit);
+            self.book(order, bar, params, exit, Fold::Alone);
         }
     }
 
-    fn book(&mut self, order: &Order, bar: usize, params: &Params, exit: Option<ExitReason>) {
+    /// Book an order that does not cross 0.
+    pub(super) fn book(
+        &mut self,
+        order: &Order,
+        bar: usize,
+        params: &Params,
+        exit: Option<ExitReason>,
+        how: Fold,
+    ) {
         let (i, units) = (order.symbol, order.lots as f64 * order.step);
         let done = fill_at(units, order.price, self.rates, self.depth[i]);
         self.ledger.apply_fill(i, units, order.price, &done);
@@ -71,7 +93,7 @@ impl Account<'_> {
             self.ledger.mark[i] = order.price;
         }
         self.held.put(i, after != 0);
-        self.keep_order(order, before, bar, params, exit);
+        self.keep_order(order, before, bar, params, exit, how);
     }
 
     /// What is kept of one order on `before` lots, beside lots and cash: the position, what it brought, and
@@ -83,25 +105,21 @@ impl Account<'_> {
         bar: usize,
         params: &Params,
         exit: Option<ExitReason>,
+        how: Fold,
     ) {
         let (i, units) = (order.symbol, order.lots as f64 * order.step);
         let done = fill_at(units, order.price, self.rates, self.depth[i]);
         let flow = -(units * done.price + done.fee_usdt);
         self.trip_flow_usdt[i] = if before == 0 { flow } else { self.trip_flow_usdt[i] + flow };
-        let ended = if self.wants.positions {
-            let position = &mut self.positions[i];
-            let entry = position.entry_price.to_bits();
-            let ended = fold_into(position, order.lots, done.price, order.atr, order.at_ms, params);
-            // A reduction moves no level.
-            if position.entry_price.to_bits() != entry {
-                self.quiet.note(i, position, params);
-            }
-            ended.closed
+        let ends = before + order.lots == 0;
+        let ordinary = how == Fold::Planned && before != 0 && !ends;
+        let trip = if self.wants.positions && !ordinary {
+            self.fold(order, before, done.price, params, how)
         } else {
             None
         };
-        if before + order.lots == 0 {
-            self.end_trip(order, ended, exit, params);
+        if ends {
+            self.end_trip(order, trip, exit, params);
         }
         if self.wants.extras {
             self.flow_usdt[i] += flow;

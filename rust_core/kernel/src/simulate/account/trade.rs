@@ -6,12 +6,14 @@
 // A lazy operator is a branch, and lanes have none.
 #![allow(clippy::needless_bitwise_bool)]
 
+use super::booking::Fold;
 use super::{Account, Order};
 use crate::fill::{Depth, Rates, fill_at};
 use crate::lanes::{LANES, Lane, dispatch, fold, whole_number};
 use crate::ledger::Ledger;
 use crate::params::Params;
 use crate::plan::{LOTS_MANY, Rows};
+use crate::stops::{Legs, each_bit, fold_into};
 
 /// Where and when a plan is filled.
 #[derive(Debug, Clone, Copy)]
@@ -38,15 +40,16 @@ impl Account<'_> {
             self.depth_row.extend(named.iter().map(|name| self.depth[*name as usize]));
         }
         let (rates, depth, bills) = (self.rates, &mut self.depth_row, &mut self.bills);
+        let (count, priced) = (named.len(), self.wants.positions);
         let (fills, ended) = dispatch(
             #[inline(always)]
             || {
-                bills.write_after(named.len(), rows);
+                bills.write_after(count, rows);
                 if rates.has_impact() {
-                    depth.resize(named.len().next_multiple_of(LANES), Depth::UNKNOWN);
-                    bills.write::<true>(named.len(), rows, rates, depth)
+                    depth.resize(count.next_multiple_of(LANES), Depth::UNKNOWN);
+                    bills.write_all::<true>(count, rows, rates, depth, priced)
                 } else {
-                    bills.write::<false>(named.len(), rows, rates.without_impact(), &[])
+                    bills.write_all::<false>(count, rows, rates.without_impact(), &[], priced)
                 }
             },
         );
@@ -91,17 +94,71 @@ impl Account<'_> {
     /// What somebody reads of single orders, reduce-only ones first.
     #[inline(never)]
     fn keep_orders(&mut self, named: &[u32], rows: &Rows, at: Moment<'_>, params: &Params) {
-        for (row, opens) in [(&rows.less, false), (&rows.more, true)] {
-            for (place, name) in named.iter().enumerate().filter(|(place, _)| row[*place] != 0.0) {
-                let (symbol, lots) = (*name as usize, row[place] as i64);
-                let atr = at.atr.get(symbol).copied().unwrap_or(f64::NAN);
-                let (price, step) = (rows.price[place], rows.step[place]);
-                let order = Order { symbol, lots, price, atr, at_ms: at.at_ms, step };
-                let before =
-                    rows.held[place] as i64 + if opens { rows.less[place] as i64 } else { 0 };
-                self.keep_order(&order, before, at.bar, params, None);
+        if self.wants.positions {
+            self.fold_many(named, rows, params);
+        }
+        if !self.wants.flows {
+            self.turn_positions(named, rows, at, params);
+            return;
+        }
+        for opens in [false, true] {
+            let row = if opens { &rows.more } else { &rows.less };
+            for place in (0..named.len()).filter(|place| row[*place] != 0.0) {
+                self.keep_place(place, opens, named, rows, at, params);
             }
         }
+    }
+
+    /// Positions that the plan ends and opens, where nobody asks what the former brought.
+    #[inline(always)]
+    fn turn_positions(&mut self, named: &[u32], rows: &Rows, at: Moment<'_>, params: &Params) {
+        let Self { levels, folds, bills, positions, trips_closed, .. } = self;
+        each_bit(folds.ends(), |place| {
+            let i = named[place] as usize;
+            *trips_closed += 1;
+            positions[i].lots = 0;
+            levels.clear(i);
+        });
+        each_bit(folds.opens(), |place| {
+            let i = named[place] as usize;
+            let (lots, price) = (rows.more[place] as i64, bills.price[place]);
+            let atr = at.atr.get(i).copied().unwrap_or(f64::NAN);
+            fold_into(&mut positions[i], lots, price, atr, at.at_ms, params);
+            levels.put(i, &positions[i], params);
+        });
+    }
+
+    /// Additions and partial reductions, folded into their positions.
+    #[inline(always)]
+    fn fold_many(&mut self, named: &[u32], rows: &Rows, params: &Params) {
+        let Self { levels, folds, bills, positions, .. } = self;
+        let legs =
+            Legs { held: &rows.held, less: &rows.less, more: &rows.more, price: &bills.price };
+        dispatch(
+            #[inline(always)]
+            || levels.fold(named, &legs, folds),
+        );
+        levels.raise_caps(named, folds, positions, params);
+    }
+
+    /// One order of the plan.
+    #[inline(always)]
+    fn keep_place(
+        &mut self,
+        place: usize,
+        opens: bool,
+        named: &[u32],
+        rows: &Rows,
+        at: Moment<'_>,
+        params: &Params,
+    ) {
+        let (symbol, held, less) = (named[place] as usize, rows.held[place], rows.less[place]);
+        let lots = if opens { rows.more[place] } else { less } as i64;
+        let atr = at.atr.get(symbol).copied().unwrap_or(f64::NAN);
+        let (price, step) = (rows.price[place], rows.step[place]);
+        let order = Order { symbol, lots, price, atr, at_ms: at.at_ms, step };
+        let before = held as i64 + if opens { less as i64 } else { 0 };
+        self.keep_order(&order, before, at.bar, params, None, Fold::Planned);
     }
 }
 
@@ -112,6 +169,8 @@ pub(super) struct Bills {
     /// Lots and units that will be held, place by place.
     lots: Vec<i64>,
     units: Vec<f64>,
+    /// Executed price of what grows.
+    price: Vec<f64>,
     /// Lanes could write the lots.
     countable: bool,
 }
@@ -166,6 +225,31 @@ impl Bills {
             }
         }
         (fold(fills) as u64, fold(ended) as u64)
+    }
+
+    /// The same, and executed prices where positions are kept.
+    #[inline(always)]
+    fn write_all<const IMPACT: bool>(
+        &mut self,
+        count: usize,
+        rows: &Rows,
+        rates: Rates,
+        depth: &[Depth],
+        priced: bool,
+    ) -> (u64, u64) {
+        if priced {
+            let whole = count.next_multiple_of(LANES);
+            if self.price.len() < whole {
+                self.price.resize(whole, 0.0);
+            }
+            let (prices, steps) = (&rows.price[..whole], &rows.step[..whole]);
+            let (more, out) = (&rows.more[..whole], &mut self.price[..whole]);
+            for at in 0..whole {
+                let deep = if IMPACT { depth[at] } else { Depth::UNKNOWN };
+                out[at] = fill_at(more[at] * steps[at], prices[at], rates, deep).price;
+            }
+        }
+        self.write::<IMPACT>(count, rows, rates, depth)
     }
 
     /// Write the lots and units that will be held.

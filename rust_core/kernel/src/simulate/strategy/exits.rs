@@ -7,19 +7,16 @@ use crate::book::GuardAction;
 use crate::guards::Moment;
 use crate::panel::Panel;
 use crate::row::FeatureRow;
-use crate::stops::{Advance, BarRow, ExitReason, advance_held};
+use crate::stops::{BarRow, ExitReason};
 
 impl Book<'_> {
     /// Stops and rungs that the bar's range touches, filled where they lie.
     pub(super) fn exit_inside(&mut self, bars: &BarRow<'_>, t: usize) {
-        if !self.account.find_touched(bars.high, bars.low) {
+        if !self.account.find_touched(bars, self.params) {
             return;
         }
+        self.account.touch(bars, self.params);
         let mut exits = std::mem::take(&mut self.account.exits);
-        let account = &mut self.account;
-        let (with, touched) = (Advance::Range(bars), account.touched.iter());
-        advance_held(&mut account.positions, touched, with, self.params, &mut exits);
-        account.touched.each(|i| account.quiet.note(i, &account.positions[i], self.params));
         for found in exits.drain(..) {
             let awaiting = &mut self.state.awaiting_reentry[found.symbol];
             let step = self.contracts.qty_step[found.symbol];
@@ -32,6 +29,7 @@ impl Book<'_> {
             }
         }
         self.account.exits = exits;
+        self.account.put_touched(self.params);
     }
 
     /// What is delisted at this close is gone at its last price, less what the last ones out lose.
@@ -57,11 +55,7 @@ impl Book<'_> {
 
     /// Levels move; exits by age and trend are called, and leave at the next fill.
     pub(super) fn exit_at_close(&mut self, bars: &BarRow<'_>) {
-        let account = &mut self.account;
-        let (with, held) = (Advance::Close(bars), account.held.iter());
-        advance_held(&mut account.positions, held, with, self.params, &mut account.exits);
-        account.exits.clear();
-        account.held.each(|i| account.quiet.note(i, &account.positions[i], self.params));
+        self.account.close_levels(bars, self.params);
     }
 
     /// Bankruptcy and liquidation end the run.

@@ -18,10 +18,13 @@ use super::names::NameSet;
 mod booking;
 mod marks;
 mod quiet;
+mod sheet;
 mod trade;
 
 use booking::Wants;
 use quiet::Quiet;
+pub(super) use sheet::Rebalance;
+use sheet::Sheet;
 use trade::Bills;
 pub(super) use trade::Moment;
 
@@ -81,6 +84,7 @@ pub(super) struct Account<'a> {
     depth: Vec<Depth>,
     depth_row: Vec<Depth>,
     bills: Bills,
+    sheet: Box<Sheet>,
     /// Cash flows of each symbol: since the start, and since its position opened.
     flow_usdt: Vec<f64>,
     trip_flow_usdt: Vec<f64>,
@@ -125,6 +129,7 @@ impl<'a> Account<'a> {
             depth: vec![Depth::UNKNOWN; cols],
             depth_row: Vec::with_capacity(room),
             bills: Bills::default(),
+            sheet: Box::new(Sheet::new(cols)),
             flow_usdt: vec![0.0; cols],
             trip_flow_usdt: vec![0.0; cols],
         }

@@ -71,6 +71,8 @@ pub struct Book<'a> {
     any_delisted: bool,
     /// No contract has a least order.
     fine_lots: bool,
+    /// A rebalance is filled where it is decided, and nothing but targets makes its plan.
+    trades_at_once: bool,
     /// √(bars a day): turns a bar's volatility into a day's.
     root_bars_day: f64,
     cost_week: std::collections::VecDeque<f64>,
@@ -118,6 +120,7 @@ impl<'a> Book<'a> {
         let cols = panel.cols;
         let contracts =
             setup.contracts.clone().unwrap_or_else(|| fine_lots(panel, setup.cash_usdt));
+        let fine_lots = contracts.notional_usdt_min.iter().all(|least| *least == 0.0);
         Ok(Self {
             params,
             setup,
@@ -129,7 +132,11 @@ impl<'a> Book<'a> {
             action: GuardAction::None,
             plan: Plan::default(),
             rows: Rows::new(cols, setup.contracts.is_some(), params),
-            fine_lots: contracts.notional_usdt_min.iter().all(|least| *least == 0.0),
+            fine_lots,
+            trades_at_once: fine_lots
+                && setup.timing.lag_bars() == 0
+                && setup.costs.impact_y == 0.0
+                && params.annual_cost_max_frac == 0.0,
             contracts,
             waiting: std::collections::VecDeque::new(),
             spare: Vec::new(),

@@ -1,7 +1,7 @@
 //! Funding, marks and the value of the book: all names at once, a sum in lanes by the number of the name.
 
 use super::Account;
-use crate::lanes::{LANES, Lane, bits_where, dispatch, fold, sum_abs, zip};
+use crate::lanes::{LANES, Lane, bits_where, dispatch, fold_whole, sum_abs, zip};
 use crate::simulate::names::NameSet;
 
 impl Account<'_> {
@@ -118,7 +118,7 @@ pub(super) fn value_into(worth: &mut [f64], units: &[f64], mark: &[f64]) -> (f64
     }
     // Sizes are summed on their own: side by side with values the compiler would pair one with the other,
     // number by number.
-    (fold(value), sum_abs(worth))
+    (fold_whole(value), sum_abs(worth))
 }
 
 /// Names of which units are held.

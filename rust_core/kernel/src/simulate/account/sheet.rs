@@ -23,8 +23,11 @@ pub(in crate::simulate) struct Rebalance<'a> {
     pub(in crate::simulate) sizing_usdt: f64,
 }
 
-/// Names that a sheet has room for; a larger book is planned and filled the longer way.
-const ROOM: usize = 256;
+/// Places of a sheet, of which the last eight are for padding; a larger book is planned and filled the longer
+/// way. An odd number of cache lines, or all rows would want the same few of them.
+const ROOM: usize = 248;
+/// Words with a bit for each.
+const WORDS: usize = ROOM.div_ceil(64);
 
 /// The names concerned side by side, in their order, padded to whole lanes. Rows of a length that the compiler
 /// knows, or it would ask each about its own.
@@ -47,7 +50,7 @@ pub(super) struct Sheet {
     named: [u32; ROOM],
     count: usize,
     /// One bit a place, 64 places a word: orders that reduce, and orders that open or increase.
-    orders: [[u64; ROOM / 64]; 2],
+    orders: [[u64; WORDS]; 2],
     /// Names that are wanted, of all.
     wanted: NameSet,
 }
@@ -69,7 +72,7 @@ impl Sheet {
             traded: ROW,
             named: [0; ROOM],
             count: 0,
-            orders: [[0; ROOM / 64]; 2],
+            orders: [[0; WORDS]; 2],
             wanted: NameSet::new(cols),
         }
     }
@@ -79,8 +82,7 @@ impl Sheet {
     fn gather(&mut self, held: &NameSet, lots: &[i64], ask: &Rebalance<'_>) -> Option<u32> {
         let n = lots.len();
         // All rows of one length, so that an index is asked about its bounds once.
-        let (prices, steps, weights) =
-            (&ask.price[..n], &ask.qty_step[..n], &ask.weight_frac[..n]);
+        let (prices, steps, weights) = (&ask.price[..n], &ask.qty_step[..n], &ask.weight_frac[..n]);
         let (mut at, mut many) = (0, 0);
         let words = held.words().iter().zip(self.wanted.words_mut()).zip(weights.chunks(64));
         for (block, ((held, wanted), part)) in words.enumerate() {
@@ -192,12 +194,11 @@ impl Sheet {
         end_lane();
         let mut traded = ledger.costs.traded_usdt;
         for words in &self.orders {
-            for (block, word) in words[..self.count.div_ceil(64).min(ROOM / 64)].iter().enumerate()
-            {
+            for (block, word) in words[..self.count.div_ceil(64)].iter().enumerate() {
                 let mut left = *word;
                 ledger.fills += u64::from(left.count_ones());
                 while left != 0 {
-                    let at = (block * 64 + left.trailing_zeros() as usize) % ROOM;
+                    let at = block * 64 + left.trailing_zeros() as usize;
                     left &= left - 1;
                     cash -= self.paid[at];
                     fee += self.fee[at];
@@ -298,3 +299,6 @@ impl Account<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -135,6 +135,11 @@ impl<'a> Account<'a> {
         }
     }
 
+    /// Does nobody want more than lots and cash?
+    pub(super) fn is_plain(&self) -> bool {
+        self.plain
+    }
+
     pub(super) fn flat(&self) -> bool {
         self.held.is_empty()
     }

@@ -3,9 +3,9 @@
 //! The same as a plan (`plan/quick.rs`) and its fills (`trade.rs`), one after the other, to the bit: what is
 //! not ordinary beyond doubt is left to these two, and until that is known nothing has happened.
 
+use super::Account;
 use super::marks::value_into;
 use super::trade::bill;
-use super::{Account, Moment, Order};
 use crate::fill::{Depth, Rates};
 use crate::lanes::{LANES, dispatch, end_lane, whole_number};
 use crate::ledger::Ledger;
@@ -238,10 +238,10 @@ impl Account<'_> {
     /// Rebalance at a close to weights of which none is frozen, in lots without a least order, while nothing
     /// waits to be filled or closed, no guard is in force and no impact is charged. False where that is
     /// not ordinary: then nothing has happened.
+    #[inline(always)]
     pub(in crate::simulate) fn trade_at_once(
         &mut self,
         ask: &Rebalance<'_>,
-        at: Moment<'_>,
         params: &Params,
     ) -> bool {
         let Self { sheet, held, lots, ledger, rates, worth_usdt, .. } = self;
@@ -263,40 +263,16 @@ impl Account<'_> {
                 Some(value_into(worth_usdt, &ledger.units, &ledger.mark))
             },
         );
+        debug_assert!(self.plain, "nobody reads single orders");
         let Some(value) = value else { return false };
         (self.value_usdt, self.gross_usdt) = value;
-        if self.plain {
-            // None changes side: who is no longer wanted has left.
-            let sets = self.held.words().iter().zip(self.sheet.wanted.words());
-            let left = sets.map(|(held, wanted)| (held & !wanted).count_ones());
-            self.trips_closed += u64::from(left.sum::<u32>());
-        } else {
-            self.keep_sheet(ask, at, params);
-        }
+        // None changes side: who is no longer wanted has left.
+        let sets = self.held.words().iter().zip(self.sheet.wanted.words());
+        let left = sets.map(|(held, wanted)| (held & !wanted).count_ones());
+        self.trips_closed += u64::from(left.sum::<u32>());
         // Who is wanted has lots, and nobody else.
         self.held.words_mut().copy_from_slice(self.sheet.wanted.words());
         true
-    }
-
-    /// What somebody reads of single orders, reduce-only ones first.
-    #[inline(never)]
-    fn keep_sheet(&mut self, ask: &Rebalance<'_>, at: Moment<'_>, params: &Params) {
-        for side in 0..2 {
-            for block in 0..self.sheet.count.div_ceil(64) {
-                let mut left = self.sheet.orders[side][block];
-                while left != 0 {
-                    let place = block * 64 + left.trailing_zeros() as usize;
-                    left &= left - 1;
-                    let symbol = self.sheet.named[place] as usize;
-                    let before = self.sheet.held[place];
-                    let lots = (self.sheet.goal[place] - before) as i64;
-                    let atr = at.atr.get(symbol).copied().unwrap_or(f64::NAN);
-                    let (price, step) = (ask.price[symbol], ask.qty_step[symbol]);
-                    let order = Order { symbol, lots, price, atr, at_ms: at.at_ms, step };
-                    self.keep_order(&order, before as i64, at.bar, params, None);
-                }
-            }
-        }
     }
 }
 

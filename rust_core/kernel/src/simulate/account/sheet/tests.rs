@@ -4,6 +4,7 @@ use super::*;
 use crate::book::{GuardAction, Targets};
 use crate::fill::Costs;
 use crate::plan::{Lots, Plan, PlanInput, plan_named};
+use crate::simulate::account::Moment;
 use crate::simulate::setup::Setup;
 use crate::simulate::{FillAt, Timing};
 use proptest::prelude::*;
@@ -11,7 +12,7 @@ use proptest::prelude::*;
 const N: usize = 77;
 const STEP: [f64; N] = [0.001; N];
 
-fn setup(keep: bool) -> Setup {
+fn setup() -> Setup {
     Setup {
         costs: Costs {
             taker_fee_frac: 0.000_55,
@@ -25,9 +26,19 @@ fn setup(keep: bool) -> Setup {
         contracts: None,
         maintenance_frac: 0.0,
         tiers: None,
-        keep_fills: keep,
-        keep_trips: keep,
+        keep_fills: false,
+        keep_trips: false,
         keep_units: false,
+    }
+}
+
+/// Nothing that reads single orders.
+fn plain() -> Params {
+    Params {
+        catastrophic_atr_x: 0.0,
+        streak_losses: 0,
+        daily_loss_max_frac: 0.0,
+        ..Params::default()
     }
 }
 
@@ -104,10 +115,11 @@ const MOMENT: Moment<'static> = Moment { bar: 7, at_ms: 3_600_000, atr: &[] };
 
 /// All that a rebalance changes, by its bits.
 fn state(account: &Account<'_>) -> String {
-    let Account { ledger, lots, held, fills, trips, trips_closed, .. } = account;
-    let worth = &account.worth_usdt[..N];
+    let Account { ledger, lots, held, trips_closed, .. } = account;
+    let rows = (&ledger.units[..N], &ledger.mark[..N], &account.worth_usdt[..N]);
+    let paid = (ledger.cash_usdt, &ledger.costs, ledger.fills);
     let value = (account.value_usdt, account.gross_usdt);
-    format!("{ledger:?} {lots:?} {held:?} {fills:?} {trips:?} {trips_closed} {worth:?} {value:?}")
+    format!("{rows:?} {paid:?} {value:?} {lots:?} {held:?} {trips_closed}")
 }
 
 proptest! {
@@ -118,14 +130,13 @@ proptest! {
             (-0.1..0.1f64, -900_000..900_000i64, 0.5..200.0f64, any::<u8>()), N..=N),
         band_frac in prop_oneof![Just(0.0), 0.0..1.0f64],
         market_neutral in any::<bool>(),
-        keep in any::<bool>(),
         sizing_usdt in prop_oneof![Just(1e4), Just(3.0), 1e3..1e6f64],
     ) {
-        let params = Params { band_frac, market_neutral, ..Params::default() };
-        let (scene, setup) = (Scene::of(&seed), setup(keep));
+        let params = Params { band_frac, market_neutral, ..plain() };
+        let (scene, setup) = (Scene::of(&seed), setup());
         let mut quick = scene.account(&params, &setup);
         let before = state(&quick);
-        if quick.trade_at_once(&scene.ask(sizing_usdt), MOMENT, &params) {
+        if quick.trade_at_once(&scene.ask(sizing_usdt), &params) {
             let mut long = scene.account(&params, &setup);
             scene.trade(&mut long, sizing_usdt, &params);
             prop_assert_eq!(state(&quick), state(&long));
@@ -148,8 +159,8 @@ fn ordinary() -> Scene {
 #[test]
 fn an_ordinary_rebalance_is_done_at_once() {
     for market_neutral in [false, true] {
-        let params = Params { band_frac: 0.0, market_neutral, ..Params::default() };
-        let (mut scene, setup) = (ordinary(), setup(false));
+        let params = Params { band_frac: 0.0, market_neutral, ..plain() };
+        let (mut scene, setup) = (ordinary(), setup());
         // Legs of one size, or the longer way is asked to balance them.
         let net: f64 = scene.targets.weight_frac.iter().sum();
         let shorts = scene.targets.weight_frac.iter_mut().filter(|weight| **weight < 0.0);
@@ -157,15 +168,15 @@ fn an_ordinary_rebalance_is_done_at_once() {
             *weight -= net;
         }
         let mut account = scene.account(&params, &setup);
-        assert!(account.trade_at_once(&scene.ask(1e4), MOMENT, &params));
+        assert!(account.trade_at_once(&scene.ask(1e4), &params));
         assert!(account.ledger.fills > 10 && account.ledger.cash_usdt != 1e4);
     }
 }
 
 #[test]
 fn what_is_not_ordinary_is_left_alone() {
-    let params = Params { band_frac: 0.0, market_neutral: false, ..Params::default() };
-    let setup = setup(false);
+    let params = Params { band_frac: 0.0, market_neutral: false, ..plain() };
+    let setup = setup();
     let first = |scene: &Scene| scene.lots.iter().position(|lots| *lots != 0).expect("one is held");
     let changes: [fn(&mut Scene, usize); 4] = [
         |scene, i| scene.price[i] = f64::NAN,
@@ -179,7 +190,7 @@ fn what_is_not_ordinary_is_left_alone() {
         change(&mut scene, i);
         let mut account = scene.account(&params, &setup);
         let before = state(&account);
-        assert!(!account.trade_at_once(&scene.ask(1e4), MOMENT, &params));
+        assert!(!account.trade_at_once(&scene.ask(1e4), &params));
         assert_eq!(state(&account), before);
     }
 }

@@ -19,7 +19,7 @@ from xsmom.cli.front import EXIT_BROKEN_PIPE, app, load_command
 from xsmom.cli.main import EXIT_BUG, EXIT_FOUND, EXIT_INTERRUPTED, EXIT_USAGE
 from xsmom.cli.table import COMMANDS
 from xsmom.engine.execution import table as order_table
-from xsmom.engine.gates import GATES, NET_CAP
+from xsmom.engine.gates import GATES, NET_CAP, Gate
 from xsmom.engine.guard_notes import GUARD_NOTES
 from xsmom.engine.modes import TABLE, Cause
 from xsmom.engine.watch import ALARMS
@@ -254,10 +254,13 @@ GATE_TESTS = Path("tests/unit/engine/gates")
 
 def gates_page() -> str:
     """The page on gates with the table of today, and where each is seen to fire."""
-    rows = ["| gate | fires when | told as | kind | seen to fire in |", "|---|---|---|---|---|"]
+    rows = [
+        "| gate | fires when | told as | kind | an entry that works | seen to fire in |",
+        "|---|---|---|---|---|---|",
+    ]
     rows += [
         f"| `{row.veto.value}` | {row.fires} | `{row.alert}` | {'venue' if row.of_venue else 'owner'} "
-        f"| `{tested_in(row.alert)}` |"
+        f"| {row.standing.value if isinstance(row, Gate) else 'by pairs'} | `{tested_in(row.alert)}` |"
         for row in (*GATES, NET_CAP)
     ]
     return woven((EXPLANATION / "gates.md").read_text("utf-8"), "gates", "\n".join(rows))
@@ -278,7 +281,7 @@ def guard_table_page() -> str:
     root = str(Path(__file__).parent.parent)
     if root not in sys.path:
         sys.path.insert(0, root)
-    from tests.e2e.live.guard_table import BACKSTOPS, NOT_ON_THE_WIRE, ROWS
+    from tests.e2e.live.guard_table import BACKSTOPS, ROWS
 
     rows = [
         "| guard | setting | provoked by | told as | then | cleared by | on the wire | in a step |",
@@ -291,8 +294,7 @@ def guard_table_page() -> str:
     ]
     behind = [f"| `gate.{gate}` | {row.replace('_', ' ')} |" for gate, row in BACKSTOPS.items()]
     page = woven((EXPLANATION / "guard-table.md").read_text("utf-8"), "guard table", "\n".join(rows))
-    page = woven(page, "backstops", "\n".join(["| gate | row |", "|---|---|", *behind]))
-    return woven(page, "elsewhere", "\n".join(f"* `{name}`: {why}." for name, why in NOT_ON_THE_WIRE.items()))
+    return woven(page, "backstops", "\n".join(["| gate | row |", "|---|---|", *behind]))
 
 
 def modes_page() -> str:

@@ -23,7 +23,7 @@ from xsmom.domain.ledger import (
     TransferRow,
     WriterRow,
 )
-from xsmom.domain.market_data import Candles, ClockSight, FundingPrints, Instrument, PriceKind, Quote
+from xsmom.domain.market_data import Candles, ClockSight, DepthSight, FundingPrints, Instrument, PriceKind, Quote
 from xsmom.domain.trading import (
     AccountView,
     AmendRequest,
@@ -83,6 +83,10 @@ class MarketData(Protocol):
 
     async def quotes(self) -> Mapping[str, Quote]:
         """The newest prices of every symbol."""
+        ...
+
+    async def depth(self, symbol: str, levels: int) -> DepthSight:
+        """How much stands in the first levels of the order book now; fewer levels where there are no more."""
         ...
 
     async def close(self) -> None:

@@ -91,6 +91,7 @@ def _work_goes_on(patch: pytest.MonkeyPatch) -> None:
     # The package has a function of that name: the module is asked for by its path.
     patch.setattr(import_module("xsmom.engine.execution.work"), "give_up", lambda *_: None)
     patch.setattr(modes, "cancel_entries", lambda *_: None)
+    patch.setattr("xsmom.engine.step.judge_standing", lambda *_: None)
 
 
 def _absent_at_once(patch: pytest.MonkeyPatch) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from xsmom.cli.market import DataDir, PanelFile
 from xsmom.cli.output import print_json
 from xsmom.errors import ConfigError, OutputError
 
@@ -39,15 +40,33 @@ Out = Annotated[Path | None, typer.Option("--out", metavar="PATH", help="Write t
 
 
 @app.command()
-def check(file: Source = None, overrides: Overrides = None, env: Environment = None, as_json: AsJson = False) -> None:
+def check(
+    file: Source = None,
+    overrides: Overrides = None,
+    env: Environment = None,
+    equity: Annotated[
+        float | None,
+        typer.Option(
+            "--equity", metavar="USDT", min=0.01, help="List the names that an account of this size can trade."
+        ),
+    ] = None,
+    panel: PanelFile = None,
+    data: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
     """Read a configuration and say what is wrong with it, and what is odd.
 
     Ends with 0 when the configuration can be used, warnings or not, and with 3 when it cannot.
+
+    With --equity also: which names are large enough at that equity, what gross and net whole lots leave of the targets,
+    and the least equity that the configuration needs. Decision and plan are the core's own, at the newest bar of
+    the market that is given. Ends with 1 below the least equity, where `xsmom live` refuses too.
 
     \b
     Examples:
       xsmom config check
       xsmom config check classic --set strategy.k_max=6
+      xsmom config check config.yaml --equity 500 --data lake
       xsmom config check config.yaml --env production --json
     """
     try:
@@ -57,14 +76,34 @@ def check(file: Source = None, overrides: Overrides = None, env: Environment = N
             raise
         print_json({"ok": False, "mistakes": str(error).splitlines()})
         raise typer.Exit(ConfigError.exit_code) from None
+    carried = None
+    if equity is not None:
+        from xsmom.cli.affordable import look_affordable
+
+        carried = look_affordable(config, equity, panel, data)
+    elif panel is not None or data is not None:
+        raise typer.BadParameter("a market is looked at only with --equity", param_hint="--equity")
+    _tell(config, carried, str(file or DEFAULT_FILE), as_json=as_json)
+    if carried is not None and not carried["enough"]:
+        from xsmom.cli.main import EXIT_FOUND
+
+        raise typer.Exit(EXIT_FOUND)
+
+
+def _tell(config: Resolved, carried: dict[str, Any] | None, name: str, *, as_json: bool) -> None:
     if as_json:
-        print_json({"ok": True, **_hashes(config), "warnings": config.warnings, "notes": config.notes})
+        found = {"ok": True, **_hashes(config), "warnings": config.warnings, "notes": config.notes}
+        print_json(found if carried is None else {**found, "equity": carried})
         return
     for line in config.notes:
         typer.echo(f"note: {line}")
     for line in config.warnings:
         typer.echo(f"warning: {line}")
-    typer.echo(f"{file or DEFAULT_FILE}: can be used (config hash {config.config_hash[:16]})")
+    typer.echo(f"{name}: can be used (config hash {config.config_hash[:16]})")
+    if carried is not None:
+        from xsmom.cli.affordable import print_affordable
+
+        print_affordable(carried)
 
 
 @app.command()

@@ -35,18 +35,29 @@ def preflight(
     ramp: Ramp = None,
     capital: Capital = None,
     max_order_usdt: MaxOrder = None,
+    drill: Annotated[
+        bool,
+        typer.Option(
+            "--drill", help="Then send the smallest order and a stop, far from the market, and take them back."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Go through everything that `xsmom live` demands; nothing is sent and nothing is changed.
+    """Go through everything that `xsmom live` demands; without --drill nothing is sent and nothing is changed.
 
     Report and cost of a year, key, clock, modes and fees of the account, whether the equity carries the names,
     database, history, room on the disk, positions and orders of somebody else, kill switch. Give it the options that
     you would give to `live`. Exits with 0 only if `live` would start; warnings leave the exit code at 0.
 
+    --drill sends, when nothing has failed, the smallest order that there is, a tenth below the market, and a stop a
+    third below it; looks for each in the lookup and in the list of orders, changes it, and takes it back. Neither
+    can fill. It shows that this key may do what protects you.
+
     \b
     Examples:
       xsmom preflight --config config.yaml
       xsmom preflight --config config.yaml --ramp 5d --capital 2000 --max-order-usdt 200
+      xsmom preflight --config config.yaml --drill
       xsmom preflight --config config.yaml --accept-annual-cost 0.4 --json
     """
     from xsmom.cli.main import EXIT_FOUND
@@ -62,7 +73,7 @@ def preflight(
         findings = [_invalid(error, config)]
     else:
         asked = ask(resolved, speed, adopt=adopt, ignore=ignore, accepted_frac=accept_annual_cost)
-        findings = examine(asked)
+        findings = examine(asked, drill=drill)
     failed = [row for row in findings if row.status is Status.FAIL]
     if as_json:
         print_json({"ok": not failed, "checks": [asdict(row) for row in findings]})
@@ -86,7 +97,7 @@ def ask(config: Resolved, speed: float, *, adopt: bool, ignore: list[str] | None
     return Asked(start, RUNS, datetime.now(UTC), accepted_frac)
 
 
-def examine(asked: Asked) -> list[Finding]:
+def examine(asked: Asked, *, drill: bool = False) -> list[Finding]:
     """Connect, look at everything, and judge; an exchange that does not answer is a finding too."""
     import asyncio
 
@@ -96,14 +107,13 @@ def examine(asked: Asked) -> list[Finding]:
     if access_of(asked.start.config).keys is None:
         return [*_judge_alone(asked), Finding("key", Status.FAIL, "none is given", _GIVE_KEY)]
     try:
-        case = asyncio.run(_gather(asked))
+        return asyncio.run(_gather(asked, drill=drill))
     except VenueError as error:
         unseen = Finding("exchange", Status.FAIL, str(error), "nothing of the account could be looked at")
         return [*_judge_alone(asked), unseen]
-    return judge(case)
 
 
-async def _gather(asked: Asked) -> Case:
+async def _gather(asked: Asked, *, drill: bool) -> list[Finding]:
     from xsmom.cli.preflight_case import gather_case
     from xsmom.cli.progress import ProgressBar
     from xsmom.live.wiring import open_account
@@ -112,7 +122,13 @@ async def _gather(asked: Asked) -> Case:
     venue, _ = await open_account(asked.start)
     try:
         with ProgressBar("looking at account and market") as tell:
-            return await gather_case(asked, venue, tell)
+            case = await gather_case(asked, venue, tell)
+        findings = judge(case)
+        if drill and all(row.status is not Status.FAIL for row in findings):
+            from xsmom.cli.preflight_drill import run_drill
+
+            findings += await run_drill(case, venue)
+        return findings
     finally:
         await venue.close()
 

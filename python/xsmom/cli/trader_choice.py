@@ -74,11 +74,8 @@ class Trader:
             return float("inf")
 
     def now_ms(self, book: Book) -> int:
-        """The time that it lives in: the wall's, or that of an exchange of your own."""
-        if not self._own_time:
-            return time.time_ns() // 1_000_000
-        beat = self.heartbeat()
-        return max(book.as_of_ms, beat.at_ms if beat is not None else 0)
+        """The time that it lives in: the wall's, or, on an exchange of your own, that of its newest event."""
+        return book.as_of_ms if self._own_time else time.time_ns() // 1_000_000
 
     @contextmanager
     def looking(self) -> Iterator[JournalReader]:

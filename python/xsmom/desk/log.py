@@ -51,6 +51,8 @@ def configure_logging(*, folder: Path | None = None, level: str = "INFO", consol
     for handler in handlers:
         root.addHandler(handler)
     root.setLevel(level)
+    # How tables are made is nobody's news, unless it fails.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)
     structlog.configure(
         processors=[

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xsmom.domain.limits import Limits
-from xsmom.domain.market_data import Instrument, Quote
+from xsmom.domain.market_data import DepthSight, Instrument, Quote
 from xsmom.domain.orders import LiveOrder, Task
 from xsmom.domain.trading import AccountView, OrderView, PositionView
 
@@ -350,6 +350,8 @@ class Book:
     kill: Kill = field(default_factory=Kill)
     venue: VenueFacts = field(default_factory=VenueFacts)
     quotes: Mapping[str, Quote] = field(default_factory=dict)
+    #: Order books that entries waited for, the newest of each name.
+    depths: Mapping[str, DepthSight] = field(default_factory=dict)
     #: Executions that were folded, by id, with their time; those of the newest days.
     fills_seen: Mapping[str, int] = field(default_factory=dict)
     transfers_seen: Mapping[str, int] = field(default_factory=dict)

@@ -82,6 +82,14 @@ class FetchTransfers:
 
 
 @dataclass(frozen=True, slots=True)
+class FetchDepth:
+    """Read the first levels of a name's order book."""
+
+    symbol: str
+    levels: int
+
+
+@dataclass(frozen=True, slots=True)
 class HoldCalls:
     """Slow every call that protects nothing and let no opening go, or free them again."""
 
@@ -113,6 +121,7 @@ Effect: TypeAlias = (
     | FetchAccount
     | FetchFills
     | FetchTransfers
+    | FetchDepth
     | HoldCalls
     | SetTimer
     | Exit

@@ -13,7 +13,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from xsmom.domain.limits import Limits
-from xsmom.domain.market_data import Instrument, Quote
+from xsmom.domain.market_data import DepthSight, Instrument, Quote
 from xsmom.domain.trading import (
     AccountView,
     Answer,
@@ -130,6 +130,13 @@ class VenueReplied:
     sent_ms: int
     answer: Answer | None = None
     modes: ModeReport | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DepthSeen:
+    """The order book of one name, that an entry of ours waits for."""
+
+    depth: DepthSight
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +260,7 @@ Event: TypeAlias = (
     | BarClosed
     | BarsBackfilled
     | QuotesSeen
+    | DepthSeen
     | InstrumentsSeen
     | OrderUpdated
     | OrderLookedUp

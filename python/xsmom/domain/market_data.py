@@ -122,3 +122,19 @@ class Quote:
     turnover_usdt_day: Decimal
     funding_frac: Decimal | None
     next_funding_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DepthSight:
+    """How much stands in the first levels of an order book, in units of the contract, and when that was."""
+
+    symbol: str
+    at_ms: int
+    bid_qty: Decimal
+    ask_qty: Decimal
+
+    @property
+    def lean_frac(self) -> float | None:
+        """(bids - asks) / (bids + asks): 1 where nobody sells, -1 where nobody buys; None of an empty book."""
+        total = self.bid_qty + self.ask_qty
+        return float((self.bid_qty - self.ask_qty) / total) if total > 0 else None

@@ -272,8 +272,12 @@ class Task:
     ending: str = ""
     #: What keeps it from sending now; told once.
     waits_for: str = ""
+    #: The gate that has begun to refuse it since it was approved; empty where none does.
+    barred_by: str = ""
     #: The venue cannot change an order in its place: take it back, then send anew.
     replaces: bool = False
+    #: When the order book was last asked for on its behalf; 0 where no guard needs it.
+    depth_asked_ms: int = 0
 
     @property
     def left_lots(self) -> int:

@@ -19,7 +19,7 @@ from xsmom.domain.evolve import evolve
 from xsmom.domain.orders import Intent, Purpose, Style
 from xsmom.domain.window import Window
 from xsmom.engine import money
-from xsmom.engine.guard_notes import tell_book_guards, tell_correlated, tell_name_guards
+from xsmom.engine.guard_notes import tell_book_guards, tell_name_guards, tell_regimes, tell_shaped
 from xsmom.engine.plan import plan_intents, sizing_usdt
 from xsmom.engine.turn import Turn
 
@@ -239,7 +239,8 @@ def _decide(turn: Turn, window: Window, row: Row, close_ms: int) -> None:
     )
     if book.labels is not None:
         turn.put(labels=kernel.enter_labels(dict(book.labels), row, weights, reasons, params))
-    tell_correlated(turn, book.cycle.reasons, reasons, weights)
+    tell_shaped(turn, book.cycle.reasons, reasons, weights)
+    tell_regimes(turn, row)
     turn.note(
         "targets.decided",
         close_ms=close_ms,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xsmom import kernel
 from xsmom.domain.book import Columns, Floats
@@ -21,8 +22,24 @@ AGAIN_MS = 86_400_000
 BLIND: Final = "guard.blind"
 _STREAK = 2
 """Place of a losing streak among the kinds of bars in the records: cooldown, ban, streak, loss of the day."""
-_TOGETHER: Final = np.zeros(256, dtype=bool)
-_TOGETHER[[code for code, name in kernel.REASONS.items() if name in {"correlated", "cluster_cap"}]] = True
+_SHAPERS: Final = {
+    "correlation": ("correlated", "cluster_cap"),
+    "risk_per_trade": ("risk_cap",),
+    "positions_max": ("positions_max",),
+    "exposure": ("gross_cap", "net_cap"),
+}
+"""Guards that shape a target, by the reasons that a decision gives for it."""
+
+
+def _by_reason() -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    codes = {name: code for code, name in kernel.REASONS.items()}
+    kinds = np.zeros(256, dtype=np.uint8)
+    for kind, reasons in enumerate(_SHAPERS.values(), 1):
+        kinds[[codes[reason] for reason in reasons]] = kind
+    return kinds, ("", *_SHAPERS)
+
+
+_KINDS, _KIND_NAMES = _by_reason()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +81,31 @@ GUARD_NOTES: Final[Mapping[str, GuardNote]] = {
     "correlation": GuardNote(
         Severity.INFO,
         "`strategy.correlation_limit`: names of one side move together and were made smaller",
+        "nothing; it is judged anew at each rebalance",
+    ),
+    "risk_per_trade": GuardNote(
+        Severity.INFO,
+        "`risk.risk_per_trade_frac`: a position would lose more than this at its first stop, and was made smaller",
+        "nothing; it is judged anew at each rebalance",
+    ),
+    "positions_max": GuardNote(
+        Severity.INFO,
+        "`strategy.entry_throttle.max_open_positions`: as many positions as may be are held, and a name was left out",
+        "nothing; it is judged anew at each rebalance",
+    ),
+    "exposure": GuardNote(
+        Severity.INFO,
+        "`strategy.gross_hard_cap`, `strategy.net_cap_frac`: gross or net would be above its cap, and targets were cut",
+        "nothing; it is judged anew at each rebalance",
+    ),
+    "atr_regime": GuardNote(
+        Severity.INFO,
+        "`strategy.atr_regime`: names are calm or wild by their ATR, and their entry threshold was moved",
+        "nothing; it is judged anew at each rebalance",
+    ),
+    "vol_regime": GuardNote(
+        Severity.INFO,
+        "`strategy.vol_regime`: the market's volatility has jumped, and the whole book was made smaller",
         "nothing; it is judged anew at each rebalance",
     ),
 }
@@ -110,13 +152,30 @@ def tell_streak(turn: Turn, before: Columns, after: Columns, at: int) -> None:
         _tell(turn, "streak", at, scope="symbol", until_ms=until_ms)
 
 
-def tell_correlated(turn: Turn, before: Any, reasons: Any, weights: Floats) -> None:
-    """Names that were made smaller because others move with them, and were not at the decision before."""
-    new = _TOGETHER[reasons] & ~_TOGETHER[before]
-    if new.any():
-        names = [turn.book.roster.symbols[at] for at in np.flatnonzero(new)]
-        shares = [float(weights[at]) for at in np.flatnonzero(new)]
-        turn.note("guard.correlation", GUARD_NOTES["correlation"].severity, symbols=names, weight_frac=shares)
+def tell_shaped(turn: Turn, before: Any, reasons: Any, weights: Floats) -> None:
+    """Names whose target a guard has shaped at this decision, and had not at the one before."""
+    kinds = _KINDS[reasons]
+    new = (kinds != 0) & (kinds != _KINDS[before])
+    for kind in np.unique(kinds[new]):
+        chosen, name = np.flatnonzero(new & (kinds == kind)), _KIND_NAMES[kind]
+        names = [turn.book.roster.symbols[at] for at in chosen]
+        shares = [float(weights[at]) for at in chosen]
+        turn.note(f"guard.{name}", GUARD_NOTES[name].severity, symbols=names, weight_frac=shares)
+
+
+def tell_regimes(turn: Turn, row: Mapping[str, Any]) -> None:
+    """What the volatility does to thresholds and to size: told when it begins, and once a day while it lasts."""
+    fields = turn.rules.fields
+    if fields["atr_regime_enabled"]:
+        share = row["atr"] / row["close"]
+        calm = int((share < fields["atr_regime_low_frac"]).sum())
+        wild = int((share > fields["atr_regime_high_frac"]).sum())
+        told: dict[str, object] = {"calm": calm, "wild": wild}
+        _keep(turn, "guard.atr_regime", GUARD_NOTES["atr_regime"].severity, told, on=calm + wild > 0)
+    if fields["vol_regime_enabled"]:
+        ratio, start = float(row["vol_ratio"]), float(fields["vol_regime_ratio_start"])
+        told = {"vol_ratio": ratio, "start": start}
+        _keep(turn, "guard.vol_regime", GUARD_NOTES["vol_regime"].severity, told, on=ratio > start)
 
 
 def _tell(turn: Turn, name: str, at: int, **fields: object) -> None:

@@ -211,9 +211,11 @@ def _step(turn: Turn) -> bool:
     if mode is book.mode:
         return False
     change_mode(turn, mode, _why(book, cause))
-    # What fills whole at bars was sent for good: a guard of the kernel plans around it, as in the simulation.
+    # Out there the gates call entries off (`standing`). What fills whole at bars was sent for good: a guard of the
+    # kernel plans around it, as in the simulation.
     by_guard = cause in {Cause.GUARD_FLATTEN, Cause.GUARD_BLOCK, Cause.NONE}
-    if mode is not Mode.TRADING and not (by_guard and fills_at_bars(rules)):
+    judged = rules.gates.facts_needed and not fills_at_bars(rules)
+    if mode is not Mode.TRADING and not judged and not (by_guard and fills_at_bars(rules)):
         cancel_entries(turn, cause.value)
     return True
 

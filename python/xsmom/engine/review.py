@@ -82,7 +82,7 @@ def _judge(turn: Turn, case: _Case) -> None:
     for gate in asked(turn.rules):
         verdict = gate.judge(case.intent, turn.book, turn.rules, turn.now_ms)
         if _apply(case, verdict):
-            _tell(turn, gate, case.intent, verdict)
+            tell(turn, gate, case.intent, verdict)
 
 
 def asked(rules: Rules) -> tuple[Gate, ...]:
@@ -97,11 +97,11 @@ def _weigh(turn: Turn, cases: list[_Case]) -> None:
         if case.intent.reduce_only:
             continue
         if _apply(case, verdict):
-            _tell(turn, NET_CAP, case.intent, verdict)
+            tell(turn, NET_CAP, case.intent, verdict)
         if 0 < case.lots < abs(case.intent.lots):
             left = min_notional.judge(_sized(case), turn.book, turn.rules, turn.now_ms)
             if _apply(case, left):
-                _tell(turn, _LEAST, case.intent, left)
+                tell(turn, _LEAST, case.intent, left)
 
 
 def _apply(case: _Case, verdict: Verdict) -> bool:
@@ -118,7 +118,8 @@ def _apply(case: _Case, verdict: Verdict) -> bool:
     return False
 
 
-def _tell(turn: Turn, gate: Row, intent: Intent, verdict: Verdict) -> None:
+def tell(turn: Turn, gate: Row, intent: Intent, verdict: Verdict) -> None:
+    """Say that a gate fires; what goes on is repeated now and then."""
     blind = isinstance(verdict, Refuse) and verdict.veto is Veto.BLIND
     turn.note_once(
         gate.alert,

@@ -43,6 +43,10 @@ class WorkRules:
     spread_max_frac: float = 0.0015
     imbalance_guard: bool = False
     imbalance_max_frac: float = 0.8
+    imbalance_levels: int = 5
+    #: Age up to which an order book says something about now; and least time between two that are asked for.
+    depth_age_ms: int = 3_000
+    depth_every_ms: int = 2_000
     stale_sweep: bool = True
     stale_every_ms: int = 60_000
     stale_age_ms: int = 180_000
@@ -224,6 +228,7 @@ def _work(config: Resolved) -> WorkRules:
         spread_max_frac=read.number("spread_guard.max_spread_bps", bps),
         imbalance_guard=bool(read.raw("imbalance_guard.enabled")),
         imbalance_max_frac=read.number("imbalance_guard.max_imbalance"),
+        imbalance_levels=int(read.raw("imbalance_guard.levels")),
         stale_sweep=bool(read.raw("stale_orders.enabled")),
         stale_every_ms=read.ms("stale_orders.interval_seconds", _SECOND_MS),
         stale_age_ms=read.ms("stale_orders.max_age_seconds", _SECOND_MS),

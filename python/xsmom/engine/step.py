@@ -19,6 +19,7 @@ from xsmom.domain.events import (
     BarClosed,
     BarsBackfilled,
     CommandGiven,
+    DepthSeen,
     Event,
     FillSeen,
     FillsRead,
@@ -46,6 +47,7 @@ from xsmom.engine.margin import trim_intents
 from xsmom.engine.modes import settle_mode
 from xsmom.engine.review import review
 from xsmom.engine.rules import Rules
+from xsmom.engine.standing import judge_standing
 from xsmom.engine.ticks import take_quotes
 from xsmom.engine.turn import Turn
 from xsmom.errors import StateError
@@ -68,6 +70,7 @@ def step(book: Book | None, window: Window, event: Event, now_ms: int, rules: Ru
     turn = _open(book, event, now_ms, rules)
     intents = _fold(turn, window, event)
     settle_mode(turn)
+    judge_standing(turn)
     intents += flatten_intents(turn)
     intents += trim_intents(turn)
     intents += sentinel.guard_positions(turn)
@@ -167,6 +170,7 @@ def _fold_start(turn: Turn, event: Started) -> None:
 _FACTS: dict[type, Callable[[Turn, Any], None]] = {
     AccountSeen: reconcile.on_account,
     CommandGiven: commands.on_command,
+    DepthSeen: execution.on_depth,
     FillsRead: reconcile.on_fills_read,
     FundingPaid: _fold_funding,
     InstrumentsSeen: boot.take_specs,

@@ -16,6 +16,7 @@ from xsmom.domain.effects import (
     Effect,
     EnsureModes,
     FetchAccount,
+    FetchDepth,
     FetchFills,
     FetchTransfers,
     HoldCalls,
@@ -26,6 +27,7 @@ from xsmom.domain.effects import (
 from xsmom.domain.events import (
     AccountSeen,
     Ask,
+    DepthSeen,
     Event,
     FillSeen,
     FillsRead,
@@ -76,6 +78,8 @@ class Courier:
             self._run(self._read_fills(effect.since_ms))
         elif isinstance(effect, FetchTransfers):
             self._run(self._read_transfers(effect.since_ms))
+        elif isinstance(effect, FetchDepth):
+            self._run(self._read_depth(effect))
         elif isinstance(effect, EnsureModes):
             self._run(self._ensure_modes(effect))
         elif isinstance(effect, HoldCalls):
@@ -212,6 +216,14 @@ class Courier:
         for fill in fills:
             self._put(fill_event(fill))
         self._put(FillsRead(since_ms, asked_ms))
+
+    async def _read_depth(self, effect: FetchDepth) -> None:
+        symbol, levels = effect.symbol, effect.levels
+        try:
+            depth = await self._link.call("depth", lambda: self._venue.depth(symbol, levels), can_wait=True)
+        except VenueError:
+            return  # nothing was learned: who waits for it goes on waiting, and asks again
+        self._put(DepthSeen(depth))
 
     async def _read_transfers(self, since_ms: int) -> None:
         asked_ms = self._clock.now_ms()

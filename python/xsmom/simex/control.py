@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "key": "key, and banned, can_trade, can_withdraw, ips, expires_ms as they should be",
     "skew": "ms: what the exchange's clock is wrong by",
     "shock": "symbol, share: move the price to this share of itself for good, candles to come with it",
+    "lean": "symbol, share: let its order book lean for good, bids less asks, as a share of both",
     "delist": "symbol, at_ms: announce the last trade of a contract",
     "maintenance": "title, begin_ms, end_ms: announce an interruption, or move the end of one",
     "funding-interval": "symbol, minutes: change the interval of settlements",
@@ -98,6 +99,11 @@ class Control:
     async def _shock(self, given: dict[str, Any]) -> Any:
         symbol = str(given["symbol"])
         self.world.shock(symbol, float(given["share"]))
+        return {"symbol": symbol, "share": given["share"]}
+
+    async def _lean(self, given: dict[str, Any]) -> Any:
+        symbol = str(given["symbol"])
+        self.world.lean(symbol, float(given["share"]))
         return {"symbol": symbol, "share": given["share"]}
 
     async def _delist(self, given: dict[str, Any]) -> Any:

@@ -34,6 +34,8 @@ class Prices:
     instruments: dict[str, Instrument]
     half_spread_frac: float = 1e-4
     of: dict[str, Price] = field(default_factory=dict)
+    #: How far the books of contracts lean: what is bid less what is asked, as a share of both.
+    leans: dict[str, float] = field(default_factory=dict)
 
     def ticks(self, symbol: str, price: float) -> int:
         """Round a price to the nearest tick, at least one."""
@@ -70,7 +72,13 @@ class Prices:
     def levels(self, symbol: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """Lay out bids and asks, best first: a level each half spread, growing away from the middle."""
         price = self.of[symbol]
+        bid_lots, ask_lots = self.best_lots(symbol)
         gap = max(1, (price.ask - price.bid) // 2)
-        bids = [(price.bid - gap * i, price.level_lots * (i + 1)) for i in range(LEVELS) if price.bid > gap * i]
-        asks = [(price.ask + gap * i, price.level_lots * (i + 1)) for i in range(LEVELS)]
+        bids = [(price.bid - gap * i, bid_lots * (i + 1)) for i in range(LEVELS) if price.bid > gap * i]
+        asks = [(price.ask + gap * i, ask_lots * (i + 1)) for i in range(LEVELS)]
         return bids, asks
+
+    def best_lots(self, symbol: str) -> tuple[int, int]:
+        """Lots at the best bid and at the best ask."""
+        lots, lean = self.of[symbol].level_lots, self.leans.get(symbol, 0.0)
+        return max(1, round(lots * (1.0 + lean))), max(1, round(lots * (1.0 - lean)))

@@ -25,6 +25,7 @@ from xsmom.simex.funding import Funding
 from xsmom.simex.limits import Limits
 from xsmom.simex.market import Candles, Moment, Tape
 from xsmom.simex.prices import Prices
+from xsmom.simex.truth import tell_truth
 from xsmom.simex.views import HISTORY_MAX, LAGS_MS, Row, Views, check_lag
 
 MAKER_FRAC, TAKER_FRAC = Decimal("0.0002"), Decimal("0.00055")
@@ -249,6 +250,18 @@ class World:
         if self.trading(symbol, self.clock.now_ms()) in (Trading.CLOSED, Trading.NOT_YET):
             raise DataError(f"{symbol} does not trade now, so it has no price")
         self.prices.move(symbol, last, mark, index, 0.0)
+        self._lay_book(symbol)
+
+    def lean(self, symbol: str, share: float) -> None:
+        """Let the book of one contract lean for good: near 1 hardly anything is asked, near -1 hardly anything bid."""
+        self.symbol_number(symbol)
+        if not -1.0 < share < 1.0:
+            raise DataError(f"a book cannot lean by {share}: above -1 and below 1, for both sides are there")
+        self.prices.leans[symbol] = share
+        if symbol in self.prices.of:
+            self._lay_book(symbol)
+
+    def _lay_book(self, symbol: str) -> None:
         self.command(self._price_command(symbol))
         for topic, message in market_rows.price_messages(self, symbol):
             self.on_public(topic, message)
@@ -341,18 +354,7 @@ class World:
 
     def truth(self) -> dict[str, Any]:
         """Show everything as the core knows it, without any lag."""
-        accounts = {}
-        for number, name in enumerate(self.accounts):
-            about = {"account": number}
-            accounts[name] = {
-                "wallet": self.core.ask({"ask": "wallet", **about}),
-                "positions": self.core.ask({"ask": "positions", **about}),
-                "open_orders": self.core.ask({"ask": "open_orders", **about}),
-                "closed_orders": self.core.ask({"ask": "closed_orders", **about, "most": 20_000}),
-                "executions": self.core.ask({"ask": "executions", **about, "since_ms": 0}),
-            }
-        clock = {"now_ms": self.clock.now_ms(), "speed": self.clock.speed, "ended": self.ended}
-        return {**clock, "log_hash": self.core.log_hash, "symbols": list(self.symbols), "accounts": accounts}
+        return tell_truth(self)
 
     # --- what the dialect asks ------------------------------------------------------------------
 

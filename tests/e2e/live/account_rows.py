@@ -80,7 +80,7 @@ ACCOUNT_ROWS = {
         f"{GATES}/test_stop_coverage.py",
     ),
     "one_side_refused": Row(
-        "risk.net_cap_frac",
+        "strategy.net_cap_frac",
         "orders of somebody else stand on the side of the longs only",
         "gate.net_cap",
         "the shorts are opened only as far as the net cap goes",
@@ -207,6 +207,24 @@ ACCOUNT_ROWS = {
         ORDERS,
         f"{GATES}/test_kill_switch.py",
         "flattening",
+    ),
+    "spread": Row(
+        "execution.spread_guard",
+        "the order books are wider than the limit",
+        "order.held",
+        "entries wait for `spread`; reductions go on",
+        "the spread",
+        ORDERS,
+        f"{UNIT}/execution/test_guards.py",
+    ),
+    "imbalance": Row(
+        "execution.imbalance_guard",
+        "far more is asked than bid in the order books",
+        "order.held",
+        "purchases wait for `imbalance`, sales and reductions go on",
+        "the order book turns; at the deadline the next plan counts anew",
+        ORDERS,
+        f"{UNIT}/execution/test_leaning.py",
     ),
     "modes_refused": Row(
         "exchange.leverage_x, exchange.margin_mode",

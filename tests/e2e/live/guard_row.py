@@ -13,6 +13,8 @@ LINE = f"{LIVE}/test_guards_of_the_line.py"
 GATES = f"{UNIT}/gates"
 ACCOUNT = f"{LIVE}/test_guards_of_the_account.py"
 ORDERS = f"{LIVE}/test_guards_of_orders.py"
+WAITING = f"{LIVE}/test_entries_that_wait.py"
+SHAPES = f"{LIVE}/test_guards_of_targets.py"
 NOTED = f"{UNIT}/test_guard_notes.py"
 
 

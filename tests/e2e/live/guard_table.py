@@ -9,7 +9,8 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from tests.e2e.live.account_rows import ACCOUNT_ROWS
-from tests.e2e.live.guard_row import GATES, LINE, LOSSES, NOTED, UNIT, Row
+from tests.e2e.live.guard_row import GATES, LINE, LOSSES, NOTED, SHAPES, UNIT, Row
+from tests.e2e.live.waiting_rows import SHAPING_ROWS, WAITING_ROWS
 
 ROWS = MappingProxyType(
     {
@@ -208,24 +209,23 @@ ROWS = MappingProxyType(
             LINE,
             f"{GATES}/test_stale_book.py",
         ),
+        "cost_overrun": Row(
+            "notifications.monitoring.cost_overrun_pct",
+            "fifty fills at twice the fee that is configured",
+            "cost.overrun",
+            "it is told",
+            "nothing has to be",
+            SHAPES,
+            f"{UNIT}/test_watch.py",
+        ),
+        **SHAPING_ROWS,
         **ACCOUNT_ROWS,
+        **WAITING_ROWS,
     }
 )
 
-BACKSTOPS = MappingProxyType(
-    {
-        "kill_switch": "kill_file",
-        "mode": "pause",
-        "margin_hard": "margin_hard",
-        "maintenance": "maintenance_rate",
-        "liquidation_near": "liquidation",
-        "held_by_hand": "manual_trade",
-    }
-)
+BACKSTOPS = MappingProxyType({"held_by_hand": "manual_trade"})
 """Gates behind something stronger: no plan asks for what they refuse, so only a test of the step sees them."""
-
-NOT_ON_THE_WIRE = MappingProxyType({"cost.overrun": "it wants fifty fills, which a test of the step counts"})
-"""Alarms without a row, and why."""
 
 ASKED_FOR = (
     "daily_loss",
@@ -264,6 +264,11 @@ ASKED_FOR = (
     "removed",
     "exchange_maintenance",
     "position_size",
+    "risk_per_trade",
+    "positions_max",
+    "exposure",
+    "atr_regime",
+    "cost_overrun",
     "modes_refused",
 )
 """What the chapter on risk and safety promises, each by its row."""

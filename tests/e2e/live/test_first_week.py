@@ -184,11 +184,13 @@ class Ground:
 
     async def ask(self, *, lapse=SPEED, adopt=False, ignore=(), **settings):
         """Findings by name."""
+        asked = self.asked(lapse=lapse, adopt=adopt, ignore=ignore, **settings)
+        return {row.name: row for row in judge(await gather_case(asked, self.venue))}
+
+    def asked(self, *, lapse=SPEED, adopt=False, ignore=(), **settings) -> Asked:
         config = xs.load_config("classic", {**self.given, **settings})
         start = Start(config, "live", (), None, lapse, adopt, tuple(ignore))
-        asked = Asked(start, self.folder / "runs", datetime.now(UTC))
-        found = judge(await gather_case(asked, self.venue))
-        return {row.name: row for row in found}
+        return Asked(start, self.folder / "runs", datetime.now(UTC))
 
     async def failed(self, **asked) -> set[str]:
         return {name for name, row in (await self.ask(**asked)).items() if row.status is Status.FAIL}

@@ -27,6 +27,43 @@ async def test_sizes_are_cut_until_too_little_is_left(rig, venue, tmp_path):
 
 
 @on_market
+async def test_a_book_that_is_wide_or_leans_holds_entries(rig, venue, tmp_path):
+    limits = {"execution.imbalance_guard.enabled": True, "execution.imbalance_guard.max_imbalance": 0.5}
+    prices, names = rig.world.prices, list(rig.world.prices.of)
+    prices.half_spread_frac = 0.01
+    for name in names:
+        rig.world.lean(name, 0.0)  # the books are laid anew
+        price = prices.of[name]
+        rig.world.inject_price(name, *(float(rig.world.price_of(name, price.last)),) * 3)
+    async with Stage(rig, venue, tmp_path, **limits) as stage:
+        async with stage.fires("spread"):
+            await stage.until(lambda book: book.cycle.decided_ms > 0)
+        assert stage.told("order.held").fields["waits_for"] == "spread"
+        await stage.nothing_opens()
+        prices.half_spread_frac = 1e-4
+        longs = {task.approved.intent.symbol for task in stage.book.tasks.values() if task.approved.lots > 0}
+        assert 0 < len(longs) < len(stage.book.tasks)
+        for name in names:
+            rig.world.lean(name, -0.7)
+            price = prices.of[name]
+            rig.world.inject_price(name, *(float(rig.world.price_of(name, price.last)),) * 3)
+        async with stage.fires("imbalance"):
+            await stage.until(
+                lambda book: (
+                    longs
+                    == {task.approved.intent.symbol for task in book.tasks.values() if task.waits_for == "imbalance"}
+                )
+            )
+        # What is sold meets a book that leans its way, as far as the net cap lets it; what is bought does not.
+        await stage.until(lambda _: len(stage.truth()) > 0)
+        assert all(lots < 0 for lots in stage.truth().values())
+        for name in names:
+            rig.world.lean(name, 0.0)
+        await stage.at_rest()
+        assert set(longs) <= set(stage.truth())
+
+
+@on_market
 async def test_an_order_without_an_answer_is_asked_for_and_sent_once(rig, venue, tmp_path):
     async with Stage(rig, venue, tmp_path, **{"strategy.no_trade_band_frac": 0.0}) as stage:
         stage.meet(do="drop", match="/v5/order/create", when="after_accept")

@@ -51,6 +51,44 @@ def test_check_as_json() -> None:
     assert document["warnings"] == []
 
 
+def test_check_says_what_an_equity_carries(folder: Path) -> None:
+    from xsmom.lake.sample import SampleMarket
+
+    SampleMarket(12, 900, 3_600_000, seed=4).write(folder / "market.panel")
+    given = ("check", "classic", "--panel", "market.panel")
+    text = run(*given, "--equity", "500")
+    assert "at 500.00 USDT, on market.panel, " in text
+    assert "contracts of 12 names are assumed" in text
+    assert "least equity 50.00 USDT, which carries 4 names: this is enough" in text
+    told = json.loads(run(*given, "--equity", "500", "--json"))["equity"]
+    assert told["enough"] is True
+    assert (told["contracts_told"], told["contracts_assumed"]) == (0, 12)
+    assert {"symbol", "order_usdt_min", "affordable", "weight_frac", "lots", "value_usdt"} == set(told["names"][0])
+    poor = CliRunner().invoke(app, [*given, "--equity", "20"])
+    assert poor.exit_code == 1
+    assert "NOT ENOUGH: 4 names want at least 50.00 USDT" in poor.output
+    assert CliRunner().invoke(app, [*given]).exit_code == 2, "a market without an equity is a mistake"
+
+
+def test_check_takes_the_contracts_that_a_lake_knows(folder: Path) -> None:
+    from dataclasses import replace
+    from decimal import Decimal
+
+    from tests.unit.lake.market_lakes import healthy_lake
+    from xsmom.domain.contracts import make_instruments
+    from xsmom.lake.sample import SampleMarket
+
+    lake = healthy_lake(folder / "lake", names=6)
+    (one, *_) = make_instruments(SampleMarket(2, 10, 3_600_000, seed=1, churn=False).build()).values()
+    lake.write_instruments("acme", [replace(one, symbol="N1USDT", notional_usdt_min=Decimal(700))], 1)
+    small = ("--set", "universe.min_age_days=0", "--set", "strategy.lookbacks=[2,4,8,16]", "--set", "strategy.k_min=1")
+    told = json.loads(run("check", "classic", "--equity", "1000", "--data", "lake", *small, "--json"))["equity"]
+    assert (told["contracts_told"], told["contracts_assumed"]) == (1, 5)
+    needs = {name["symbol"]: (name["order_usdt_min"], name["affordable"]) for name in told["names"]}
+    assert needs["N1USDT"] == (700.0, False)
+    assert needs["N2USDT"][1] is True
+
+
 def test_check_of_a_bad_file_ends_with_3(folder: Path) -> None:
     (folder / "config.yaml").write_text("strategy:\n  k_mx: 4\nexchange:\n  api_key: hunter2-canary\n")
     with pytest.raises(ConfigError) as caught:

@@ -102,6 +102,15 @@ def test_in_the_time_of_an_own_exchange_the_file_says_how_long_it_is_silent(trad
     assert 500 <= life["heartbeat_age_s"] < 600
 
 
+def test_in_the_time_of_an_own_exchange_now_is_its_newest_event(trader, capsys) -> None:
+    # The sign of life bears the time of this machine, which is years away.
+    trader.beat(time.time_ns() // 1_000_000)
+    document = told(capsys, trader)
+    assert document["now_ms"] == trader.book.as_of_ms
+    assert document["decision_overdue"] is False
+    assert "OVERDUE" not in shown(capsys, trader)
+
+
 def test_what_is_wrong_is_shown(trader, capsys, tmp_path) -> None:
     ill = copy_of(trader, tmp_path / "ill")
     clock = HandClock(trader.book.as_of_ms)

@@ -260,3 +260,10 @@ def test_ctrl_c_and_a_thread_that_ends_itself_are_no_failures(folder: Path, caps
     worker.join()
     assert lines(folder) == []
     assert "KeyboardInterrupt" in capsys.readouterr().err
+
+
+def test_the_library_that_makes_tables_is_heard_only_when_something_is_wrong(folder: Path) -> None:
+    alembic = logging.getLogger("alembic.runtime.migration")
+    alembic.info("Running upgrade -> 0001")
+    alembic.warning("odd")
+    assert [line["event"] for line in lines(folder)] == ["odd"]

@@ -17,6 +17,7 @@ from xsmom.engine.commands import ROWS, on_command
 from xsmom.engine.modes import settle_mode
 from xsmom.engine.review import review
 from xsmom.engine.rules import Rules
+from xsmom.engine.standing import judge_standing
 from xsmom.engine.turn import Turn
 
 
@@ -71,6 +72,7 @@ def test_killing_takes_entries_back() -> None:
     opening = worked(entry())
     now = after(Command.KILL, under_way((0, 0, 0), opening))
     settle_mode(now)
+    judge_standing(now)
     assert CancelOrder("AAAUSDT", opening[1].client_order_id) in now.effects
 
 

@@ -121,7 +121,7 @@ def test_it_fires_through_the_step_under_its_own_name(guard: str) -> None:
 
 
 def test_there_is_a_scene_for_every_guard_of_the_core() -> None:
-    assert set(SCENES) == set(kernel.GUARDS) == set(GUARD_NOTES) - {"streak", "correlation"}
+    assert set(SCENES) == set(kernel.GUARDS) == set(GUARD_NOTES) - {"streak", *SHAPED}
 
 
 def test_what_stands_is_told_once_a_day_and_anew_when_it_comes_again() -> None:
@@ -176,15 +176,56 @@ def test_trades_that_lose_in_a_row_pause_their_symbol() -> None:
     assert len(turn.notes) == 1
 
 
-def test_names_that_move_together_are_told_at_the_decision_that_cuts_them() -> None:
-    together = {
+SHAPED: dict[str, dict[str, Any]] = {
+    "correlation": {
         "strategy.correlation_limit.enabled": True,
         "strategy.correlation_limit.max_corr": 0.01,
         "strategy.correlation_limit.lookback": 20,
-    }
-    outcome = decide(rules=out_there(together))
-    (told,) = [note for note in outcome.notes if note.name == "guard.correlation"]
-    codes = {code for code, name in kernel.REASONS.items() if name in {"correlated", "cluster_cap"}}
-    cut = {name for at, name in enumerate(outcome.book.roster.symbols) if outcome.book.cycle.reasons[at] in codes}
-    assert set(told.fields["symbols"]) == cut  # type: ignore[call-overload]
-    assert "guard.correlation" not in decide().told
+    },
+    "risk_per_trade": {"risk.risk_per_trade_frac": 0.0001},
+    "positions_max": {"strategy.entry_throttle.max_open_positions": 2},
+    "exposure": {
+        "strategy.portfolio_vol_target.enabled": True,
+        "strategy.portfolio_vol_target.target_ann_vol": 5.0,
+        "strategy.portfolio_vol_target.max_scale": 3.0,
+        "strategy.portfolio_vol_target.lookback_hours": 20,
+        "strategy.gross_leverage": 0.5,
+        "strategy.gross_hard_cap": 0.6,
+    },
+    "atr_regime": {
+        "strategy.atr_regime.enabled": True,
+        "strategy.atr_regime.high_atr_pct": 0.001,
+        "strategy.atr_regime.low_atr_pct": 0.0,
+    },
+    "vol_regime": {
+        "strategy.vol_regime.enabled": True,
+        "strategy.vol_regime.fast_lookback": 2,
+        "strategy.vol_regime.base_lookback": 5,
+        "strategy.vol_regime.ratio_start": 0.05,
+    },
+}
+
+
+@pytest.mark.parametrize("guard", SHAPED)
+def test_what_shapes_a_target_is_told_at_the_decision(guard: str) -> None:
+    outcome, plain = decide(rules=out_there(SHAPED[guard])), decide()
+    (told,) = [note for note in outcome.notes if note.name == f"guard.{guard}"]
+    assert told.severity is GUARD_NOTES[guard].severity
+    assert f"guard.{guard}" not in plain.told
+    changed = outcome.book.cycle.weight_frac != plain.book.cycle.weight_frac
+    assert changed.any() or guard == "atr_regime"  # its threshold is below every score here
+    if "symbols" in told.fields:
+        reasons = outcome.book.cycle.reasons
+        cut = {name for at, name in enumerate(outcome.book.roster.symbols) if reasons[at] in CODES[guard]}
+        assert set(told.fields["symbols"]) == cut  # type: ignore[call-overload]
+
+
+CODES = {
+    guard: {code for code, name in kernel.REASONS.items() if name in reasons}
+    for guard, reasons in {
+        "correlation": {"correlated", "cluster_cap"},
+        "risk_per_trade": {"risk_cap"},
+        "positions_max": {"positions_max"},
+        "exposure": {"gross_cap", "net_cap"},
+    }.items()
+}

@@ -26,6 +26,7 @@ from xsmom.domain.orders import Purpose, Style
 from xsmom.engine import execution, modes
 from xsmom.engine.modes import TABLE, Cause, cause_of, plan_guard, plans, settle_mode
 from xsmom.engine.rules import Rules
+from xsmom.engine.standing import judge_standing
 
 B, R, T, D, F, H = Mode.BOOT, Mode.RECONCILING, Mode.TRADING, Mode.REDUCING, Mode.FLATTENING, Mode.HALTED
 
@@ -171,6 +172,7 @@ def test_leaving_trading_takes_entries_back_but_not_exits() -> None:
     closing = worked(entry("BBBUSDT", -5, reduce_only=True, purpose=Purpose.EXIT))
     now = turn(under_way((0, 5, 0), opening, closing, paused="me"))
     settle_mode(now)
+    judge_standing(now)
     cancels = [effect for effect in now.effects if isinstance(effect, CancelOrder)]
     assert cancels == [CancelOrder("AAAUSDT", opening[1].client_order_id)]
     assert [one.approved.intent.symbol for one in now.book.tasks.values() if not one.ending] == ["BBBUSDT"]

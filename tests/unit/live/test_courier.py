@@ -10,6 +10,7 @@ import pytest
 from xsmom.domain.effects import (
     CancelOrder,
     FetchAccount,
+    FetchDepth,
     FetchFills,
     FetchTransfers,
     HoldCalls,
@@ -17,7 +18,17 @@ from xsmom.domain.effects import (
     SendOrder,
     SetPositionStop,
 )
-from xsmom.domain.events import AccountSeen, Ask, FillsRead, MoveSeen, TransferSeen, TransfersRead, VenueReplied
+from xsmom.domain.events import (
+    AccountSeen,
+    Ask,
+    DepthSeen,
+    FillsRead,
+    MoveSeen,
+    TransferSeen,
+    TransfersRead,
+    VenueReplied,
+)
+from xsmom.domain.market_data import DepthSight
 from xsmom.domain.orders import Approved, Intent, Purpose, Style
 from xsmom.domain.trading import (
     Ack,
@@ -109,6 +120,21 @@ def test_a_stop_waits_for_no_order_and_for_no_lookup() -> None:
     stop = SetPositionStop("A", 5, None, TriggerBy.MARK)
     _, venue, _ = carry(LookupOrder("A", "xmA"), order("A"), stop, venue=Slow())
     assert venue.asked == ["stop A", "submit A", "lookup A xmA"]
+
+
+def test_an_order_book_that_cannot_be_read_is_no_book() -> None:
+    seen = DepthSight("A", 5, Decimal(2), Decimal(3))
+
+    class Deep(Venue):
+        async def depth(self, symbol: str, levels: int) -> DepthSight:
+            if symbol != "A":
+                raise Unavailable("not now")
+            self.asked.append(f"depth {symbol} {levels}")
+            return seen
+
+    events, venue, _ = carry(FetchDepth("A", 5), FetchDepth("B", 5), venue=Deep())
+    assert events == [DepthSeen(seen)]
+    assert venue.asked == ["depth A 5"]
 
 
 def test_what_could_not_be_read_is_told_as_unknown() -> None:

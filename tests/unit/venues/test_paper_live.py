@@ -11,7 +11,7 @@ from tests.unit.venues.paper_rig import HOUR_MS, START_MS, sample
 from xsmom import load_config
 from xsmom.domain.contracts import make_instruments
 from xsmom.domain.costs import Costs
-from xsmom.domain.market_data import FundingPrints, PriceKind, Quote, Trading
+from xsmom.domain.market_data import DepthSight, FundingPrints, PriceKind, Quote, Trading
 from xsmom.domain.trading import (
     Ack,
     FillKind,
@@ -80,6 +80,9 @@ class Market:
         self._ask("quotes")
         return dict(self.quoted)
 
+    async def depth(self, symbol, levels):
+        return DepthSight(symbol, 0, Decimal(levels), Decimal(3))
+
     async def close(self):
         self.asked.append("closed")
 
@@ -88,9 +91,8 @@ def make(market):
     contracts = {symbol: one for symbol, one in market.contracts.items() if symbol in (BTC, ETH, "NEWUSDT")}
     tick = {"price_tick": Decimal("0.01"), "qty_step": Decimal("0.001")}
     market.contracts = {symbol: replace(one, **tick) for symbol, one in contracts.items()}
-    return PaperVenue(
-        LiveFeed(market), market.contracts, cash_usdt=Decimal(10_000), now_ms=lambda: market.at_ms, poll_s=0.001
-    )
+    feed, cash = LiveFeed(market), Decimal(10_000)
+    return PaperVenue(feed, market.contracts, cash_usdt=cash, now_ms=lambda: market.at_ms, poll_s=0.001)
 
 
 def play(test):
@@ -141,6 +143,11 @@ async def test_orders_are_refused_while_prices_are_old(market, venue):
         await venue.quotes()
     market.down = False
     assert isinstance(await buy(venue, "c"), Ack)
+
+
+@play
+async def test_the_order_book_is_the_exchanges_own(market, venue):
+    assert await venue.depth(BTC, 5) == await market.depth(BTC, 5)
 
 
 @play

@@ -54,6 +54,19 @@ def long_stop(stop=95.0):
     return venue
 
 
+def test_the_book_that_is_assumed_leans_to_no_side():
+    venue = make(panel_of(FLAT, FLAT))
+    unknown = do(venue.depth(NAME, 3))
+    assert unknown.lean_frac is None
+    at_close(venue, 1)
+    do(venue.submit(order(venue)))
+    seen = do(venue.depth(NAME, 3))
+    step = venue.stage.contracts[0].qty_step
+    assert seen.lean_frac == 0.0
+    assert seen.bid_qty > 0
+    assert seen.bid_qty % (6 * step) == 0  # one lot size at the best level, twice and three times behind it
+
+
 # ---- fills -------------------------------------------------------------------------------------
 
 

@@ -40,9 +40,16 @@ class SpreadGuard(Section):
 class ImbalanceGuard(Section):
     """No entry against a one-sided book."""
 
-    enabled: bool = planned(False, "Hold entries while the order book leans against them.")
-    max_imbalance: float = planned(0.8, "Strongest imbalance against the order.", unit="share", gt=0, le=1)
-    levels: int = planned(5, "Levels of the book that count.", unit="levels", ge=1)
+    enabled: bool = setting(False, "Hold entries while the order book leans against them.")
+    max_imbalance: float = setting(
+        0.8,
+        "Strongest imbalance against the order: what stands on the other side of it less what stands on its own, as a "
+        "share of both.",
+        unit="share",
+        gt=0,
+        le=1,
+    )
+    levels: int = setting(5, "Levels of the book that count.", unit="levels", ge=1, le=50)
 
 
 class StaleOrders(Section):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from xsmom.engine.execution.cancel import cancel_entries, cancel_symbol
+from xsmom.engine.execution.cancel import bar_entries, call_off_entries, cancel_entries, cancel_symbol
 from xsmom.engine.execution.doubt import on_lookup
+from xsmom.engine.execution.leaning import on_depth
 from xsmom.engine.execution.progress import on_fill, on_update
 from xsmom.engine.execution.replies import on_reply
 from xsmom.engine.execution.start import start
@@ -15,8 +16,11 @@ __all__ = [
     "TABLE",
     "TIMER",
     "Happening",
+    "bar_entries",
+    "call_off_entries",
     "cancel_entries",
     "cancel_symbol",
+    "on_depth",
     "on_fill",
     "on_lookup",
     "on_reply",

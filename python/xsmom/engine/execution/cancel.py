@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from xsmom.domain.effects import CancelOrder, Severity
-from xsmom.domain.orders import LiveOrder
+from xsmom.domain.evolve import evolve
+from xsmom.domain.orders import LiveOrder, Task
 from xsmom.engine.execution.bench import Bench
 from xsmom.engine.execution.ending import call_off, settle
 from xsmom.engine.turn import Turn
@@ -26,6 +28,41 @@ def cancel_entries(turn: Turn, why: str) -> None:
     bench = Bench(turn)
     give_up(bench, entries(bench), why)
     bench.put_back()
+
+
+def call_off_entries(turn: Turn, whys: Mapping[str, str]) -> None:
+    """Give up entries by name, each for its reason."""
+    bench = Bench(turn)
+    for name, why in whys.items():
+        give_up(bench, [name], why)
+    bench.put_back()
+
+
+def bar_entries(turn: Turn, gates: Mapping[str, str], taken_back: frozenset[str]) -> None:
+    """Entries by name that send nothing more, each with the gate that bars it; what rests of some is taken back.
+
+    An empty gate lets an entry go on.
+    """
+    bench = Bench(turn)
+    for name, gate in gates.items():
+        task = bench.tasks[name]
+        if gate and task.barred_by != gate:
+            _tell_held(bench, task, gate)
+        waits_for = gate or ("" if task.waits_for == task.barred_by else task.waits_for)
+        task = bench.put_task(evolve(task, barred_by=gate, waits_for=waits_for, due_ms=bench.now_ms))
+        for order in bench.live_of(task) if name in taken_back else ():
+            ask_cancel(bench, order)
+    bench.put_back()
+
+
+def _tell_held(bench: Bench, task: Task, gate: str) -> None:
+    bench.turn.note(
+        "order.held",
+        symbol=task.approved.intent.symbol,
+        client_order_id=task.approved.client_order_id,
+        left_lots=task.left_lots,
+        waits_for=gate,
+    )
 
 
 def entries(bench: Bench) -> list[str]:

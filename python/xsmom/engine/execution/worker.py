@@ -13,6 +13,7 @@ from xsmom.domain.trading import AmendRequest, TimeInForce
 from xsmom.engine.execution.bench import Bench
 from xsmom.engine.execution.cancel import ask_cancel, give_up
 from xsmom.engine.execution.ending import settle
+from xsmom.engine.execution.leaning import UNKNOWN, ask_depth, find_lean
 from xsmom.engine.execution.pairs import Room
 from xsmom.engine.execution.price import Touch, bound_ticks, rest_ticks, touch_of
 from xsmom.engine.execution.send import send
@@ -75,9 +76,7 @@ class Worker:
         live = self.bench.live_of(self.task)
         if wanted.pricing is not Pricing.REST:
             due_ms = min(due_ms, self._take_back_resting(live))
-        elif (
-            self.touch is not None and not self._held_by_spread(self.touch) and not (self.opens and self._is_cut_off())
-        ):
+        elif self.touch is not None and not self._held_by_book(self.touch) and not (self.opens and self._barred_by()):
             self._reprice(live, contract)
         self._set_due(due_ms)
         if not self.task.left_lots:
@@ -98,17 +97,14 @@ class Worker:
             return "closes"
         if not urgent(self.task) and any(self._is_older_opposite(task) for task in busy):
             return "opposite"
-        if self.opens and self.bench.book.mode is not Mode.TRADING:
-            return "mode"
-        if self.opens and self._is_cut_off():
-            return "breaker"
-        if self.opens and self._symbol_in_doubt():
-            return "unknown"
+        if self.opens and (barred := self._barred_by()):
+            return barred
         if self.touch is None:
             blind = self.opens or pricing is Pricing.REST or (pricing is Pricing.CROSS and math.isnan(self.arrival))
             return "quote" if blind else ""
-        if self._held_by_spread(self.touch):
-            return "spread"
+        held = self._held_by_book(self.touch)
+        if held:
+            return held
         if pricing is Pricing.CROSS:
             bound = bound_ticks(self.side, self.arrival, self.work, float(contract.price_tick))
             far = self.touch.far(self.side) / float(contract.price_tick)
@@ -116,9 +112,13 @@ class Worker:
                 return "bound"
         return ""
 
-    def _is_cut_off(self) -> bool:
-        """The breaker is not closed: what opens is neither sent nor moved."""
-        return self.bench.book.health.breaker_until_ms > 0
+    def _barred_by(self) -> str:
+        """What speaks against opening now, whatever was approved: `standing` has asked the gates."""
+        if self.bench.book.mode is not Mode.TRADING:
+            return "mode"
+        if self.bench.book.health.breaker_until_ms > 0:
+            return "breaker"
+        return "unknown" if self._symbol_in_doubt() else self.task.barred_by
 
     def _is_rival(self, task: Task) -> bool:
         if task.approved.client_order_id == self.task.approved.client_order_id:
@@ -131,8 +131,18 @@ class Worker:
     def _symbol_in_doubt(self) -> bool:
         return any(order.phase is Phase.UNKNOWN for order in self.bench.orders_in(self.intent.symbol))
 
-    def _held_by_spread(self, touch: Touch) -> bool:
-        return self.opens and self.work.spread_guard and touch.spread_frac > self.work.spread_max_frac
+    def _held_by_book(self, touch: Touch) -> str:
+        """What of the order book keeps an entry: a wide spread, or too much against it; a reduction nothing."""
+        if not self.opens:
+            return ""
+        if self.work.spread_guard and touch.spread_frac > self.work.spread_max_frac:
+            return "spread"
+        if not self.work.imbalance_guard:
+            return ""
+        held = find_lean(self.bench.book, self.intent.symbol, self.side, self.work, self.bench.now_ms)
+        if held == UNKNOWN:
+            self.task = ask_depth(self.bench, self.task, self.work)
+        return held
 
     def _pause_until_ms(self, pricing: Pricing) -> int:
         """A try that brought less than it asked for is followed by a pause, longer after refusals."""
@@ -219,6 +229,8 @@ class Worker:
         return 0
 
     def _wait(self, reason: str) -> None:
+        if reason == UNKNOWN:
+            reason = self.task.waits_for or reason  # the look at the book is on its way: what it waits for stands
         if self.task.waits_for != reason:
             self.bench.turn.note(
                 "order.held",

@@ -35,9 +35,9 @@ from xsmom.engine.gates import (
     unknown_order,
     wallet,
 )
-from xsmom.engine.gates.gate import Gate, Row
+from xsmom.engine.gates.gate import Gate, Row, Standing
 
-__all__ = ["GATES", "NET_CAP", "Gate", "Row"]
+__all__ = ["GATES", "NET_CAP", "Gate", "Row", "Standing"]
 
 _INFO, _WARNING, _ERROR, _CRITICAL = Severity.INFO, Severity.WARNING, Severity.ERROR, Severity.CRITICAL
 
@@ -49,6 +49,7 @@ GATES: Final = (
         fires="the kill switch is set, by command line, file, REST, dashboard, Telegram or watchdog",
         mend="find out who set it and why (`xsmom kill status`); when the cause is gone, `xsmom kill deactivate`",
         judge=kill_switch.judge,
+        standing=Standing.CALLED_OFF,
     ),
     Gate(
         Veto.MODE,
@@ -57,6 +58,7 @@ GATES: Final = (
         fires="the mode is not TRADING",
         mend="`xsmom status` names the cause of the mode; end that",
         judge=mode.judge,
+        standing=Standing.CALLED_OFF,
     ),
     Gate(
         Veto.BREAKER,
@@ -65,6 +67,7 @@ GATES: Final = (
         fires="`risk.api_circuit_breaker`: too many failed calls within the window, and no good probe since",
         mend="look at the exchange's status page and at the errors in the log; it closes by itself after the cooldown",
         judge=breaker.judge,
+        standing=Standing.TAKEN_BACK,
     ),
     Gate(
         Veto.API_LAG,
@@ -73,6 +76,7 @@ GATES: Final = (
         fires="calls of the newest minute took longer than `risk.venue_limits.max_api_lag_seconds` on average",
         mend="check the network and the load of this machine; it ends with the lag",
         judge=api_lag.judge,
+        standing=Standing.TAKEN_BACK,
     ),
     Gate(
         Veto.CLOCK_SKEW,
@@ -81,6 +85,7 @@ GATES: Final = (
         fires="our clock and the exchange's may be further apart than `risk.venue_limits.max_clock_skew_ms`",
         mend="start time synchronisation (chrony, systemd-timesyncd), then `xsmom doctor`",
         judge=clock_skew.judge,
+        standing=Standing.TAKEN_BACK,
     ),
     Gate(
         Veto.INCOMPLETE_BAR,
@@ -89,6 +94,7 @@ GATES: Final = (
         fires="fewer names than `risk.venue_limits.min_complete_frac` have the newest bar, or that bar is old",
         mend="the exchange's candles are late or partly missing; the next complete bar ends it",
         judge=incomplete_bar.judge,
+        standing=Standing.STAYS,
     ),
     Gate(
         Veto.STALE_BOOK,
@@ -97,6 +103,7 @@ GATES: Final = (
         fires="the account was last read too long ago, or the private stream is down",
         mend="`xsmom reconcile`; if it fails, check keys and network with `xsmom doctor`",
         judge=stale_book.judge,
+        standing=Standing.TAKEN_BACK,
     ),
     Gate(
         Veto.MARGIN_SOFT,
@@ -105,6 +112,7 @@ GATES: Final = (
         fires="initial margin in use is at or above `risk.margin_soft_limit_pct` of equity",
         mend="add collateral, or lower `strategy.gross_leverage`; other orders on the account use margin too",
         judge=margin_soft.judge,
+        standing=Standing.CALLED_OFF,
     ),
     Gate(
         Veto.MARGIN_HARD,
@@ -113,6 +121,7 @@ GATES: Final = (
         fires="initial margin in use is at or above `risk.margin_hard_limit_pct` of equity",
         mend="both legs are being reduced (`risk.margin_action`); add collateral or `xsmom flatten`",
         judge=margin_hard.judge,
+        standing=Standing.CALLED_OFF,
     ),
     Gate(
         Veto.MAINTENANCE,
@@ -121,6 +130,7 @@ GATES: Final = (
         fires="the maintenance margin rate is at or above `risk.maintenance_margin_limit_pct`",
         mend="both legs are being reduced; at 100 % the exchange liquidates: add collateral or `xsmom flatten`",
         judge=maintenance.judge,
+        standing=Standing.CALLED_OFF,
     ),
     Gate(
         Veto.LIQUIDATION_NEAR,
@@ -129,6 +139,7 @@ GATES: Final = (
         fires="a position is nearer to its liquidation price than a tenth of the mark",
         mend="add collateral, or close that position by hand",
         judge=liquidation_near.judge,
+        standing=Standing.CALLED_OFF,
     ),
     Gate(
         Veto.STOP_COVERAGE,
@@ -137,6 +148,7 @@ GATES: Final = (
         fires="a position has no stop on the exchange that was seen in both views",
         mend="`xsmom positions` shows which; the sentinel repairs it, and closes what it cannot protect",
         judge=stop_coverage.judge,
+        standing=Standing.WAITS,
     ),
     Gate(
         Veto.UNKNOWN_ORDER,
@@ -145,6 +157,8 @@ GATES: Final = (
         fires="an order of ours in this symbol has an unknown outcome",
         mend="it is being looked up; `xsmom orders` shows it",
         judge=unknown_order.judge,
+        standing=Standing.WAITS,
+        by_name=True,
     ),
     Gate(
         Veto.WALLET,
@@ -153,6 +167,7 @@ GATES: Final = (
         fires="the wallet moved by more than `risk.venue_limits.max_unexplained_wallet_change_pct` without a reason",
         mend="find it in the exchange's income history, then say what it was (`xsmom reconcile`)",
         judge=wallet.judge,
+        standing=Standing.TAKEN_BACK,
     ),
     Gate(
         Veto.MISMATCH,
@@ -161,6 +176,7 @@ GATES: Final = (
         fires="the book and the venue contradict each other, or the account could not be read wholly",
         mend="`xsmom reconcile` shows what differs; a second instance has to be ended, modes of the account mended",
         judge=mismatch.judge,
+        standing=Standing.TAKEN_BACK,
     ),
     Gate(
         Veto.FOREIGN,
@@ -169,6 +185,8 @@ GATES: Final = (
         fires="orders of somebody else stand in this symbol",
         mend="end the other bot, or cancel the orders by hand; names to be left alone go to `live.ignore_symbols`",
         judge=foreign.judge,
+        standing=Standing.TAKEN_BACK,
+        by_name=True,
     ),
     Gate(
         Veto.HELD_BY_HAND,
@@ -177,6 +195,8 @@ GATES: Final = (
         fires="the owner has traded this symbol by hand, or it is to be left alone",
         mend="`xsmom release SYMBOL` gives it back",
         judge=held_by_hand.judge,
+        standing=Standing.CALLED_OFF,
+        by_name=True,
     ),
     Gate(
         Veto.NOT_TRADING,
@@ -185,6 +205,8 @@ GATES: Final = (
         fires="the contract is not open for trading",
         mend="nothing; it ends when the exchange opens the contract",
         judge=not_trading.judge,
+        standing=Standing.CALLED_OFF,
+        by_name=True,
     ),
     Gate(
         Veto.DELISTING,
@@ -193,6 +215,8 @@ GATES: Final = (
         fires="the exchange has announced the last trade of the contract",
         mend="nothing; what is held is closed a day before",
         judge=delisting.judge,
+        standing=Standing.CALLED_OFF,
+        by_name=True,
     ),
     Gate(
         Veto.RAMP,
@@ -201,6 +225,7 @@ GATES: Final = (
         fires="the book grows to full size over `live.ramp_days` or `live.ramp_steps`",
         mend="nothing; it ends with the ramp",
         judge=ramp.judge,
+        standing=Standing.STAYS,
     ),
     Gate(
         Veto.POSITION_SIZE,
@@ -209,6 +234,7 @@ GATES: Final = (
         fires="the position would be above `risk.max_position_usdt`",
         mend="raise the limit, or lower leverage or `strategy.max_weight_per_asset`: the plan keeps asking for more",
         judge=position_size.judge,
+        standing=Standing.STAYS,
     ),
     Gate(
         Veto.ORDER_SIZE,
@@ -217,6 +243,7 @@ GATES: Final = (
         fires="the order would be above `execution.max_order_usdt`",
         mend="nothing; the next plan asks for the rest",
         judge=order_size.judge,
+        standing=Standing.STAYS,
     ),
     # Last: what the rows above have left must still be an order.
     Gate(
@@ -226,6 +253,7 @@ GATES: Final = (
         fires="the order is below the exchange's minimum or `execution.min_notional_usdt`",
         mend="nothing, unless it is every order: then the equity is too small for this many names",
         judge=min_notional.judge,
+        standing=Standing.STAYS,
     ),
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import TypeAlias
 
 from xsmom.domain.book import Book
@@ -14,6 +15,19 @@ from xsmom.engine.rules import Rules
 Judge: TypeAlias = Callable[[Intent, Book, Rules, int], Verdict]
 
 ALLOW = Allow()
+
+
+class Standing(Enum):
+    """What becomes of an entry that was approved before, and still works when a gate begins to refuse."""
+
+    #: It was a matter of its size or of its decision, and was judged then.
+    STAYS = "stays"
+    #: What rests stays, as it is protected from its first fill on; nothing more of it goes out meanwhile.
+    WAITS = "waits"
+    #: What rests is taken back, because nobody would see it fill; it goes on when the gate is silent in time.
+    TAKEN_BACK = "taken back"
+    #: It must not be opened any more: the next plan decides anew.
+    CALLED_OFF = "called off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +54,9 @@ class Gate(Row):
     """A row that judges one intent at a time."""
 
     judge: Judge
+    standing: Standing
+    #: Its verdict is about that name; else it is the same for all.
+    by_name: bool = False
 
 
 def blind(why: str) -> Refuse:

@@ -49,6 +49,7 @@ def ticker_row(world: World, symbol: str) -> Row | None:
         return write(world.prices.ticks(symbol, value))
 
     interval_ms = instrument.funding_interval_ms
+    bid_lots, ask_lots = world.prices.best_lots(symbol)
     return {
         "symbol": symbol,
         "lastPrice": write(price.last),
@@ -69,10 +70,10 @@ def ticker_row(world: World, symbol: str) -> Row | None:
         "basisRate": "",
         "deliveryFeeRate": "",
         "deliveryTime": "0",
-        "ask1Size": fixed(price.level_lots * step, step),
+        "ask1Size": fixed(ask_lots * step, step),
         "bid1Price": write(price.bid),
         "ask1Price": write(price.ask),
-        "bid1Size": fixed(price.level_lots * step, step),
+        "bid1Size": fixed(bid_lots * step, step),
         "basis": "",
         "preOpenPrice": "",
         "preQty": "",

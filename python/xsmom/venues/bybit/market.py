@@ -5,12 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xsmom.domain.market_data import Candles, ClockSight, FundingPrints, Instrument, MarginTier, PriceKind, Quote
+from xsmom.domain.market_data import (
+    Candles,
+    ClockSight,
+    DepthSight,
+    FundingPrints,
+    Instrument,
+    MarginTier,
+    PriceKind,
+    Quote,
+)
 from xsmom.domain.timeframe import format_timeframe
 from xsmom.errors import DataError, Rejected, Unavailable
 from xsmom.venues.bybit import rows
@@ -124,6 +134,11 @@ class BybitMarket:
         if not found:
             raise Unavailable(f"{self.venue} quotes none of its own contracts: ask again later")
         return {quote.symbol: quote for quote in found}
+
+    async def depth(self, symbol: str, levels: int) -> DepthSight:
+        """The first levels of one order book, added up on either side."""
+        asked = {"category": "linear", "symbol": symbol, "limit": levels}
+        return await self.wire.read("depth", asked, f"order book of {symbol}", partial(rows.depth, symbol, levels))
 
     async def maintenance(self) -> tuple[Maintenance, ...]:
         """Announced interruptions that are not over."""

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from xsmom.domain.market_data import Candles, Instrument, MarginTier, Quote, Trading
+from xsmom.domain.market_data import Candles, DepthSight, Instrument, MarginTier, Quote, Trading
 from xsmom.domain.panel import NEVER_MS
 
 T = TypeVar("T")
@@ -101,6 +101,15 @@ def quote(row: dict[str, Any], at_ms: int) -> Quote:
         funding_frac=optional(row["fundingRate"]),
         next_funding_ms=int(row["nextFundingTime"]) or None,
     )
+
+
+def depth(symbol: str, levels: int, answer: dict[str, Any]) -> DepthSight:
+    """How much stands on either side, best levels first."""
+    told = answer["result"]
+    if told["s"] != symbol:
+        raise ValueError(f"the book of {told['s']} was not asked for")
+    bid, ask = (sum((Decimal(row[1]) for row in told[side][:levels]), Decimal(0)) for side in ("b", "a"))
+    return DepthSight(symbol, int(told["ts"]), bid, ask)
 
 
 _WIDTH = 7  # open time, open, high, low, close, volume, turnover

@@ -76,6 +76,7 @@ BYBIT = ExchangeTable(
         "instruments": _public("v5/market/instruments-info"),
         "tiers": _public("v5/market/risk-limit"),
         "quotes": _public("v5/market/tickers"),
+        "depth": _public("v5/market/orderbook"),
         "candles": _public("v5/market/kline"),
         "mark_candles": _public("v5/market/mark-price-kline"),
         "funding": _public("v5/market/funding/history"),

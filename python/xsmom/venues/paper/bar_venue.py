@@ -15,7 +15,7 @@ import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
 
-from xsmom.domain.market_data import Candles, ClockSight, FundingPrints, Instrument, PriceKind, Quote
+from xsmom.domain.market_data import Candles, ClockSight, DepthSight, FundingPrints, Instrument, PriceKind, Quote
 from xsmom.domain.trading import (
     AccountView,
     Ack,
@@ -102,6 +102,10 @@ class BarVenue(BarStages):
             for number, symbol in enumerate(self.panel.symbols)
             if not math.isnan(self.panel.close[t, number])
         }
+
+    async def depth(self, symbol: str, levels: int) -> DepthSight:  # noqa: ARG002  a bar has no order book
+        """Nothing stands anywhere: what is filled at bars meets no order book."""
+        return DepthSight(symbol, self.at_ms, Decimal(0), Decimal(0))
 
     def _quote(self, symbol: str, price: Decimal, t: int) -> Quote:
         half = price * Decimal(self.costs.half_spread_frac)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from xsmom.domain.market_data import Candles, FundingPrints, Instrument, PriceKind, Quote
+from xsmom.domain.market_data import Candles, DepthSight, FundingPrints, Instrument, PriceKind, Quote
 from xsmom.venues.paper.stage import Stage
 
 Clock = Callable[[], int]
@@ -58,6 +58,10 @@ class Feed(Protocol):
 
     async def quotes(self) -> Mapping[str, Quote]:
         """The newest prices."""
+        ...
+
+    async def depth(self, symbol: str, levels: int) -> DepthSight:
+        """How much stands in the first levels of an order book."""
         ...
 
     async def close(self) -> None:

@@ -13,7 +13,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from xsmom.domain.exchange_core import to_e8
-from xsmom.domain.market_data import Candles, FundingPrints, Instrument, PriceKind, Quote, Trading
+from xsmom.domain.market_data import Candles, DepthSight, FundingPrints, Instrument, PriceKind, Quote, Trading
 from xsmom.ports import MarketData
 from xsmom.venues.paper.depth import Depth
 from xsmom.venues.paper.feed import Clock
@@ -32,7 +32,7 @@ class LiveFeed:
     polls = True
 
     def __init__(self, market: MarketData, *, depth: Depth | None = None, fresh_ms: int = FRESH_MS) -> None:
-        self.market, self.depth, self.fresh_ms = market, depth or Depth(), fresh_ms
+        self.market, self.assumed, self.fresh_ms = market, depth or Depth(), fresh_ms
         self._told: Mapping[str, Quote] = {}
         self._asked_ms: int | None = None
         self._listed_ms: int | None = None
@@ -135,7 +135,7 @@ class LiveFeed:
         ask = None if quote.ask is None else _ticks(quote.ask, tick, ROUND_CEILING)
         if bid is not None and ask is not None:
             ask = max(ask, bid + 1)
-        bids, asks = self.depth.between(bid, ask, contract, float(quote.turnover_usdt_day))
+        bids, asks = self.assumed.between(bid, ask, contract, float(quote.turnover_usdt_day))
         prices = {"last": last, "mark": mark, "index": index, "bids": bids, "asks": asks}
         self._stage.apply({"do": "prices", "symbol": symbol, **prices}, at_ms)
         self._priced[symbol] = self._turn
@@ -175,6 +175,10 @@ class LiveFeed:
         """The newest prices; orders meet them too."""
         await self.refresh()
         return self._told
+
+    async def depth(self, symbol: str, levels: int) -> DepthSight:
+        """The exchange's own order book: only what fills here is assumed."""
+        return await self.market.depth(symbol, levels)
 
     async def close(self) -> None:
         """Give connections back."""

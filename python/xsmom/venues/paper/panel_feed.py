@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xsmom.domain.exchange_core import ONE_E8
-from xsmom.domain.market_data import Candles, FundingPrints, Instrument, PriceKind, Quote
+from xsmom.domain.market_data import Candles, DepthSight, FundingPrints, Instrument, PriceKind, Quote
 from xsmom.domain.panel import Panel
 from xsmom.errors import DataError
-from xsmom.venues.paper.depth import Depth
+from xsmom.venues.paper.depth import Depth, Levels
 from xsmom.venues.paper.feed import Clock
 from xsmom.venues.paper.panel_market import CANDLES_PAGE_MAX, PanelMarket
 from xsmom.venues.paper.stage import Stage
@@ -50,7 +50,7 @@ class PanelFeed:
     ) -> None:
         if steps < 3 or steps % 3:
             raise DataError(f"a bar of {steps} steps: its three legs want a multiple of 3")
-        self.panel, self.depth, self.steps = panel, depth or Depth(), steps
+        self.panel, self.assumed, self.steps = panel, depth or Depth(), steps
         self._instruments = instruments
         first_ms = int(panel.close_ms[0]) - panel.bar_ms
         self.bar = 0 if start_ms is None else max(0, (start_ms - first_ms) // panel.bar_ms)
@@ -107,7 +107,7 @@ class PanelFeed:
     def _set_price(self, symbol: int, ticks: int, at_ms: int) -> None:
         contract = self._stage.contracts[symbol]
         day_usdt = self.market.turnover_usdt_day(contract.symbol, max(0, self.bar - 1))
-        bids, asks = self.depth.around(ticks, contract, day_usdt)
+        bids, asks = self.assumed.around(ticks, contract, day_usdt)
         prices = {"last": ticks, "mark": ticks, "index": ticks, "bids": bids, "asks": asks}
         self._stage.apply({"do": "prices", "symbol": symbol, **prices}, at_ms)
         self._ticks[symbol] = ticks
@@ -209,6 +209,17 @@ class PanelFeed:
             funding_frac=self.market.last_funding(symbol),
             next_funding_ms=self.market.next_funding_ms(symbol, now_ms),
         )
+
+    async def depth(self, symbol: str, levels: int) -> DepthSight:
+        """The book that is assumed around the price: it leans to no side."""
+        number = self._stage.number[symbol]
+        contract, ticks = self._stage.contracts[number], self._ticks.get(number)
+        sides: tuple[Levels, Levels] = ([], [])
+        if not self.freshen(number) and ticks is not None:
+            day_usdt = self.market.turnover_usdt_day(symbol, max(0, self.bar - 1))
+            sides = self.assumed.around(ticks, contract, day_usdt)
+        bid, ask = (contract.qty_step * sum(lots for _, lots in side[:levels]) for side in sides)
+        return DepthSight(symbol, self.market.now_ms(), Decimal(bid), Decimal(ask))
 
     async def close(self) -> None:
         """Nothing is held."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from xsmom.domain.costs import Costs
-from xsmom.domain.market_data import Candles, ClockSight, FundingPrints, Instrument, PriceKind, Quote
+from xsmom.domain.market_data import Candles, ClockSight, DepthSight, FundingPrints, Instrument, PriceKind, Quote
 from xsmom.domain.trading import (
     AccountView,
     Ack,
@@ -204,6 +204,11 @@ class PaperVenue:
         """The newest prices of every contract."""
         self._catch_up()
         return await self.feed.quotes()
+
+    async def depth(self, symbol: str, levels: int) -> DepthSight:
+        """The order book of the market."""
+        self._catch_up()
+        return await self.feed.depth(symbol, levels)
 
     async def close(self) -> None:
         """Stop asking for prices, and give connections back."""

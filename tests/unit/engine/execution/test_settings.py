@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,9 +10,11 @@ import pytest
 import xsmom as xs
 from tests.orders.stage import SYMBOLS, Stage, view
 from xsmom.config.tree import tree
-from xsmom.domain.effects import AmendOrder, CancelOrder, Effect, SendOrder
-from xsmom.domain.events import Ask
+from xsmom.domain.effects import AmendOrder, CancelOrder, Effect, FetchDepth, SendOrder
+from xsmom.domain.events import Ask, DepthSeen
+from xsmom.domain.market_data import DepthSight
 from xsmom.domain.trading import Ack, OrderState, TimeInForce
+from xsmom.engine import execution
 from xsmom.engine.rules import Rules
 
 Settings = dict[str, Any]
@@ -20,6 +23,7 @@ TWAP: Settings = {"execution.style": "twap"}
 VWAP: Settings = {"execution.style": "vwap"}
 OFFSET: Settings = {"execution.dynamic_offset.enabled": True, "execution.spread_guard.enabled": False}
 PATIENT: Settings = {"execution.deadline_seconds": 900, "execution.reprice_seconds": 900}
+LEANING: Settings = {"execution.imbalance_guard.enabled": True}
 
 #: (what must be set for the key to count, the changed value)
 ROWS: dict[str, tuple[Settings, Any]] = {
@@ -39,6 +43,9 @@ ROWS: dict[str, tuple[Settings, Any]] = {
     "execution.dynamic_offset.max_offset_bps": ({**OFFSET, "execution.dynamic_offset.per_spread_coeff": 3.0}, 60.0),
     "execution.spread_guard.enabled": ({}, False),
     "execution.spread_guard.max_spread_bps": ({}, 60),
+    "execution.imbalance_guard.enabled": ({}, True),
+    "execution.imbalance_guard.max_imbalance": (LEANING, 0.9),
+    "execution.imbalance_guard.levels": (LEANING, 2),
     "execution.stale_orders.enabled": (PATIENT, False),
     "execution.stale_orders.interval_seconds": (PATIENT, 15),
     "execution.stale_orders.max_age_seconds": (PATIENT, 90),
@@ -81,6 +88,11 @@ def answer(stage: Stage, effects: list[Effect]) -> None:
             waiting += stage.update(view(order, OrderState.CANCELLED, order.filled_lots))
         elif isinstance(effect, AmendOrder):
             waiting += stage.reply(effect.request.client_order_id, Ack("", "", 0), Ask.AMEND)
+        elif isinstance(effect, FetchDepth):
+            # Two levels that agree, and behind them ten times as much is asked as bid.
+            asked = effect.levels * (1 if effect.levels <= 2 else 10)
+            seen = DepthSeen(DepthSight(effect.symbol, stage.now_ms, Decimal(effect.levels), Decimal(asked)))
+            waiting += stage._play(lambda turn, seen=seen: execution.on_depth(turn, seen))
 
 
 def test_every_setting_has_a_row() -> None:

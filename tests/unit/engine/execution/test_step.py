@@ -46,7 +46,12 @@ class Engine:
         return effects
 
     def begin(self, lots: int, **changes: Any) -> LiveOrder:
-        """An entry that was approved."""
+        """An entry that was approved, and sent."""
+        (sent,) = [one for one in self.ask_for(lots, **changes) if isinstance(one, SendOrder)]
+        return self.book.orders[sent.request.client_order_id]
+
+    def ask_for(self, lots: int, **changes: Any) -> list[Effect]:
+        """An entry that was approved; what goes out."""
         intent = Intent(
             symbol=SYMBOLS[0],
             lots=lots,
@@ -62,8 +67,8 @@ class Engine:
         execution.start(turn, [Approved(intent, lots, client_order_id("run", intent))])
         execution.work(turn)
         self.book = turn.book
-        (sent,) = [one for one in turn.effects if isinstance(one, SendOrder)]
-        return self.book.orders[sent.request.client_order_id]
+        self.notes += turn.notes
+        return turn.effects
 
     def told(self, name: str) -> list[Note]:
         return [note for note in self.notes if note.name == name]

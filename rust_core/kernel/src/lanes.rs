@@ -211,6 +211,13 @@ pub fn fold(lanes: Lane) -> f64 {
     ((a + e) + (c + g)) + ((b + f) + (d + h))
 }
 
+/// [`fold`] of sums that a loop has just added up, lane by lane: put down whole in between, or the compiler
+/// would add in pairs from the first, because that is how they end.
+#[inline(always)]
+pub fn fold_whole(lanes: Lane) -> f64 {
+    fold(std::hint::black_box(lanes))
+}
+
 #[inline(always)]
 fn sum_of(x: &[f64], term: impl Fn(f64) -> f64) -> f64 {
     let (chunks, tail) = x.as_chunks::<LANES>();

@@ -19,6 +19,7 @@ mod quick;
 mod rows;
 
 pub use lots::{LOTS_MAX, lots_least, target_lots};
+pub(crate) use quick::Sure;
 pub(crate) use rows::{LOTS_MANY, Rows};
 
 /// Days in the year of the cost budget, over the days in which the cost was paid.

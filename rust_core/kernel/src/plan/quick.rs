@@ -145,6 +145,78 @@ fn kept_of(goal: f64, held: f64) -> f64 {
     if goal * held > 0.0 { size.copysign(held) } else { 0.0 }
 }
 
+/// The targets of names that nothing is unusual of, asked for less than [`target`] asks. What is not sure
+/// is asked again by [`plan`], so each question may say no too often.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sure {
+    /// All bits: a quotient may be a whole number, a name has lots that rounding alone would sell, or it
+    /// changes side.
+    odd: [u64; LANES],
+    /// Names that will be held.
+    count: Lane,
+    /// Sums of targets and of goals, USDT.
+    target_usdt: Lane,
+    goal_usdt: Lane,
+}
+
+impl Sure {
+    pub(crate) const NOTHING: Self = Self {
+        odd: [0; LANES],
+        count: [0.0; LANES],
+        target_usdt: [0.0; LANES],
+        goal_usdt: [0.0; LANES],
+    };
+
+    /// Lots that a name in lane `k` is to hold.
+    #[inline(always)]
+    pub(crate) fn goal<const BAND: bool>(
+        &mut self,
+        k: usize,
+        weight: f64,
+        held: f64,
+        unit: f64,
+        sizing_usdt: f64,
+        band_frac: f64,
+    ) -> f64 {
+        let rough = weight.abs() * sizing_usdt / unit;
+        let near = (rough + TO_WHOLE) - TO_WHOLE;
+        let whole = near - if near > rough { 1.0 } else { 0.0 };
+        let (above, below) = (rough - whole, 1.0 - (rough - whole));
+        // Three roundings stay below 1e-15 of the quotient; beyond 5e13 nothing is clear. Below a lot it is
+        // 0 lots, whatever the last bits are.
+        let clear = rough * 1e-14 <= if above < below { above } else { below };
+        let one_short = held.abs() == whole + 1.0;
+        // 0 + x turns −0 into 0.
+        let lots = 0.0 + whole.copysign(weight);
+        let goal = if BAND { banded(lots, held, band_frac) } else { lots };
+        let odd = !clear | one_short | (goal * held < 0.0) | (unit < 1e-280);
+        self.odd[k] |= u64::from(odd).wrapping_neg();
+        self.count[k] += if whole < 1.0 { whole } else { 1.0 };
+        self.goal_usdt[k] += goal * unit;
+        if BAND {
+            self.target_usdt[k] += lots * unit;
+        }
+        goal
+    }
+
+    /// Is all that was asked sure, with `wanted` names wanted?
+    #[inline(always)]
+    pub(crate) fn holds<const BAND: bool>(
+        &self,
+        wanted: u32,
+        sizing_usdt: f64,
+        params: &Params,
+    ) -> bool {
+        let odd = self.odd.iter().fold(0, |any, lane| any | lane);
+        let most = NET_TOLERANCE_FRAC.min(net_cap_frac(params)) * sizing_usdt * CLEAR_FRAC;
+        let balanced = |sum: Lane| !params.market_neutral | (fold(sum).abs() < most);
+        (odd == 0)
+            & (fold(self.count) == f64::from(wanted))
+            & balanced(self.goal_usdt)
+            & (!BAND | balanced(self.target_usdt))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::{Lots, entries_blocked, plan_each};

@@ -19,9 +19,12 @@ use super::{FillAt, Timing};
 mod booking;
 mod marks;
 mod positions;
+mod sheet;
 mod trade;
 
 use booking::{Fold, Wants};
+pub(super) use sheet::Rebalance;
+use sheet::Sheet;
 use trade::Bills;
 pub(super) use trade::Moment;
 
@@ -85,6 +88,7 @@ pub(super) struct Account<'a> {
     depth: Vec<Depth>,
     depth_row: Vec<Depth>,
     bills: Bills,
+    sheet: Box<Sheet>,
     /// Cash flows of each symbol: since the start, and since its position opened.
     flow_usdt: Vec<f64>,
     trip_flow_usdt: Vec<f64>,
@@ -131,9 +135,15 @@ impl<'a> Account<'a> {
             depth: vec![Depth::UNKNOWN; cols],
             depth_row: Vec::with_capacity(room),
             bills: Bills::default(),
+            sheet: Box::new(Sheet::new(cols)),
             flow_usdt: vec![0.0; cols],
             trip_flow_usdt: vec![0.0; cols],
         }
+    }
+
+    /// Does nobody want more than lots and cash?
+    pub(super) fn is_plain(&self) -> bool {
+        self.plain
     }
 
     pub(super) fn flat(&self) -> bool {

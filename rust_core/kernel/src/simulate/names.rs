@@ -76,21 +76,18 @@ impl NameSet {
         }
     }
 
+    /// One bit a name, 64 names a word.
+    #[inline(always)]
+    pub(super) fn words(&self) -> &[u64] {
+        &self.words
+    }
+
     /// Become the names of another set and those with a value, of as many names.
     #[inline(always)]
     pub(super) fn join(&mut self, other: &Self, values: &[f64]) {
         let words = self.words.iter_mut().zip(&other.words);
         for ((word, other), part) in words.zip(values.chunks(64)) {
-            let (lanes, tail) = part.split_at(part.len() / LANES * LANES);
-            let with_value = bits_where(
-                lanes,
-                #[inline(always)]
-                |value| value != 0.0,
-            );
-            let rest = tail.iter().enumerate();
-            let rest = rest.fold(0, |bits, (at, value)| bits | u64::from(*value != 0.0) << at);
-            let rest = rest.checked_shl(lanes.len() as u32).unwrap_or(0);
-            *word = other | with_value | rest;
+            *word = other | bits_with_value(part);
         }
     }
 
@@ -118,6 +115,23 @@ impl NameSet {
             })
         })
     }
+}
+
+/// One bit for each of up to 64 values that is not 0.
+#[inline(always)]
+pub(super) fn bits_with_value(values: &[f64]) -> u64 {
+    let (lanes, tail) = values.split_at(values.len() / LANES * LANES);
+    let mut bits = bits_where(
+        lanes,
+        #[inline(always)]
+        |value| value != 0.0,
+    );
+    let mut bit = 1_u64.checked_shl(lanes.len() as u32).unwrap_or(0);
+    for value in tail {
+        bits |= if *value != 0.0 { bit } else { 0 };
+        bit <<= 1;
+    }
+    bits
 }
 
 #[cfg(test)]

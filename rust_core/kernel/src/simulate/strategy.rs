@@ -97,6 +97,8 @@ pub struct Book<'a> {
     any_delisted: bool,
     /// No contract has a least order.
     fine_lots: bool,
+    /// A rebalance is filled where it is decided, nothing but targets makes its plan, and nobody reads its orders.
+    trades_at_once: bool,
     /// √(bars a day): turns a bar's volatility into a day's.
     root_bars_day: f64,
     cost_week: std::collections::VecDeque<f64>,
@@ -144,10 +146,17 @@ impl<'a> Book<'a> {
         let cols = panel.cols;
         let contracts =
             setup.contracts.clone().unwrap_or_else(|| fine_lots(panel, setup.cash_usdt));
+        let account = Account::new(cols, params, setup);
+        let fine_lots = contracts.notional_usdt_min.iter().all(|least| *least == 0.0);
+        let trades_at_once = fine_lots
+            && account.is_plain()
+            && setup.timing.lag_bars() == 0
+            && setup.costs.impact_y == 0.0
+            && params.annual_cost_max_frac == 0.0;
         Ok(Self {
             params,
             setup,
-            account: Account::new(cols, params, setup),
+            account,
             decider: Decider::new(panel.symbols, panel.listed_ms, panel.delisted_ms, params)?
                 .with_state_unseen(params),
             state: DecisionState::new(cols, params.tranches as usize),
@@ -156,7 +165,8 @@ impl<'a> Book<'a> {
             action: GuardAction::None,
             plan: Plan::default(),
             rows: Rows::new(cols, setup.contracts.is_some(), params),
-            fine_lots: contracts.notional_usdt_min.iter().all(|least| *least == 0.0),
+            fine_lots,
+            trades_at_once,
             contracts,
             waiting: std::collections::VecDeque::new(),
             spare: Vec::new(),
@@ -201,13 +211,13 @@ impl<'a> Book<'a> {
             let inside = self.setup.timing.fill_at == FillAt::Vwap;
             self.fill_waiting(panel, t, close_ms - if inside { 1 } else { self.params.bar_ms });
         }
-        let bars = rows::bar_row(panel, t, close_ms, row);
-        let close = panel.row(panel.close, t);
+        // The row of the features begins at a cache line, and is at hand.
+        let close = row.close;
         if self.setup.costs.funding {
             self.account.settle(close, panel.row(panel.funding_frac, t));
         }
         if self.may_exit && !self.account.flat() {
-            self.exit_inside(&bars, t);
+            self.exit_inside(&rows::bar_row(panel, t, close_ms, row), t);
         }
         let absent = self.account.mark(close);
         if self.any_delisted && !self.account.flat() {
@@ -221,7 +231,7 @@ impl<'a> Book<'a> {
         self.survive(t);
         if !self.over() {
             if self.may_exit && !self.account.flat() {
-                self.exit_at_close(&bars);
+                self.exit_at_close(&rows::bar_row(panel, t, close_ms, row));
             }
             self.guard(close_ms, row);
             self.rows.count_stale(close, absent);

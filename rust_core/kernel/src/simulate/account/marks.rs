@@ -1,7 +1,7 @@
 //! Funding, marks and the value of the book: all names at once, a sum in lanes by the number of the name.
 
 use super::Account;
-use crate::lanes::{bits_where, dispatch, sum, sum_abs};
+use crate::lanes::{LANES, Lane, bits_where, dispatch, fold_whole, sum_abs, zip};
 use crate::simulate::names::NameSet;
 
 impl Account<'_> {
@@ -43,7 +43,7 @@ impl Account<'_> {
             #[inline(always)]
             || {
                 let absent = take_closes(&mut ledger.mark, close);
-                (absent, value_of(&ledger.units, &ledger.mark, worth))
+                (absent, value_into(worth, &ledger.units, &ledger.mark))
             },
         );
         (self.value_usdt, self.gross_usdt) = value;
@@ -56,7 +56,7 @@ impl Account<'_> {
         let (ledger, worth) = (&self.ledger, &mut self.worth_usdt);
         let value = dispatch(
             #[inline(always)]
-            || value_of(&ledger.units, &ledger.mark, worth),
+            || value_into(worth, &ledger.units, &ledger.mark),
         );
         (self.value_usdt, self.gross_usdt) = value;
     }
@@ -68,7 +68,7 @@ impl Account<'_> {
             #[inline(always)]
             || {
                 write_held(&ledger.units, held);
-                value_of(&ledger.units, &ledger.mark, worth)
+                value_into(worth, &ledger.units, &ledger.mark)
             },
         );
         (self.value_usdt, self.gross_usdt) = value;
@@ -85,24 +85,40 @@ fn any_rate(rate_frac: &[f64]) -> bool {
 /// An absent price leaves the last mark standing; whether there is one.
 #[inline(always)]
 fn take_closes(mark: &mut [f64], close: &[f64]) -> bool {
-    let mut absent = 0_u64;
+    let mark = &mut mark[..close.len()];
+    let odd = |absent, price: &f64| absent | u64::from(price.is_nan()).wrapping_neg();
+    let absent = close.iter().fold(0, odd) != 0;
+    if !absent {
+        mark.copy_from_slice(close);
+        return false;
+    }
     for (mark, price) in mark.iter_mut().zip(close) {
         let (last, here) = (*mark, *price);
         *mark = if here.is_nan() { last } else { here };
-        absent |= u64::from(here.is_nan()).wrapping_neg();
     }
-    absent != 0
+    true
 }
 
-/// Value of every name at its mark into `worth`; their sum, and that of their sizes.
+/// What eight names are worth at their marks. A name that is not held may have no mark yet, and NaN·0 is
+/// NaN; no price is below 0.
 #[inline(always)]
-fn value_of(units: &[f64], mark: &[f64], worth: &mut [f64]) -> (f64, f64) {
-    for ((worth, units), mark) in worth.iter_mut().zip(units).zip(mark) {
-        // A name that is not held may have no mark yet, and NaN·0 is NaN.
-        let full = units * mark;
-        *worth = if *units == 0.0 { 0.0 } else { full };
+fn worth_of(units: &Lane, mark: &Lane) -> Lane {
+    zip(*units, *mark, |units, mark| units * if mark > 0.0 { mark } else { 0.0 })
+}
+
+/// Value of the units at their marks, and the sum of their sizes; what each name is worth into `worth`.
+#[inline(always)]
+pub(super) fn value_into(worth: &mut [f64], units: &[f64], mark: &[f64]) -> (f64, f64) {
+    let (units, marks) = (units.as_chunks::<LANES>().0, mark.as_chunks::<LANES>().0);
+    let mut value = [0.0; LANES];
+    for ((units, mark), out) in units.iter().zip(marks).zip(worth.as_chunks_mut::<LANES>().0) {
+        let worth = worth_of(units, mark);
+        *out = worth;
+        value = zip(value, worth, |sum, worth| sum + worth);
     }
-    (sum(worth), sum_abs(worth))
+    // Sizes are summed on their own: side by side with values the compiler would pair one with the other,
+    // number by number.
+    (fold_whole(value), sum_abs(worth))
 }
 
 /// Names of which units are held.

@@ -177,7 +177,7 @@ pub(super) struct Bills {
 
 /// What one order pays, its fee, spread and impact, and its notional at the reference price.
 #[inline(always)]
-fn bill(units: f64, price: f64, rates: Rates, depth: Depth) -> [f64; 5] {
+pub(super) fn bill(units: f64, price: f64, rates: Rates, depth: Depth) -> [f64; 5] {
     let done = fill_at(units, price, rates, depth);
     let paid = units * done.price + done.fee_usdt;
     [paid, done.fee_usdt, done.spread_usdt, done.impact_usdt, units.abs() * price]

@@ -1,8 +1,9 @@
 //! From targets to fills: the plan, what waits for its bar, and what it is filled at.
 
-use super::super::account::{Moment, Order};
+use super::super::account::{Moment, Order, Rebalance};
 use super::super::setup::{fill_price, reachable_lots};
 use super::Book;
+use crate::book::GuardAction;
 use crate::lanes::dispatch;
 use crate::panel::Panel;
 use crate::plan::{Lots, PlanInput, plan_named};
@@ -31,6 +32,9 @@ impl Book<'_> {
 
     pub(super) fn plan(&mut self, t: usize, row: &FeatureRow<'_>, sizing: f64, rebalance: bool) {
         self.account.write_closing();
+        if self.trades_at_once && rebalance && self.trade_at_once(row, sizing) {
+            return;
+        }
         let (concerned, held) = (&mut self.concerned, &self.account.held);
         dispatch(
             #[inline(always)]
@@ -70,6 +74,23 @@ impl Book<'_> {
         } else {
             self.queue(t, row);
         }
+    }
+
+    /// Plan and fill an ordinary rebalance in one go; false where it is not ordinary.
+    fn trade_at_once(&mut self, row: &FeatureRow<'_>, sizing_usdt: f64) -> bool {
+        let calm = self.action == GuardAction::None
+            && !self.account.any_closing
+            && self.decider.moves_all();
+        if !(calm && sizing_usdt > 0.0) {
+            return false;
+        }
+        let ask = Rebalance {
+            weight_frac: &self.targets.weight_frac,
+            price: row.close,
+            qty_step: &self.contracts.qty_step,
+            sizing_usdt,
+        };
+        self.account.trade_at_once(&ask, self.params)
     }
 
     /// Keep the orders until their bar.

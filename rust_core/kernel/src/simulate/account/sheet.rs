@@ -1,0 +1,280 @@
+//! An ordinary rebalance at one close, planned and filled in one pass over the names that it concerns.
+//!
+//! The same as a plan (`plan/quick.rs`) and its fills (`trade.rs`), one after the other, to the bit: what is
+//! not ordinary beyond doubt is left to these two, and until that is known nothing has happened.
+
+use super::Account;
+use super::marks::value_into;
+use super::trade::bill;
+use crate::fill::{Depth, Rates};
+use crate::lanes::{LANES, dispatch, end_lane, whole_number};
+use crate::ledger::Ledger;
+use crate::params::Params;
+use crate::plan::Sure;
+use crate::simulate::names::{NameSet, bits_with_value};
+
+/// What an ordinary rebalance goes by; one entry a symbol.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::simulate) struct Rebalance<'a> {
+    /// Signed shares of `sizing_usdt` that are wanted.
+    pub(in crate::simulate) weight_frac: &'a [f64],
+    pub(in crate::simulate) price: &'a [f64],
+    pub(in crate::simulate) qty_step: &'a [f64],
+    pub(in crate::simulate) sizing_usdt: f64,
+}
+
+/// Places of a sheet, of which the last eight are for padding; a larger book is planned and filled the longer
+/// way. An odd number of cache lines, or all rows would want the same few of them.
+const ROOM: usize = 248;
+/// Words with a bit for each.
+const WORDS: usize = ROOM.div_ceil(64);
+
+/// The names concerned side by side, in their order, padded to whole lanes. Rows of a length that the compiler
+/// knows, or it would ask each about its own.
+#[derive(Debug)]
+#[repr(align(64))]
+pub(super) struct Sheet {
+    price: [f64; ROOM],
+    step: [f64; ROOM],
+    weight: [f64; ROOM],
+    /// Lots held before and after, and units after.
+    held: [f64; ROOM],
+    goal: [f64; ROOM],
+    lots: [i64; ROOM],
+    units: [f64; ROOM],
+    /// What each order pays.
+    paid: [f64; ROOM],
+    fee: [f64; ROOM],
+    spread: [f64; ROOM],
+    traded: [f64; ROOM],
+    named: [u32; ROOM],
+    count: usize,
+    /// One bit a place, 64 places a word: orders that reduce, and orders that open or increase.
+    orders: [[u64; WORDS]; 2],
+    /// Names that are wanted, of all.
+    wanted: NameSet,
+}
+
+impl Sheet {
+    pub(super) fn new(cols: usize) -> Self {
+        const ROW: [f64; ROOM] = [0.0; ROOM];
+        Self {
+            price: ROW,
+            step: ROW,
+            weight: ROW,
+            held: ROW,
+            goal: ROW,
+            lots: [0; ROOM],
+            units: ROW,
+            paid: ROW,
+            fee: ROW,
+            spread: ROW,
+            traded: ROW,
+            named: [0; ROOM],
+            count: 0,
+            orders: [[0; WORDS]; 2],
+            wanted: NameSet::new(cols),
+        }
+    }
+
+    /// Write down the names that are held or wanted; how many are wanted. `None` where there are too many.
+    #[inline(always)]
+    fn gather(&mut self, held: &NameSet, lots: &[i64], ask: &Rebalance<'_>) -> Option<u32> {
+        let n = lots.len();
+        // All rows of one length, so that an index is asked about its bounds once.
+        let (prices, steps, weights) = (&ask.price[..n], &ask.qty_step[..n], &ask.weight_frac[..n]);
+        let (mut at, mut many) = (0, 0);
+        let words = held.words().iter().zip(self.wanted.words_mut()).zip(weights.chunks(64));
+        for (block, ((held, wanted), part)) in words.enumerate() {
+            *wanted = bits_with_value(part);
+            many += wanted.count_ones();
+            let mut left = held | *wanted;
+            let end = at + left.count_ones() as usize;
+            if end > ROOM - LANES {
+                return None;
+            }
+            for place in at..end {
+                let i = block * 64 + left.trailing_zeros() as usize;
+                left &= left.wrapping_sub(1);
+                self.named[place] = i as u32;
+                self.price[place] = prices[i];
+                self.step[place] = steps[i];
+                self.weight[place] = weights[i];
+                self.held[place] = lots[i] as f64;
+            }
+            at = end;
+        }
+        self.count = at;
+        for (row, value) in [
+            (&mut self.price, 1.0),
+            (&mut self.step, 1.0),
+            (&mut self.weight, 0.0),
+            (&mut self.held, 0.0),
+        ] {
+            row[at..at + LANES].copy_from_slice(&[value; LANES]);
+        }
+        Some(many)
+    }
+
+    /// Work out what each name is to hold; whether all of it is sure.
+    #[inline(always)]
+    fn aim<const BAND: bool>(&mut self, wanted: u32, sizing_usdt: f64, params: &Params) -> bool {
+        let chunks = self.count.div_ceil(LANES);
+        let prices = &self.price.as_chunks::<LANES>().0[..chunks];
+        let steps = &self.step.as_chunks::<LANES>().0[..chunks];
+        let weights = &self.weight.as_chunks::<LANES>().0[..chunks];
+        let helds = &self.held.as_chunks::<LANES>().0[..chunks];
+        let goals = &mut self.goal.as_chunks_mut::<LANES>().0[..chunks];
+        let mut sure = Sure::NOTHING;
+        for c in 0..chunks {
+            let (price, step, weight, held) = (prices[c], steps[c], weights[c], helds[c]);
+            let mut goal = [0.0; LANES];
+            for k in 0..LANES {
+                let unit = price[k] * step[k];
+                let band = params.band_frac;
+                goal[k] = sure.goal::<BAND>(k, weight[k], held[k], unit, sizing_usdt, band);
+            }
+            goals[c] = goal;
+        }
+        sure.holds::<BAND>(wanted, sizing_usdt, params)
+    }
+
+    /// Work out the orders and what each pays, and what will be held.
+    #[inline(always)]
+    fn price_orders(&mut self, rates: Rates) {
+        let chunks = self.count.div_ceil(LANES);
+        let prices = &self.price.as_chunks::<LANES>().0[..chunks];
+        let steps = &self.step.as_chunks::<LANES>().0[..chunks];
+        let helds = &self.held.as_chunks::<LANES>().0[..chunks];
+        let goals = &self.goal.as_chunks::<LANES>().0[..chunks];
+        let lots = &mut self.lots.as_chunks_mut::<LANES>().0[..chunks];
+        let units = &mut self.units.as_chunks_mut::<LANES>().0[..chunks];
+        let paids = &mut self.paid.as_chunks_mut::<LANES>().0[..chunks];
+        let fees = &mut self.fee.as_chunks_mut::<LANES>().0[..chunks];
+        let spreads = &mut self.spread.as_chunks_mut::<LANES>().0[..chunks];
+        let tradeds = &mut self.traded.as_chunks_mut::<LANES>().0[..chunks];
+        let [less, more] = &mut self.orders;
+        let words = less.iter_mut().zip(more);
+        for (block, (less, more)) in (0..chunks).step_by(LANES).zip(words) {
+            let (mut fewer, mut further) = ([0_u64; LANES], [0_u64; LANES]);
+            let mut bit = [1_u64, 2, 4, 8, 16, 32, 64, 128];
+            for c in block..(block + LANES).min(chunks) {
+                let (price, step, held, goal) = (prices[c], steps[c], helds[c], goals[c]);
+                let mut out = [[0.0; LANES]; 5];
+                let mut number = [0; LANES];
+                for k in 0..LANES {
+                    fewer[k] |= u64::from(goal[k].abs() < held[k].abs()).wrapping_neg() & bit[k];
+                    further[k] |= u64::from(goal[k].abs() > held[k].abs()).wrapping_neg() & bit[k];
+                    bit[k] <<= LANES;
+                    let order = (goal[k] - held[k]) * step[k];
+                    let [paid, fee, spread, _, traded] =
+                        bill(order, price[k], rates, Depth::UNKNOWN);
+                    number[k] = whole_number(goal[k]);
+                    let all = [goal[k] * step[k], paid, fee, spread, traded];
+                    for part in 0..5 {
+                        out[part][k] = all[part];
+                    }
+                }
+                lots[c] = number;
+                [units[c], paids[c], fees[c], spreads[c], tradeds[c]] = out;
+            }
+            (*less, *more) = (join(fewer), join(further));
+        }
+    }
+
+    /// Pay the orders one by one, those that reduce first.
+    #[inline(always)]
+    fn pay(&self, ledger: &mut Ledger) {
+        // Read and written one by one, or the compiler would pair them up in the loop.
+        let mut cash = ledger.cash_usdt;
+        end_lane();
+        let mut fee = ledger.costs.fee_usdt;
+        end_lane();
+        let mut spread = ledger.costs.spread_usdt;
+        end_lane();
+        let mut traded = ledger.costs.traded_usdt;
+        for words in &self.orders {
+            for (block, word) in words[..self.count.div_ceil(64)].iter().enumerate() {
+                let mut left = *word;
+                ledger.fills += u64::from(left.count_ones());
+                while left != 0 {
+                    let at = block * 64 + left.trailing_zeros() as usize;
+                    left &= left - 1;
+                    cash -= self.paid[at];
+                    fee += self.fee[at];
+                    spread += self.spread[at];
+                    traded += self.traded[at];
+                }
+            }
+        }
+        ledger.cash_usdt = cash;
+        end_lane();
+        ledger.costs.fee_usdt = fee;
+        end_lane();
+        ledger.costs.spread_usdt = spread;
+        end_lane();
+        ledger.costs.traded_usdt = traded;
+    }
+
+    #[inline(always)]
+    fn move_lots(&self, lots: &mut [i64], units: &mut [f64]) {
+        // Rows of one length, so that an index is asked about its bounds once.
+        let n = lots.len();
+        let units = &mut units[..n];
+        for place in 0..self.count.min(ROOM) {
+            let i = self.named[place] as usize;
+            lots[i] = self.lots[place];
+            units[i] = self.units[place];
+        }
+    }
+}
+
+#[inline(always)]
+fn join(bits: [u64; LANES]) -> u64 {
+    bits.iter().fold(0, |all, lane| all | lane)
+}
+
+impl Account<'_> {
+    /// Rebalance at a close to weights of which none is frozen, in lots without a least order, while nothing
+    /// waits to be filled or closed, no guard is in force and no impact is charged. False where that is
+    /// not ordinary: then nothing has happened.
+    #[inline(always)]
+    pub(in crate::simulate) fn trade_at_once(
+        &mut self,
+        ask: &Rebalance<'_>,
+        params: &Params,
+    ) -> bool {
+        let Self { sheet, held, lots, ledger, rates, worth_usdt, .. } = self;
+        let value = dispatch(
+            #[inline(always)]
+            || {
+                let wanted = sheet.gather(held, lots, ask)?;
+                let sure = if params.band_frac == 0.0 {
+                    sheet.aim::<false>(wanted, ask.sizing_usdt, params)
+                } else {
+                    sheet.aim::<true>(wanted, ask.sizing_usdt, params)
+                };
+                if !sure {
+                    return None;
+                }
+                sheet.price_orders(rates.without_impact());
+                sheet.pay(ledger);
+                sheet.move_lots(lots, &mut ledger.units);
+                Some(value_into(worth_usdt, &ledger.units, &ledger.mark))
+            },
+        );
+        debug_assert!(self.plain, "nobody reads single orders");
+        let Some(value) = value else { return false };
+        (self.value_usdt, self.gross_usdt) = value;
+        // None changes side: who is no longer wanted has left.
+        let sets = self.held.words().iter().zip(self.sheet.wanted.words());
+        let left = sets.map(|(held, wanted)| (held & !wanted).count_ones());
+        self.trips_closed += u64::from(left.sum::<u32>());
+        // Who is wanted has lots, and nobody else.
+        self.held.words_mut().copy_from_slice(self.sheet.wanted.words());
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,196 @@
+//! Both ways of one rebalance, from the same account: the same bits, or nothing at all.
+
+use super::*;
+use crate::book::{GuardAction, Targets};
+use crate::fill::Costs;
+use crate::plan::{Lots, Plan, PlanInput, plan_named};
+use crate::simulate::account::Moment;
+use crate::simulate::setup::Setup;
+use crate::simulate::{FillAt, Timing};
+use proptest::prelude::*;
+
+const N: usize = 77;
+const STEP: [f64; N] = [0.001; N];
+
+fn setup() -> Setup {
+    Setup {
+        costs: Costs {
+            taker_fee_frac: 0.000_55,
+            maker_fee_frac: 0.000_2,
+            maker_share_frac: 0.25,
+            half_spread_frac: 0.000_2,
+            ..Costs::FREE
+        },
+        timing: Timing { fill_at: FillAt::Close, delay_bars: 0 },
+        cash_usdt: 1e4,
+        contracts: None,
+        maintenance_frac: 0.0,
+        tiers: None,
+        keep_fills: false,
+        keep_trips: false,
+        keep_units: false,
+    }
+}
+
+/// Nothing that reads single orders.
+fn plain() -> Params {
+    Params {
+        catastrophic_atr_x: 0.0,
+        streak_losses: 0,
+        daily_loss_max_frac: 0.0,
+        ..Params::default()
+    }
+}
+
+/// A close at which some names are held and some are wanted.
+struct Scene {
+    price: Vec<f64>,
+    lots: Vec<i64>,
+    targets: Targets,
+}
+
+impl Scene {
+    /// Of each name: weight, lots, price, and what is peculiar of it.
+    fn of(seed: &[(f64, i64, f64, u8)]) -> Self {
+        let mut scene = Self { price: vec![], lots: vec![], targets: Targets::new(seed.len()) };
+        for (i, (weight, lots, price, kind)) in seed.iter().enumerate() {
+            scene.price.push(if *kind == 255 { f64::NAN } else { *price });
+            scene.lots.push(if kind % 4 == 0 { *lots } else { 0 });
+            scene.targets.weight_frac[i] = match kind % 32 {
+                // Kept, wanted anew, exactly what is held, less than a lot, and mostly nothing.
+                0 | 4 => weight.abs().copysign(*lots as f64),
+                1 | 2 | 12 => *weight,
+                8 if *kind > 200 => *lots as f64 * price * 0.001 / 1e4,
+                3 if *kind > 220 => 1e-9,
+                _ => 0.0,
+            };
+        }
+        scene
+    }
+
+    fn account<'a>(&self, params: &Params, setup: &'a Setup) -> Account<'a> {
+        let mut account = Account::new(N, params, setup);
+        for i in 0..N {
+            account.lots[i] = self.lots[i];
+            account.ledger.units[i] = self.lots[i] as f64 * STEP[i];
+            account.ledger.mark[i] = if self.price[i].is_nan() { 3.0 } else { self.price[i] };
+            account.held.put(i, self.lots[i] != 0);
+        }
+        account.revalue();
+        account
+    }
+
+    fn ask(&self, sizing_usdt: f64) -> Rebalance<'_> {
+        let (weight_frac, price) = (&self.targets.weight_frac[..], &self.price[..]);
+        Rebalance { weight_frac, price, qty_step: &STEP, sizing_usdt }
+    }
+
+    /// The longer way: a plan, then its fills.
+    fn trade(&self, account: &mut Account<'_>, sizing_usdt: f64, params: &Params) {
+        let mut concerned = account.held.clone();
+        concerned.join(&account.held, &self.targets.weight_frac);
+        let mut named = Vec::new();
+        concerned.list(&mut named);
+        let lots = account.lots.clone();
+        let mark = account.ledger.mark.clone();
+        let input = PlanInput {
+            targets: &self.targets,
+            lots: &lots,
+            price: &self.price,
+            mark: &mark,
+            closing: &[false; N],
+            contracts: Lots { qty_step: &STEP, notional_usdt_min: &[0.0; N], lots_max: &[] },
+            sizing_usdt,
+            guard: GuardAction::None,
+            rebalance: true,
+            cost_week_frac: 0.0,
+        };
+        let mut plan = Plan::new(N);
+        plan_named(&input, &named, false, params, &mut plan);
+        account.trade(&named, &plan.rows, MOMENT, params);
+    }
+}
+
+const MOMENT: Moment<'static> = Moment { bar: 7, at_ms: 3_600_000, atr: &[] };
+
+/// All that a rebalance changes, by its bits.
+fn state(account: &Account<'_>) -> String {
+    let Account { ledger, lots, held, trips_closed, .. } = account;
+    let rows = (&ledger.units[..N], &ledger.mark[..N], &account.worth_usdt[..N]);
+    let paid = (ledger.cash_usdt, &ledger.costs, ledger.fills);
+    let value = (account.value_usdt, account.gross_usdt);
+    format!("{rows:?} {paid:?} {value:?} {lots:?} {held:?} {trips_closed}")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #[test]
+    fn both_ways_end_with_the_same_bits(
+        seed in prop::collection::vec(
+            (-0.1..0.1f64, -900_000..900_000i64, 0.5..200.0f64, any::<u8>()), N..=N),
+        band_frac in prop_oneof![Just(0.0), 0.0..1.0f64],
+        market_neutral in any::<bool>(),
+        sizing_usdt in prop_oneof![Just(1e4), Just(3.0), 1e3..1e6f64],
+    ) {
+        let params = Params { band_frac, market_neutral, ..plain() };
+        let (scene, setup) = (Scene::of(&seed), setup());
+        let mut quick = scene.account(&params, &setup);
+        let before = state(&quick);
+        if quick.trade_at_once(&scene.ask(sizing_usdt), &params) {
+            let mut long = scene.account(&params, &setup);
+            scene.trade(&mut long, sizing_usdt, &params);
+            prop_assert_eq!(state(&quick), state(&long));
+        } else {
+            prop_assert_eq!(state(&quick), before);
+        }
+    }
+}
+
+/// Ten names a side, of which some were held before.
+fn ordinary() -> Scene {
+    let kind = |i: usize| if i % 7 == 0 { 4 } else { 6 + u8::from(i % 9 == 1) * 11 };
+    let sign = |i: usize| if i % 2 == 0 { 1.0 } else { -1.0 };
+    let name = |i: usize| {
+        (sign(i) * 0.051_234_5, sign(i) as i64 * (900 + i as i64), 1.7 + i as f64 * 0.37, kind(i))
+    };
+    Scene::of(&(0..N).map(name).collect::<Vec<_>>())
+}
+
+#[test]
+fn an_ordinary_rebalance_is_done_at_once() {
+    for market_neutral in [false, true] {
+        let params = Params { band_frac: 0.0, market_neutral, ..plain() };
+        let (mut scene, setup) = (ordinary(), setup());
+        // Legs of one size, or the longer way is asked to balance them.
+        let net: f64 = scene.targets.weight_frac.iter().sum();
+        let shorts = scene.targets.weight_frac.iter_mut().filter(|weight| **weight < 0.0);
+        for weight in shorts.take(1) {
+            *weight -= net;
+        }
+        let mut account = scene.account(&params, &setup);
+        assert!(account.trade_at_once(&scene.ask(1e4), &params));
+        assert!(account.ledger.fills > 10 && account.ledger.cash_usdt != 1e4);
+    }
+}
+
+#[test]
+fn what_is_not_ordinary_is_left_alone() {
+    let params = Params { band_frac: 0.0, market_neutral: false, ..plain() };
+    let setup = setup();
+    let first = |scene: &Scene| scene.lots.iter().position(|lots| *lots != 0).expect("one is held");
+    let changes: [fn(&mut Scene, usize); 4] = [
+        |scene, i| scene.price[i] = f64::NAN,
+        |scene, i| scene.targets.weight_frac[i] = f64::NAN,
+        |scene, i| scene.targets.weight_frac[i] *= -1.0,
+        |scene, i| scene.targets.weight_frac[i] = scene.price[i] * 0.001 * 77.0 / 1e4,
+    ];
+    for change in changes {
+        let mut scene = ordinary();
+        let i = first(&scene);
+        change(&mut scene, i);
+        let mut account = scene.account(&params, &setup);
+        let before = state(&account);
+        assert!(!account.trade_at_once(&scene.ask(1e4), &params));
+        assert_eq!(state(&account), before);
+    }
+}

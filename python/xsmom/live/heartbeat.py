@@ -31,6 +31,8 @@ class Heartbeat:
     closed_ms: int
     decided_ms: int
     kill: bool
+    #: Why it cannot see to what it holds, though it runs; empty while it can.
+    unwell: str = ""
 
 
 def put_sign(place: Path, told: dict[str, Any]) -> None:
@@ -62,7 +64,8 @@ def read_heartbeat(state_dir: Path) -> Heartbeat | None:
         return None
     beat, told = found
     whole = (told["at_ms"], told["pid"], told["seq"])
-    return beat if all(isinstance(one, int) and abs(one) < _FAR for one in whole) else None
+    sound = all(isinstance(one, int) and abs(one) < _FAR for one in whole) and isinstance(beat.unwell, str)
+    return beat if sound else None
 
 
 def notify_systemd(text: str) -> bool:

@@ -141,19 +141,36 @@ class Process:
             remove_command(letter)
 
     async def _beat(self, loop: Loop) -> None:
+        seq = -1
         while True:
             book = loop.book
             if book is not None:
                 self.journal.beat(self.clock.now_ms())
                 # Whoever watches has the clock of this machine, not that of an exchange in time-lapse.
-                write_heartbeat(self.setting.state_dir, heartbeat_of(book, SystemClock().now_ms()))
-                notify_systemd("WATCHDOG=1")
+                unwell = unwell_of(book, loop.rules, self.clock.now_ms())
+                write_heartbeat(self.setting.state_dir, heartbeat_of(book, SystemClock().now_ms(), unwell))
+                if book.seq != seq:
+                    # One that takes in nothing is no better than one that hangs.
+                    notify_systemd("WATCHDOG=1")
+                seq = book.seq
                 if self.setting.watched:
                     loop.tell(self._missed.notes(self.setting.state_dir, SystemClock().now_ms()))
             await asyncio.sleep(self.setting.heartbeat_s if book is not None else self.setting.poll_s)
 
 
-def heartbeat_of(book: Book, at_ms: int) -> Heartbeat:
+def unwell_of(book: Book, rules: Rules, now_ms: int) -> str:
+    """Why a trader that runs cannot see to what it holds; empty where it can, or holds and works nothing."""
+    at_stake = not book.flat or bool(book.tasks)
+    if not at_stake or not rules.gates.facts_needed or book.health.maintenance:
+        return ""
+    age_ms = now_ms - max(book.venue.reconciled_ms, book.started_ms)
+    if age_ms <= rules.gates.account_age_max_ms:
+        return ""
+    missing = "; ".join(f"{what}: {why}" for what, why in book.venue.unread) or "it does not agree with the book"
+    return f"the account was not read and found right for {age_ms // 1_000} s ({missing})"
+
+
+def heartbeat_of(book: Book, at_ms: int, unwell: str = "") -> Heartbeat:
     """What a watcher may know of the book."""
     return Heartbeat(
         at_ms=at_ms,
@@ -167,6 +184,7 @@ def heartbeat_of(book: Book, at_ms: int) -> Heartbeat:
         closed_ms=book.cycle.closed_ms,
         decided_ms=book.cycle.decided_ms,
         kill=book.kill.active,
+        unwell=unwell,
     )
 
 

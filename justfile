@@ -34,6 +34,10 @@ sim seeds="60":
 killloop kills="100":
     XSMOM_KILLS={{kills}} {{python}} -m pytest tests/e2e/live/test_kill_loop.py
 
+# A simulated month of the trader beside the made-up exchange in bad weather; refused where anything grows.
+soak days="30" lapse="900":
+    XSMOM_SOAK_DAYS={{days}} XSMOM_SOAK_LAPSE={{lapse}} {{python}} -m pytest tests/soak -k agrees_in_the_end
+
 # Ratios against what they must reach, their gates and the baseline, on a release build.
 bench *arguments:
     VIRTUAL_ENV=$PWD/.venv .venv/bin/maturin develop --release && {{python}} -m pytest benches {{arguments}}

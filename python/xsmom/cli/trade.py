@@ -106,11 +106,13 @@ def _trade(
     from xsmom.cli.progress import ProgressBar
     from xsmom.config.load import load_config
     from xsmom.desk.log import NoteLog, configure_logging
+    from xsmom.live.config_watch import ConfigWatch, watched_files
     from xsmom.live.wiring import Start, run
 
-    config = load_config(source, overrides or ())
+    config, file = load_config(source, overrides or ()), Path(source)
+    watch = ConfigWatch(config, watched_files(file), lambda: load_config(source, overrides or ()))
     configure_logging()
     with ProgressBar("history of names") as tell:
-        start = Start(config, mode, (NoteLog(),), tell, read_speed(lapse), adopt, tuple(ignore or ()))
+        start = Start(config, mode, (NoteLog(),), tell, read_speed(lapse), adopt, tuple(ignore or ()), watch)
         why = run(start)
     print(f"stopped: {why}")

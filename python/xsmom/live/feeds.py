@@ -18,6 +18,9 @@ from xsmom.ports import Clock, Venue
 Put = Callable[[Event], None]
 Tell = Callable[[Sequence[Note]], None]
 
+_LEAST_S = 0.05
+"""Between two looks at the same thing in time-lapse: an exchange that is hurried is not asked without a pause."""
+
 
 @dataclass(frozen=True, slots=True)
 class Beats:
@@ -126,9 +129,10 @@ class Feeds:
         while True:
             self._put(self._link.look(self._clock.now_ms()))
             waited_s = 0.0
+            step_s = max(1.0, _LEAST_S * self._clock.speed)
             while waited_s < self._beats.link_s and not self._link.failing:
-                await self._sleep(1.0)
-                waited_s += 1.0
+                await self._sleep(step_s)
+                waited_s += step_s
 
     async def clock(self) -> None:
         """Our clock beside the exchange's: orders, bars and the day's limits hang on it."""
@@ -155,4 +159,4 @@ class Feeds:
             await self._sleep(self._beats.status_s)
 
     async def _sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds / self._clock.speed)
+        await asyncio.sleep(max(_LEAST_S, seconds / self._clock.speed))

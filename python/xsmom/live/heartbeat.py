@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import Field, asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
-SignT = TypeVar("SignT")
+from xsmom.errors import OutputError
+
+
+class Sign(Protocol):
+    """A dataclass, whichever."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+
+SignT = TypeVar("SignT", bound=Sign)
 
 FILE = "heartbeat.json"
 _FAR = 1 << 53
@@ -33,6 +42,11 @@ class Heartbeat:
     kill: bool
     #: Why it cannot see to what it holds, though it runs; empty while it can.
     unwell: str = ""
+    #: What the process carries: pieces of work under way, events that wait, timers that run, and orders that it knows.
+    working: int = 0
+    waiting: int = 0
+    timers: int = 0
+    orders: int = 0
 
 
 def put_sign(place: Path, told: dict[str, Any]) -> None:
@@ -43,18 +57,30 @@ def put_sign(place: Path, told: dict[str, Any]) -> None:
     draft.replace(place)
 
 
-def get_sign(place: Path, kind: Callable[..., SignT]) -> tuple[SignT, dict[str, Any]] | None:
-    """A sign and the fields that it was made of; None when there is none, or none that can be read."""
+def get_sign(place: Path, kind: type[SignT]) -> tuple[SignT, dict[str, Any]] | None:
+    """A sign and the fields that it was made of; None when there is none, or none that can be read.
+
+    What a newer version says beside that is passed over: a watchdog of yesterday hears a trader of today.
+    """
     try:
         told: dict[str, Any] = json.loads(place.read_text("utf-8"))
-        return kind(**told), told
+        known = {one.name: told[one.name] for one in fields(kind) if one.name in told}
+        return kind(**known), told
     except (OSError, ValueError, TypeError, RecursionError):
         return None
 
 
 def write_heartbeat(state_dir: Path, beat: Heartbeat) -> None:
-    """Say how it stands."""
-    put_sign(state_dir / FILE, asdict(beat))
+    """Say how it stands. Who cannot say so is taken for dead, and so must not trade."""
+    try:
+        put_sign(state_dir / FILE, asdict(beat))
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        why = "the disk is full" if full else (error.strerror or str(error)).lower()
+        mend = "make room" if full else "give this user the right to write there"
+        raise OutputError(
+            f"{state_dir / FILE}: {why}: {mend}, then start again; the stops on the exchange stand meanwhile"
+        ) from error
 
 
 def read_heartbeat(state_dir: Path) -> Heartbeat | None:

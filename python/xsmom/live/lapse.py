@@ -19,7 +19,7 @@ _PROTECT = (
     "poll_ms",
     "repair_ms",
 )
-_AGREE = ("overlap_ms", "stable_ms", "visible_ms")
+_AGREE = ("stable_ms", "visible_ms")
 _WORK = ("deadline_ms", "depth_age_ms", "depth_every_ms", "recv_window_ms", "reprice_ms")
 # Clocks are compared across the network: half a round trip is so much more of the exchange's time.
 _GATES = ("account_age_max_ms", "market_after_ms", "skew_max_ms")
@@ -29,10 +29,14 @@ def stretch(rules: Rules, lapse: float) -> Rules:
     """The same rules where a second of the wall is `lapse` seconds of the exchange."""
     if lapse == 1.0:
         return rules
+    agree = replace(rules.agree, **_times(rules.agree, _AGREE, lapse))
+    # Lists are read again from well before the newest row, for rows that are shown late. That is already the exchange's
+    # time: ten minutes of it, stretched like a wait, would be days that are read again every five minutes.
+    agree = replace(agree, overlap_ms=max(agree.overlap_ms, agree.visible_ms))
     return replace(
         rules,
         protect=replace(rules.protect, **_times(rules.protect, _PROTECT, lapse)),
-        agree=replace(rules.agree, **_times(rules.agree, _AGREE, lapse)),
+        agree=agree,
         work=replace(rules.work, **_times(rules.work, _WORK, lapse)),
         gates=replace(rules.gates, **_times(rules.gates, _GATES, lapse)),
     )

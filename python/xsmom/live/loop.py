@@ -80,6 +80,9 @@ class Timers:
             handle.cancel()
         self._handles.clear()
 
+    def __len__(self) -> int:
+        return len(self._handles)
+
     def _fire(self, effect: SetTimer) -> None:
         if self.clock.now_ms() < effect.due_ms:
             self.set(effect)  # the machine's clock and the loop's are two

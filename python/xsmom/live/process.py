@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from xsmom.domain.book import Book, Roster
@@ -86,9 +86,16 @@ class Process:
                 task.cancel()
             await asyncio.gather(*work, leading, return_exceptions=True)
             await courier.finish(5.0)
+            self._leave(loop)
+            notify_systemd("STOPPING=1")
+
+    def _leave(self, loop: Loop) -> None:
+        """Make the next start quick; where that fails the journal alone carries it, and why we end is not hidden."""
+        try:
             if loop.book is not None and loop.book.seq:
                 self.journal.save_snapshot(loop.book, pack(loop.window))
-            notify_systemd("STOPPING=1")
+        except XsmomError as error:
+            loop.tell([Note("snapshot.failed", Severity.WARNING, {"why": str(error)})])
 
     def _limits(self) -> Limits:
         setting, journal = self.setting, self.journal
@@ -147,12 +154,19 @@ class Process:
             if book is not None:
                 self.journal.beat(self.clock.now_ms())
                 # Whoever watches has the clock of this machine, not that of an exchange in time-lapse.
-                unwell = unwell_of(book, loop.rules, self.clock.now_ms())
-                write_heartbeat(self.setting.state_dir, heartbeat_of(book, SystemClock().now_ms(), unwell))
+                beat = heartbeat_of(
+                    book,
+                    SystemClock().now_ms(),
+                    load_of(loop),
+                    unwell_of(book, loop.rules, self.clock.now_ms()),
+                )
+                write_heartbeat(self.setting.state_dir, beat)
                 if book.seq != seq:
                     # One that takes in nothing is no better than one that hangs.
                     notify_systemd("WATCHDOG=1")
                 seq = book.seq
+                if self.setting.config_watch is not None:
+                    loop.tell(self.setting.config_watch.notes())
                 if self.setting.watched:
                     loop.tell(self._missed.notes(self.setting.state_dir, SystemClock().now_ms()))
             await asyncio.sleep(self.setting.heartbeat_s if book is not None else self.setting.poll_s)
@@ -170,7 +184,12 @@ def unwell_of(book: Book, rules: Rules, now_ms: int) -> str:
     return f"the account was not read and found right for {age_ms // 1_000} s ({missing})"
 
 
-def heartbeat_of(book: Book, at_ms: int, unwell: str = "") -> Heartbeat:
+def load_of(loop: Loop) -> dict[str, int]:
+    """What the process carries: it grows with the market for a moment, and never for good."""
+    return {"working": len(asyncio.all_tasks()), "waiting": len(loop.inbox), "timers": len(loop.timers)}
+
+
+def heartbeat_of(book: Book, at_ms: int, load: Mapping[str, int], unwell: str = "") -> Heartbeat:
     """What a watcher may know of the book."""
     return Heartbeat(
         at_ms=at_ms,
@@ -185,6 +204,8 @@ def heartbeat_of(book: Book, at_ms: int, unwell: str = "") -> Heartbeat:
         decided_ms=book.cycle.decided_ms,
         kill=book.kill.active,
         unwell=unwell,
+        orders=len(book.orders),
+        **load,
     )
 
 

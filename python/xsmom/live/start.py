@@ -20,6 +20,7 @@ from xsmom.domain.market_data import Instrument
 from xsmom.engine.rules import Rules
 from xsmom.errors import StateError
 from xsmom.live.bars import Pace, Progress
+from xsmom.live.config_watch import ConfigWatch
 from xsmom.live.feeds import Beats
 from xsmom.live.names import choose_names
 from xsmom.ports import Sink, Venue
@@ -44,6 +45,8 @@ class Setting:
     ignore: tuple[str, ...] = ()
     #: Whether a watchdog should be there, so that its absence is told.
     watched: bool = False
+    #: Looks whether the configuration's files still say what this process began with.
+    config_watch: ConfigWatch | None = None
 
 
 def rules_at(venue: Venue, setting: Setting, limits: Limits) -> Rules:

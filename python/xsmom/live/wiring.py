@@ -17,6 +17,7 @@ from xsmom.engine.rules import Rules
 from xsmom.errors import ConfigError
 from xsmom.live.bars import Pace, Progress
 from xsmom.live.clock import LapseClock, SystemClock
+from xsmom.live.config_watch import ConfigWatch
 from xsmom.live.lapse import stretch
 from xsmom.live.process import Process, stop_on_signals
 from xsmom.live.start import Setting
@@ -29,6 +30,7 @@ from xsmom.venues.wire import Access, Keys
 
 Open = Callable[["Start", Clock], Any]
 
+_FINAL_AFTER_WALL_MS = 100
 PAPER_ACCOUNT = "account.paper"
 """The paper account's file in the folder of its state."""
 
@@ -44,6 +46,7 @@ class Start:
     lapse: float = 1.0
     adopt: bool = False
     ignore: tuple[str, ...] = ()
+    config_watch: ConfigWatch | None = None
 
     @property
     def state_dir(self) -> Path:
@@ -87,12 +90,17 @@ def make_setting(start: Start, state_dir: Path) -> Setting:
         stop_file=written,
         sinks=start.sinks,
         progress=start.progress,
-        pace=Pace(grace_ms=grace_ms),
+        # An exchange in time-lapse closes its bars no sooner by the wall.
+        pace=Pace(
+            grace_ms=round(grace_ms * start.lapse),
+            final_after_ms=max(Pace().final_after_ms, round(_FINAL_AFTER_WALL_MS * start.lapse)),
+        ),
         heartbeat_s=float(str(config.value("live.heartbeat_seconds"))),
         initial_usdt=float(str(config.value("paper.initial_equity_usdt"))) if start.mode == "paper" else None,
         adopt=start.adopt or bool(config.value("live.adopt_positions")),
         ignore=(*start.ignore, *config.written.live.ignore_symbols),
         watched=start.mode == "live",
+        config_watch=start.config_watch,
     )
 
 

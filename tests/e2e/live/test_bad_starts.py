@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import sqlite3
 import subprocess
 import sys
-import urllib.request
 from pathlib import Path
 
-import pytest
-
-from tests.e2e.live.test_kill_loop import LAPSE, Programs
-from xsmom.live.heartbeat import read_heartbeat
-
-
-def order(programs: Programs, name: str, **given: object) -> None:
-    """Lay a hand on the exchange."""
-    data = json.dumps(given).encode()
-    request = urllib.request.Request(f"{programs.control}/{name}", data=data, method="POST")
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        assert answer.status == 200
+from tests.e2e.live.programs import LAPSE, Programs
 
 
 def refused(programs: Programs, **environment: str) -> str:
@@ -51,19 +37,6 @@ def untouched(programs: Programs) -> bool:
 def test_a_key_that_should_not_trade_does_not(tmp_path: Path) -> None:
     with Programs(tmp_path) as programs:
         assert "XSMOM__EXCHANGE__API_SECRET" in refused(programs, XSMOM__EXCHANGE__API_SECRET="wrong-secret")
-        order(programs, "key", key="kkkkkkkk", can_withdraw=True)
+        programs.command("key", key="kkkkkkkk", can_withdraw=True)
         assert "withdraw" in refused(programs)
         assert untouched(programs)
-
-
-@pytest.mark.proof
-def test_a_second_process_and_a_journal_of_tomorrow(tmp_path: Path) -> None:
-    with Programs(tmp_path) as programs:
-        programs.start()
-        programs.until(lambda: read_heartbeat(programs.state) is not None)
-        assert "one account has one writer" in refused(programs)
-        programs.kill()
-        journal = programs.state / "journal.sqlite3"
-        with sqlite3.connect(journal) as database:
-            database.execute("UPDATE alembic_version SET version_num = 'of_tomorrow'")
-        assert "use the one that wrote it" in refused(programs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.e2e.live.test_kill_loop import LAPSE, Programs
+from tests.e2e.live.programs import LAPSE, Programs
 
 
 def test_preflight_plan_and_live_within_the_same_bounds(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ class Played:
 
     def beat(self, at_ms: int) -> Heartbeat:
         """Write a sign of life by hand."""
-        beat = heartbeat_of(self.book, at_ms)
+        beat = heartbeat_of(self.book, at_ms, {})
         write_heartbeat(self.folder / "state/paper", beat)
         return beat
 

@@ -1,5 +1,6 @@
 """Signs of life: the file is replaced whole, and the service manager hears what is said."""
 
+import json
 import socket
 from dataclasses import replace
 
@@ -13,6 +14,16 @@ def test_it_is_read_as_it_was_written(tmp_path) -> None:
     write_heartbeat(tmp_path / "state", replace(BEAT, seq=4))
     assert read_heartbeat(tmp_path / "state") == replace(BEAT, seq=4)
     assert [path.name for path in (tmp_path / "state").iterdir()] == [FILE]
+
+
+def test_what_a_newer_version_says_beside_it_is_passed_over(tmp_path) -> None:
+    """A watchdog that runs while the trader is renewed must not take it for dead; nor a new one an old trader."""
+    write_heartbeat(tmp_path, BEAT)
+    told = json.loads((tmp_path / FILE).read_text())
+    (tmp_path / FILE).write_text(json.dumps({**told, "of_tomorrow": [1]}))
+    assert read_heartbeat(tmp_path) == BEAT
+    (tmp_path / FILE).write_text(json.dumps({name: told[name] for name in told if name != "working"}))
+    assert read_heartbeat(tmp_path) == BEAT
 
 
 def test_what_cannot_be_read_is_no_sign(tmp_path) -> None:

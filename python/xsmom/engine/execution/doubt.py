@@ -32,6 +32,8 @@ QUEUED_MS = 120_000
 """The longest that a request may wait in this process before it is sent or answered."""
 FORGOTTEN_MS = 60_000
 """An order that was there, and that no lookup finds for so long, is no longer known to the exchange."""
+_FORGOTTEN_VIEWS = 6
+"""Nor sooner than so many times the lateness of a view: in time-lapse a minute may be a blink."""
 
 _UNSEEN = frozenset({Phase.SENT, Phase.UNKNOWN})
 
@@ -130,7 +132,7 @@ def _not_found(bench: Bench, order: LiveOrder, asked_ms: int) -> None:
     if doubted_ms is None:
         bench.put_order(replace(order, doubted_ms=bench.now_ms))
         return
-    if asked_ms - doubted_ms < FORGOTTEN_MS:
+    if asked_ms - doubted_ms < max(FORGOTTEN_MS, _FORGOTTEN_VIEWS * bench.turn.rules.agree.visible_ms):
         return
     bench.turn.note(
         "order.forgotten",

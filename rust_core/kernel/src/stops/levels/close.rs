@@ -66,8 +66,9 @@ impl CloseRules {
 struct Moment {
     close_ms: i64,
     open_ms: i64,
-    held_before_ms: i64,
-    progress_before_ms: i64,
+    /// Opened before these: too old, or old enough to have made progress.
+    old: i64,
+    idle: i64,
 }
 
 /// Eight names of the bar.
@@ -133,8 +134,8 @@ impl Levels {
         let moment = Moment {
             close_ms: bar.close_ms,
             open_ms: bar.close_ms - rules.bar_ms,
-            held_before_ms: rules.aged_before_ms(rules.hold_bars, bar.close_ms),
-            progress_before_ms: rules.aged_before_ms(rules.progress_bars, bar.close_ms),
+            old: rules.aged_before_ms(rules.hold_bars, bar.close_ms),
+            idle: rules.aged_before_ms(rules.progress_bars, bar.close_ms),
         };
         let mut any = 0;
         for (at, (word, packs)) in words.iter_mut().zip(self.packs.chunks_mut(LANES)).enumerate() {
@@ -241,8 +242,8 @@ impl Pack {
         let (gain, r) = (best - self.entry[k], self.r[k]);
         let latches = (gain >= self.even_at[k] * r) | (gain >= self.lock_at[k] * r);
         let opened_ms = self.opened_ms[k];
-        let idle = (opened_ms < moment.progress_before_ms) & (gain < rules.progress_min_r * r);
-        let old = opened_ms < moment.held_before_ms;
+        let idle = (opened_ms < moment.idle) & (gain < rules.progress_min_r * r);
+        let old = opened_ms < moment.old;
         let young = opened_ms > moment.open_ms;
         latches | idle | old | young | (slope < rules.slope_most)
     }

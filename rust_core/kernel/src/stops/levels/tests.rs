@@ -204,7 +204,7 @@ impl Book {
 fn orders(step: &Step, held: i64) -> (i64, i64) {
     let some = |of: i64| ((of.abs() as f64 * step.share) as i64).max(1);
     match (step.kind, held) {
-        (0..4, 0) => (0, if step.kind % 2 == 0 { some(100) } else { -some(100) }),
+        (0..4, 0) => (0, if step.kind.is_multiple_of(2) { some(100) } else { -some(100) }),
         (_, 0) | (13.., _) => (0, 0),
         (0..5, _) => (0, held.signum() * some(held)),
         (5..10, _) => (-held.signum() * some(held).min(held.abs()), 0),
@@ -244,7 +244,7 @@ fn fold_plan(book: &mut Book, one: &mut [Position], steps: &[Step], hour: &Hour,
         for &place in places {
             let i = named[place] as usize;
             let lots = row[place] as i64;
-            if lots == -book.lots[i] && i % 3 == 0 {
+            if lots == -book.lots[i] && i.is_multiple_of(3) {
                 book.clear(i);
                 continue;
             }

@@ -128,7 +128,7 @@ pub(super) fn bits_with_value(values: &[f64]) -> u64 {
     );
     let mut bit = 1_u64.checked_shl(lanes.len() as u32).unwrap_or(0);
     for value in tail {
-        bits |= if *value != 0.0 { bit } else { 0 };
+        bits |= if *value == 0.0 { 0 } else { bit };
         bit <<= 1;
     }
     bits

@@ -132,7 +132,7 @@ proptest! {
         market_neutral in any::<bool>(),
         sizing_usdt in prop_oneof![Just(1e4), Just(3.0), 1e3..1e6f64],
     ) {
-        let params = Params { band_frac, market_neutral, ..plain() };
+        let params = Params { market_neutral, band_frac, ..plain() };
         let (scene, setup) = (Scene::of(&seed), setup());
         let mut quick = scene.account(&params, &setup);
         let before = state(&quick);
@@ -148,8 +148,8 @@ proptest! {
 
 /// Ten names a side, of which some were held before.
 fn ordinary() -> Scene {
-    let kind = |i: usize| if i % 7 == 0 { 4 } else { 6 + u8::from(i % 9 == 1) * 11 };
-    let sign = |i: usize| if i % 2 == 0 { 1.0 } else { -1.0 };
+    let kind = |i: usize| if i.is_multiple_of(7) { 4 } else { 6 + u8::from(i % 9 == 1) * 11 };
+    let sign = |i: usize| if i.is_multiple_of(2) { 1.0 } else { -1.0 };
     let name = |i: usize| {
         (sign(i) * 0.051_234_5, sign(i) as i64 * (900 + i as i64), 1.7 + i as f64 * 0.37, kind(i))
     };

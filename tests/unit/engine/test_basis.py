@@ -53,7 +53,8 @@ def test_it_is_that_of_the_first_fill_and_stays() -> None:
     lived.fill(A, -30, 100.0)  # a reduction
     assert lived.entry_bps(A) == pytest.approx(10.0)
     (held,) = holdings(lived.book)
-    assert (held.basis_bps_entry, held.basis_bps_now) == (pytest.approx(10.0), pytest.approx(30.0))
+    assert held.basis_bps_entry == pytest.approx(10.0)
+    assert held.basis_bps_now == pytest.approx(30.0)
     # Another position, turned or opened anew, has its own.
     lived.quote(A, 99.9, 100.0)
     lived.fill(A, -80, 100.0)

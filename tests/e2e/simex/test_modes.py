@@ -1,5 +1,7 @@
 """Position and margin mode: switched while nothing is open, refused with the exchange's own codes otherwise."""
 
+from decimal import Decimal
+
 import pytest
 
 from tests.e2e.simex.rig import SYMBOL, on_exchange
@@ -7,7 +9,7 @@ from tests.e2e.simex.test_port import port
 from xsmom.domain.trading import Modes
 
 SWITCH, MARGIN = "/v5/position/switch-mode", "/v5/account/set-margin-mode"
-MODES = Modes(leverage_x=5, symbols=(SYMBOL,))
+MODES = Modes(leverage_x=Decimal(5), symbols=(SYMBOL,))
 HEDGE, ONE_WAY = {"category": "linear", "coin": "USDT", "mode": 3}, {"category": "linear", "coin": "USDT", "mode": 0}
 
 

@@ -1,4 +1,4 @@
-"""Write the reference pages that are made from code: `python docs/generate.py [--check]`.
+"""Write the reference pages and tables that are made from code: `python docs/generate.py [--check]`.
 
 With --check nothing is written; a page that is not current is named, and the exit code is 1.
 """
@@ -18,6 +18,8 @@ import xsmom.errors
 from xsmom.cli.front import EXIT_BROKEN_PIPE, app, load_command
 from xsmom.cli.main import EXIT_BUG, EXIT_FOUND, EXIT_INTERRUPTED, EXIT_USAGE
 from xsmom.cli.table import COMMANDS
+from xsmom.config.models import table_text
+from xsmom.config.tree import TABLE as SETTINGS
 from xsmom.engine.execution import table as order_table
 from xsmom.engine.gates import GATES, NET_CAP, Gate
 from xsmom.engine.guard_notes import GUARD_NOTES
@@ -350,6 +352,7 @@ def pages() -> dict[Path, str]:
         EXPLANATION / "modes.md": modes_page(),
         RUNBOOK: runbook_page(),
         EXPLANATION / "orders.md": orders_page(),
+        SETTINGS: table_text(),
     }
 
 

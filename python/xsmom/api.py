@@ -18,13 +18,13 @@ from xsmom.domain.panel import Panel
 from xsmom.errors import ConfigError, DataError
 from xsmom.research.backtest import Contracts, run_config, run_weights
 from xsmom.research.result import Result
-from xsmom.research.sweep import Sweep, make_trials, run_trials
 
 if TYPE_CHECKING:
     import polars as pl
 
     from xsmom.live.parity import Parity
     from xsmom.research.check import Examination
+    from xsmom.research.sweep import Sweep
 
 __all__ = ["backtest", "check", "load_config", "replay", "sweep"]
 
@@ -175,6 +175,8 @@ def sweep(
     `progress` is called with (done, all) from this thread. Ctrl-C gives back the rows that are done, and
     a RuntimeWarning.
     """
+    from xsmom.research.sweep import make_trials, run_trials
+
     _check_panel(panel)
     timing = _read_terms(costs, fill_at, delay_bars, cash_usdt)
     if isinstance(configs, str | Mapping | Resolved) or not len(configs):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from typer.main import get_command
 
 from xsmom.cli.front import app, load_command
 from xsmom.cli.table import COMMANDS
+from xsmom.lake.sample import SampleMarket
 
 # What `xsmom --help` may load beyond the standard library. rich is not among them.
 HELP_MAY_IMPORT = {"xsmom", "typer", "shellingham", "annotated_doc"}
@@ -21,8 +23,11 @@ HELP_MAY_IMPORT_OF_OURS = {
     "xsmom.cli.front",
     "xsmom.cli.main",
     "xsmom.cli.table",
+    "xsmom.cli.values",
     "xsmom.errors",
 }
+# What a backtest without a report may load beyond the standard library: neither models nor frames nor rich.
+BACKTEST_MAY_IMPORT = {"xsmom", "typer", "shellingham", "annotated_doc", "numpy", "ruamel"}
 VERSION_MAY_IMPORT_OF_OURS = {"xsmom", "xsmom._core", "xsmom.cli", "xsmom.cli.main"}
 # What the interpreter itself has loaded by then (site customisation) is not counted.
 PROBE = """
@@ -45,7 +50,7 @@ def loaded(*arguments: str) -> set[str]:
         [sys.executable, "-W", "ignore", "-c", code],
         capture_output=True, text=True, check=True, timeout=60,
     )  # fmt: skip
-    assert "xsmom" in answer.stdout
+    assert answer.stdout
     return set(answer.stderr.split())
 
 
@@ -63,6 +68,16 @@ def test_version_imports_only_the_core() -> None:
     modules = loaded("--version")
     assert outside(modules) <= {"xsmom"}
     assert {name for name in modules if name.startswith("xsmom")} <= VERSION_MAY_IMPORT_OF_OURS
+
+
+def test_a_backtest_imports_only_what_it_needs(tmp_path: Path) -> None:
+    panel = tmp_path / "small.panel"
+    SampleMarket(6, 1_500, 3_600_000, 7).write(panel)
+    arguments = ("backtest", "--fast", "--no-report", "--config", "classic", "--set", "strategy.k_max=3")
+    modules = loaded(*arguments, "--panel", str(panel), "--out", str(tmp_path / "run"))
+    # NumPy's generator of random numbers brings the runtime of Cython, under a name with its version.
+    assert {name for name in outside(modules) if "cython" not in name} <= BACKTEST_MAY_IMPORT
+    assert not {"xsmom.config.schema", "xsmom.research.sweep", "xsmom.research.report", "xsmom.live"} & modules
 
 
 def leaves(command: Any, path: str) -> Iterator[tuple[str, Any]]:

@@ -9,12 +9,13 @@ import numpy as np
 
 from tests.oracle.params import DEFAULT_PARAMS
 from xsmom import kernel
-from xsmom.domain.book import Book, Cycle, Mode, Money, Names, Protection, Roster
+from xsmom.domain.book import Book, Cycle, Mode, Money, Names, Roster
 from xsmom.domain.effects import Effect, Note, SendOrder, SetTimer, Severity
 from xsmom.domain.events import BarClosed, Event, FillSeen, FundingPaid, Stage, TimerFired, TransferSeen
 from xsmom.domain.journal import Entry
 from xsmom.domain.market_data import Instrument, MarginTier, Quote, Trading
 from xsmom.domain.orders import Approved, Intent, LiveOrder, Phase, Purpose, Style, Task
+from xsmom.domain.protection import Protection
 from xsmom.domain.trading import FillKind, OrderRequest, OrderState, OrderView, Trigger, TriggerBy, VenueFill
 from xsmom.domain.window import BarRow
 

@@ -8,7 +8,7 @@ from xsmom.domain.book import Book, Mode
 from xsmom.domain.effects import Effect, Note, SendOrder
 from xsmom.domain.events import Command, CommandGiven, Event
 from xsmom.domain.orders import Purpose
-from xsmom.domain.trading import PositionView
+from xsmom.domain.trading import OrderView, PositionView
 from xsmom.engine.rules import Rules
 
 _SLACK_X = 1.1
@@ -90,9 +90,21 @@ class Checks:
                 )
         if book.tasks:
             raise BrokenRuleError("unresolved", f"tasks are left: {sorted(book.tasks)}")
-        left = [one.client_order_id for one in exchange.account.open_orders() if not one.of_position]
+        left = {one.client_order_id: one for one in exchange.account.open_orders() if not one.of_position}
+        for symbol, kept in book.protection.items():
+            self._ladder(
+                symbol, int(book.lots[SYMBOLS.index(symbol)]), [left.pop(one.order_id, None) for one in kept.rungs]
+            )
         if left:
-            raise BrokenRuleError("unresolved", f"the exchange still works {left}")
+            raise BrokenRuleError("unresolved", f"the exchange still works {[*left]}")
+
+    def _ladder(self, symbol: str, lots: int, rungs: list[OrderView | None]) -> None:
+        """Rungs reduce, each once, and together no more than is held."""
+        standing = [one for one in rungs if one is not None]
+        if any(not one.reduce_only or one.lots * lots >= 0 for one in standing):
+            raise BrokenRuleError("ladder", f"{symbol} holds {lots}, and a rung would not close it")
+        if sum(abs(one.lots - one.filled_lots) for one in standing) > abs(lots):
+            raise BrokenRuleError("ladder", f"rungs of {symbol} close more than {lots}")
 
     def _safe(self, book: Book, held: tuple[PositionView, ...]) -> None:
         for one in held:

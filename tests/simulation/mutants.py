@@ -18,6 +18,7 @@ from xsmom.domain.effects import FetchAccount
 from xsmom.domain.orders import Veto
 from xsmom.engine import boot, modes, money, review, sentinel
 from xsmom.engine.execution import doubt, worker
+from xsmom.engine.sentinel import ladder
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 _KILL_MS = 2 * BAR_MS + 60_000
@@ -109,7 +110,17 @@ def _whim(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("xsmom.engine.step.settle_mode", moody)
 
 
+def _wide_rungs(patch: pytest.MonkeyPatch) -> None:
+    wanted = ladder._wanted
+
+    def doubled(turn: Any, holding: Any) -> Any:
+        return [replace(one, lots=2 * one.lots) for one in wanted(turn, holding)]
+
+    patch.setattr(ladder, "_wanted", doubled)
+
+
 MUTANTS: dict[str, Mutant] = {
+    "rungs of the ladder close twice as much": Mutant(_wide_rungs, CALM, frozenset({"ladder"})),
     "the sentinel never sends": Mutant(_no_sentinel, STRIPPED, frozenset({"naked"})),
     "a fill that comes twice is folded twice": Mutant(
         _fills_twice,

@@ -43,6 +43,7 @@ BEFELL = frozenset(
         "position.closed",
     }
     | {"order.unknown", "order.absent", "order.rejected", "order.filled", "stop.placed", "stop.missing"}
+    | {"rung.asked", "rung.placed", "rung.missing"}
 )
 """What the seeds together must have met; a world in which nothing happens proves nothing."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
 
@@ -70,6 +70,15 @@ def drawn_rules(draw: Random) -> Rules:
     )
 
 
+def with_ladder(rules: Rules, draw: Random) -> Rules:
+    """Some of them take profit in rungs, which then stand on the exchange."""
+    if draw.random() < 0.6:
+        return rules
+    rungs = draw.choice(([(0.15, 1.0)], [(0.1, 0.5), (0.3, 0.5)], [(0.1, 0.3), (0.2, 0.3), (0.6, 0.3)]))
+    fields = {**rules.fields, "ladder": rungs, "ladder_unit": "r"}
+    return replace(rules, params=kernel.Params(**fields), fields=fields)
+
+
 @dataclass(frozen=True)
 class Plan:
     """What befalls the process and the account, beside the faults of the line; times from the start, ms."""
@@ -115,7 +124,7 @@ class World:
 
     def __init__(self, seed: int, plan: Plan | None = None) -> None:
         draw = Random(seed)
-        self.rules = drawn_rules(draw)
+        self.rules = with_ladder(drawn_rules(draw), Random(seed + 3))
         self.plan = plan or Plan.drawn(draw)
         self._draw = draw
         self.now_ms = BEGIN_MS

@@ -15,6 +15,9 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from xsmom.cli.table import COMMANDS, Command
+from xsmom.cli.values import read_plainly
+
+read_plainly()
 
 EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE, what a shell reports for `cat big | head`
 

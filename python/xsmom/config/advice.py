@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from xsmom.config.meaning import SUM_TOLERANCE, gross_hard_cap, short_cap, weights
-from xsmom.config.rules import value
-from xsmom.config.schema import Config
 from xsmom.config.tree import number, tree
+from xsmom.config.written import value
+
+if TYPE_CHECKING:
+    from xsmom.config.schema import Config
 
 # A single short whose price triples should not cost more than this share of equity.
 SQUEEZE_LOSS_FRAC_MAX = 0.10

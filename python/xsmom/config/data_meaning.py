@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from xsmom.config.lists import list_symbols
-from xsmom.config.schema import Config
+
+if TYPE_CHECKING:
+    from xsmom.config.schema import Config
 
 
 def data_rules(config: Config) -> dict[str, object]:

@@ -6,16 +6,14 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pydantic import SecretStr, ValidationError
-
 from xsmom.config.document import Reading, read_document, read_text
 from xsmom.config.environment import WHICH, read_dotenv, read_environment, read_overrides
+from xsmom.config.plain import NotPlainError, complete
 from xsmom.config.profiles import profile_names, read_profile_text
 from xsmom.config.resolved import Resolved, resolve
-from xsmom.config.rules import value
-from xsmom.config.schema import Config
 from xsmom.config.tree import tree
 from xsmom.config.wording import Entry, refuse, shown, wrong_value
+from xsmom.config.written import join, value
 from xsmom.redaction import remember_secret
 
 ENVIRONMENTS = ("dev", "staging", "production")
@@ -59,19 +57,10 @@ def _join(entries: dict[str, Entry], readings: Sequence[Reading]) -> Resolved:
     for reading in readings:
         entries.update({entry.name: entry for entry in reading.entries})
     mistakes = [mistake for reading in readings for mistake in reading.mistakes]
-    config = _validate(entries, mistakes)
-    if config is None:
+    settings = _validate(entries, mistakes)
+    if settings is None:
         raise refuse(mistakes)
-    _remember_secrets(config)
-    return resolve(config, {entry.name: entry.origin for entry in entries.values()})
-
-
-def _remember_secrets(config: Config) -> None:
-    """From now on no text of ours repeats them."""
-    for name, key in tree().keys.items():
-        secret = value(config, name) if key.extras.secret else None
-        if isinstance(secret, SecretStr):
-            remember_secret(secret.get_secret_value())
+    return resolve(join(settings), {entry.name: entry.origin for entry in entries.values()})
 
 
 def _read_files(
@@ -111,15 +100,34 @@ def _chosen(environment: str | None, variables: Mapping[str, str], dotenv: Mappi
     return dotenv.get(WHICH) or None, f"{WHICH} in .env"
 
 
-def _validate(entries: Mapping[str, Entry], mistakes: list[str]) -> Config | None:
-    """The validated tree, or None with every mistake added to the list."""
+def _validate(entries: Mapping[str, Entry], mistakes: list[str]) -> dict[str, object] | None:
+    """All settings by dotted name, or None with every mistake added to the list."""
+    try:
+        settings = complete({entry.name: entry.value for entry in entries.values()})
+    except NotPlainError:
+        return _ask_models(entries, mistakes)
+    return None if mistakes else settings
+
+
+def _ask_models(entries: Mapping[str, Entry], mistakes: list[str]) -> dict[str, object] | None:
+    """The same by the models, which know what is wrong with a value; they take a fifth of a second to load."""
+    from pydantic import SecretStr, ValidationError
+
+    from xsmom.config.schema import Config
+
     try:
         config = Config.model_validate(_nested(entries))
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
         mistakes.extend(_mistake(item["loc"], entries) for item in found)
         return None
-    return None if mistakes else config
+    if mistakes:
+        return None
+    settings = {name: value(config, name) for name in tree().keys}
+    for given in settings.values():
+        if isinstance(given, SecretStr):  # from now on no text of ours repeats it
+            remember_secret(given.get_secret_value())
+    return settings
 
 
 def _mistake(loc: tuple[int | str, ...], entries: Mapping[str, Entry]) -> str:

@@ -11,14 +11,16 @@ import math
 from collections.abc import Mapping
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from xsmom.config.data_meaning import excluded
-from xsmom.config.schema import Config
-from xsmom.config.sections.risk import Ladder, ProfitLock
-from xsmom.config.sections.strategy import Strategy
 from xsmom.domain.costs import Costs
 from xsmom.domain.margin import ALL, Margin
+
+if TYPE_CHECKING:
+    from xsmom.config.schema import Config
+    from xsmom.config.sections.risk import Ladder, ProfitLock
+    from xsmom.config.sections.strategy import Strategy
 
 HOUR_MS = 3_600_000
 BAR_MS: Mapping[str, int] = MappingProxyType(

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from xsmom.config.schema import Config
+if TYPE_CHECKING:
+    from xsmom.config.schema import Config
+
 
 _NAMES = ("live.ramp_steps", "live.ramp_days")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from xsmom.config.models import fields
 from xsmom.config.schema import Config
 from xsmom.config.tree import Key, number, tree
 
@@ -74,18 +75,18 @@ _FROM_OUTSIDE = "A secret: only from the environment, or from a .env file of mod
 def _property(key: Key, written: dict[str, Any]) -> dict[str, Any]:
     if not key.available:
         return {
-            "description": f"Not available in this version. {key.field.description}",
+            "description": f"Not available in this version. {fields()[key.name].description}",
             "x-available": False,
             "not": {},
         }
     if key.extras.secret:  # the schema is of YAML files
-        return {"description": f"{key.field.description} {_FROM_OUTSIDE}", "x-available": True, "not": {}}
+        return {"description": f"{fields()[key.name].description} {_FROM_OUTSIDE}", "x-available": True, "not": {}}
     return {**written, "default": key.default, "description": _description(key)}
 
 
 def _description(key: Key) -> str:
     unit = f" Unit: {key.extras.unit}." if key.extras.unit else ""
-    return f"{key.field.description}{unit}"
+    return f"{fields()[key.name].description}{unit}"
 
 
 def reference_page() -> str:
@@ -119,20 +120,21 @@ def _short_table(keys: list[Key]) -> str:
     for key in keys:
         kind = " (secret)" if key.extras.secret else ""
         unit = f" Unit: {key.extras.unit}." if key.extras.unit else ""
-        cells = (f"`{key.leaf}`", f"`{_default(key)}`", f"{key.field.description}{unit}{kind}")
+        cells = (f"`{key.leaf}`", f"`{_default(key)}`", f"{fields()[key.name].description}{unit}{kind}")
         rows.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
     return "\n".join(rows) + "\n"
 
 
 def _meaning(key: Key) -> str:
-    text = key.field.description or ""
+    field = fields()[key.name]
+    text = field.description or ""
     if key.extras.secret:
         text = f"{text} {_FROM_OUTSIDE}"
     if key.extras.search is not None:
         low, high = key.extras.search
         text += f" *Tuned*, usually {number(low)} to {number(high)}."
-    if key.field.examples:
-        text += f" Example: `{_plain(key.field.examples[0])}`."
+    if field.examples:
+        text += f" Example: `{_plain(field.examples[0])}`."
     return text
 
 

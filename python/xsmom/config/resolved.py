@@ -7,16 +7,20 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from xsmom.config.advice import notes, warnings
 from xsmom.config.data_meaning import data_rules
 from xsmom.config.meaning import Timing, costs, margin, params, timing
-from xsmom.config.rules import Problem, contradictions, value
-from xsmom.config.schema import Config
+from xsmom.config.rules import Problem, contradictions
 from xsmom.config.tree import tree
 from xsmom.config.wording import refuse
+from xsmom.config.written import value
 from xsmom.domain.costs import Costs
 from xsmom.domain.margin import Margin
+
+if TYPE_CHECKING:
+    from xsmom.config.schema import Config
 
 _LIVE_SECTIONS = (
     "execution.",

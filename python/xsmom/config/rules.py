@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from xsmom.config.meaning import BAR_MS, HOUR_MS, MARGIN_SHARE_MAX, bars, frac, gross_hard_cap
 from xsmom.config.ramp import ramp_problems
-from xsmom.config.schema import Config
 from xsmom.config.tree import number
+from xsmom.config.written import value
+
+if TYPE_CHECKING:
+    from xsmom.config.schema import Config
 
 WARMUP_BARS_MAX = 2000
 LOOKBACKS_MAX = 8
@@ -113,14 +116,6 @@ def _orders(config: Config) -> Problems:
                 f"{order.low} {number(low)} must {'be below' if order.strict else 'not be above'} "
                 f"{order.high} {number(high)}",
             )
-
-
-def value(config: Config, name: str) -> object:
-    """A setting by its dotted name."""
-    found: object = config
-    for part in name.split("."):
-        found = getattr(found, part)
-    return found
 
 
 def _gross(config: Config) -> Problems:

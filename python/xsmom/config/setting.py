@@ -7,10 +7,12 @@ Switching a key on is changing that one word, in the commit that makes some code
 
 from __future__ import annotations
 
-from typing import Annotated, Any, NamedTuple, cast
+from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.fields import FieldInfo
+
+from xsmom.config.tree import Extras
 
 
 class Section(BaseModel):
@@ -27,28 +29,18 @@ class Section(BaseModel):
     )
 
 
-class Extras(NamedTuple):
-    """What pydantic has no place for; kept in `json_schema_extra` under `x-` names."""
-
-    unit: str | None
-    available: bool
-    tuned: bool
-    search: tuple[float, float] | None
-    secret: bool
-
-
-def _whole(value: object) -> object:
+def whole(value: object) -> object:
     """Let 4.0 count as 4, because YAML writers and optimisers produce both."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value
 
 
-Whole = Annotated[int, BeforeValidator(_whole)]
-Bars = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=2000)]
+Whole = Annotated[int, BeforeValidator(whole)]
+Bars = Annotated[int, BeforeValidator(whole), Field(ge=1, le=2000)]
 Weight = Annotated[float, Field(ge=0, le=1_000_000)]
 Positive = Annotated[float, Field(ge=0.001, le=1_000)]
-Hour = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=23)]
+Hour = Annotated[int, BeforeValidator(whole), Field(ge=0, le=23)]
 MarginRow = Annotated[list[Annotated[float, Field(gt=0, le=1e15)]], Field(min_length=2, max_length=2)]
 RampRow = Annotated[list[Annotated[float, Field(ge=0, le=3_650)]], Field(min_length=2, max_length=2)]
 Name = Annotated[str, Field(min_length=1)]

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from xsmom.domain.limits import Limits
 from xsmom.domain.market_data import DepthSight, Instrument, Quote
 from xsmom.domain.orders import LiveOrder, Task
+from xsmom.domain.protection import Protection
 from xsmom.domain.trading import AccountView, OrderView, PositionView
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -169,45 +170,6 @@ class Cycle:
     atr: Floats = field(default_factory=lambda: np.zeros(0))
     #: Share of names with a bar in the newest row.
     complete_frac: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Protection:
-    """What stands on the exchange for one position, as last seen, and what was tried."""
-
-    stop_ticks: int | None = None
-    #: Time of the newest fill, and whether the venue's position has caught up with it.
-    fill_ms: int = 0
-    fill_seq: int = 0
-    #: Seen right in both views, and since when.
-    verified_ms: int | None = None
-    naked_since_ms: int | None = None
-    #: A stop that was asked for and is not answered yet, and when it was; and when the newest answer came.
-    asked_ms: int = 0
-    asked_ticks: int | None = None
-    answered_ms: int = 0
-    #: Earliest time of the next try.
-    next_ms: int = 0
-    tries: int = 0
-    emergency: bool = False
-    #: Client id of a conditional order of ours that stands in for the position's own stop.
-    order_id: str = ""
-    why: str = ""
-    #: Signed lots that this is about; a change of them is a fill.
-    lots: int = 0
-    #: The level wanted on the exchange; it only tightens.
-    goal_ticks: int | None = None
-    #: When the venue first said, by a reading or a refusal, that it stands without a stop.
-    sighted_ms: int | None = None
-    #: Time of the reading in which both views agreed for the first time since they had not.
-    matched_ms: int | None = None
-    #: Since when the watched price has been beyond the stop.
-    crossed_ms: int | None = None
-    #: Orders of the exchange that stood as this position's stop: fills of theirs are stops.
-    stop_order_ids: tuple[str, ...] = ()
-    #: Emergency exits asked for, and when the newest was.
-    exits: int = 0
-    exit_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from xsmom.domain.events import BarClosed, Stage
 from xsmom.domain.evolve import evolve
 from xsmom.domain.orders import Intent, Purpose, Style
 from xsmom.domain.window import Window
-from xsmom.engine import money
+from xsmom.engine import money, sentinel
 from xsmom.engine.guard_notes import tell_book_guards, tell_name_guards, tell_regimes, tell_shaped
 from xsmom.engine.plan import plan_intents, sizing_usdt
 from xsmom.engine.turn import Turn
@@ -66,11 +66,21 @@ def _touch(turn: Turn, window: Window, event: BarClosed) -> list[Intent]:
     turn.put(positions=positions)
     if exits:
         turn.put(cycle=evolve(turn.book.cycle, exited=True))
-    return [exit_intent(turn, found) for found in exits if found.lots]
+    return exit_intents(turn, exits)
 
 
-def exit_intent(turn: Turn, found: kernel.Exit) -> Intent:
-    """What an exit of the kernel asks for."""
+def exit_intents(turn: Turn, exits: list[kernel.Exit]) -> list[Intent]:
+    """What exits of the kernel ask for; a rung that stands on the exchange is carried out there."""
+    symbols = turn.book.roster.symbols
+    found = [(one, _exit_intent(turn, one)) for one in exits if one.lots]
+    return [
+        intent
+        for one, intent in found
+        if not one.rung or one.rung not in sentinel.standing_rungs(turn, symbols[one.symbol])
+    ]
+
+
+def _exit_intent(turn: Turn, found: kernel.Exit) -> Intent:
     book = turn.book
     symbol = book.roster.symbols[found.symbol]
     turn.note(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from xsmom.domain.book import Protection
 from xsmom.domain.effects import EnsureModes, FetchAccount, FetchFills, FetchTransfers, SetTimer
+from xsmom.domain.protection import Protection
 from xsmom.engine.boot import wanted_modes
 from xsmom.engine.turn import Turn
 

@@ -121,6 +121,7 @@ def _fold_fill(turn: Turn, fill: VenueFill) -> None:
     if reconcile.is_contained(turn.book, fill):
         money.remember_fill(turn, fill)
         return
+    sentinel.call_rung(turn, fill)
     if money.fold_fill(turn, fill, stopped=origin is reconcile.Origin.STOP):
         execution.on_fill(turn, fill)
         reconcile.on_fill(turn, fill, origin)

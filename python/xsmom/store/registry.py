@@ -11,9 +11,20 @@ from enum import Enum
 from types import ModuleType
 from typing import Any
 
-from xsmom.domain import book, effects, events, journal, limits, market_data, orders, trading, window
+from xsmom.domain import book, effects, events, journal, limits, market_data, orders, protection, trading, window
 
-MODULES: tuple[ModuleType, ...] = (book, effects, events, journal, limits, market_data, orders, trading, window)
+MODULES: tuple[ModuleType, ...] = (
+    book,
+    effects,
+    events,
+    journal,
+    limits,
+    market_data,
+    orders,
+    protection,
+    trading,
+    window,
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.oracle import nouns
 from xsmom.cli.main import main
-from xsmom.domain.book import Protection
+from xsmom.domain.protection import Protection
 from xsmom.domain.trading import PositionView
 from xsmom.engine import money
 from xsmom.live.picture import holdings, next_decision_ms

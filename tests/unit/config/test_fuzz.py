@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 from xsmom import _core
 from xsmom.config.listing import settings_lines
 from xsmom.config.load import load_config
+from xsmom.config.models import fields
 from xsmom.config.resolved import Resolved
 from xsmom.config.tree import Key, tree
 from xsmom.errors import ConfigError
@@ -125,7 +126,7 @@ def test_odd_python_values(value: object) -> None:
 
 def values(key: Key) -> st.SearchStrategy[Any]:
     """Values inside the documented range of a setting, its ends included."""
-    kind = key.field.annotation
+    kind = fields()[key.name].annotation
     if get_origin(kind) is not None and all(isinstance(choice, str) for choice in get_args(kind)):
         return st.sampled_from(get_args(kind))
     default = key.default
@@ -153,7 +154,7 @@ def _lists(key: Key) -> st.SearchStrategy[Any]:
 
 
 def _range(key: Key) -> tuple[float, float]:
-    bounds = {type(item).__name__: item for item in key.field.metadata}
+    bounds = {type(item).__name__: item for item in fields()[key.name].metadata}
     low = next((getattr(bounds[kind], kind.lower()) for kind in ("Ge", "Gt") if kind in bounds), -100.0)
     high = next((getattr(bounds[kind], kind.lower()) for kind in ("Le", "Lt") if kind in bounds), 10_000.0)
     return float(low), float(high)

@@ -8,6 +8,7 @@ import pytest
 
 from xsmom import _core
 from xsmom.config.load import load_config
+from xsmom.config.models import fields
 from xsmom.config.resolved import Resolved
 from xsmom.config.tree import Key, tree
 from xsmom.engine.rules import Rules
@@ -105,8 +106,8 @@ def other(key: Key) -> Any:
     default: Any = key.default
     if isinstance(default, bool):
         return not default
-    if get_origin(key.field.annotation) is Literal:
-        return next(choice for choice in get_args(key.field.annotation) if choice != default)
+    if get_origin(fields()[key.name].annotation) is Literal:
+        return next(choice for choice in get_args(fields()[key.name].annotation) if choice != default)
     if isinstance(default, int):
         return default + 1
     assert isinstance(default, float), f"{key.name} needs a row in OTHER"
@@ -215,7 +216,7 @@ def test_types_of_parameters_are_those_of_the_core() -> None:
 
 def test_every_setting_is_described() -> None:
     for key in tree().keys.values():
-        description = key.field.description or ""
+        description = fields()[key.name].description or ""
         assert description[:1].isupper() or description.startswith("|Sum of weights|"), key.name
         assert description.endswith((".", "?")), key.name
 

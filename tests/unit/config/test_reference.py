@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from xsmom.config.models import fields
 from xsmom.config.reference import json_schema, reference_page
 from xsmom.config.tree import number, tree
 
@@ -44,7 +45,7 @@ def test_the_schema_describes_accepted_settings_and_matches_no_other() -> None:
     schema = json_schema()
     for key in tree().keys.values():
         found = node(schema, key.name)
-        assert key.field.description in found["description"]
+        assert fields()[key.name].description in found["description"]
         if key.available and key.extras.secret:
             assert found["not"] == {}  # the schema is of YAML files, where no secret may stand
             assert "environment" in found["description"]

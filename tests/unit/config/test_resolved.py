@@ -116,8 +116,10 @@ def test_what_is_resolved_cannot_be_changed() -> None:
         config.config_hash = "x"  # type: ignore[misc]
     with pytest.raises(TypeError):
         config.meant["k_max"] = 9  # type: ignore[index]
-    with pytest.raises(ValueError, match="frozen"):
+    with pytest.raises(AttributeError, match="frozen"):
         config.written.strategy.k_max = 9
+    with pytest.raises(AttributeError, match="frozen"):
+        del config.written.strategy.k_max
     mine = config.params()
     mine["k_max"] = 9
     mine["lookback_bars"].append(1)  # type: ignore[attr-defined]

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from xsmom.config.load import load_config
-from xsmom.domain.book import Book, Cycle, Health, Mode, Money, Names, Protection, Roster, VenueFacts
+from xsmom.domain.book import Book, Cycle, Health, Mode, Money, Names, Roster, VenueFacts
 from xsmom.domain.market_data import Instrument, Trading
 from xsmom.domain.orders import Approved, Intent, LiveOrder, Phase, Purpose, Style, Task, client_order_id
+from xsmom.domain.protection import Protection
 from xsmom.domain.trading import AccountView, OrderRequest, PositionView
 from xsmom.engine.rules import Rules
 from xsmom.engine.turn import Turn

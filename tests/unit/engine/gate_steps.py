@@ -16,10 +16,11 @@ from typing import Any
 from tests.unit.engine.gate_books import account, position_view
 from xsmom.config.load import load_config
 from xsmom.config.resolved import Resolved
-from xsmom.domain.book import Book, Health, Protection, VenueFacts
+from xsmom.domain.book import Book, Health, VenueFacts
 from xsmom.domain.effects import Effect, Note, SendOrder
 from xsmom.domain.events import BarClosed, CommandGiven, Event, Stage
 from xsmom.domain.market_data import Quote
+from xsmom.domain.protection import Protection
 from xsmom.domain.window import Window
 from xsmom.engine.rules import Rules
 from xsmom.engine.step import step

@@ -210,7 +210,9 @@ class ScriptedVenue:
             said = self.on_order(now_ms, effect)
             return (said, []) if said is not None else self._take(now_ms, effect)
         if isinstance(effect, CancelOrder):
-            self.orders.pop(effect.client_order_id, None)
+            name = effect.client_order_id
+            if name in self.orders and not self.orders[name].state.final:
+                self.orders[name] = replace(self.orders[name], state=OrderState.CANCELLED, at_ms=now_ms)
             return Ack("", effect.client_order_id, now_ms), []
         return self._amend(now_ms, effect), []
 
@@ -229,8 +231,8 @@ class ScriptedVenue:
         old = self.orders[request.client_order_id]
         assert old.trigger is not None
         assert request.trigger_ticks is not None
-        trigger = replace(old.trigger, price_ticks=request.trigger_ticks)
-        self.orders[request.client_order_id] = replace(old, trigger=trigger)
+        trigger, lots = replace(old.trigger, price_ticks=request.trigger_ticks), request.lots or old.lots
+        self.orders[request.client_order_id] = replace(old, trigger=trigger, lots=lots, at_ms=now_ms)
         return Ack(old.order_id, request.client_order_id, now_ms)
 
     def _take(self, now_ms: int, effect: SendOrder) -> tuple[Answer, list[VenueFill]]:

@@ -44,7 +44,8 @@ def origin(book: Book, fill: VenueFill) -> Origin:
     name = fill.client_order_id
     live = book.orders.get(name)
     if live is not None:
-        return Origin.STOP if live.protective else Origin.OURS
+        # A rung knows what it carries out; a stop that stands in does not.
+        return Origin.STOP if live.protective and live.carries is None else Origin.OURS
     if name in book.tasks:
         return Origin.OURS
     if _is_stop(book, fill):

@@ -2,13 +2,17 @@
 
 from xsmom.engine.sentinel.asking import on_fill, on_stop_reply, send_stop
 from xsmom.engine.sentinel.guard import coverage_frac, guard_positions
+from xsmom.engine.sentinel.ladder import call_rung, is_rung, standing_rungs
 from xsmom.engine.sentinel.levels import entry_stop_ticks
 
 __all__ = [
+    "call_rung",
     "coverage_frac",
     "entry_stop_ticks",
     "guard_positions",
+    "is_rung",
     "on_fill",
     "on_stop_reply",
     "send_stop",
+    "standing_rungs",
 ]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from xsmom.domain.book import Protection
 from xsmom.domain.effects import AmendOrder, CancelOrder, SendOrder, SetPositionStop, Severity
 from xsmom.domain.events import VenueReplied
 from xsmom.domain.orders import Approved, Intent, LiveOrder, Phase, Purpose, Style
+from xsmom.domain.protection import Protection
 from xsmom.domain.trading import (
     Ack,
     AmendRequest,
@@ -21,6 +21,7 @@ from xsmom.domain.trading import (
 from xsmom.engine import reading
 from xsmom.engine.rules import ProtectRules
 from xsmom.engine.sentinel.holdings import Holding, holdings
+from xsmom.engine.sentinel.ladder import LADDER_LEG, is_rung, send_rung
 from xsmom.engine.sentinel.sight import Sight
 from xsmom.engine.turn import Turn
 
@@ -112,7 +113,8 @@ def stand_in(turn: Turn, holding: Holding, kept: Protection) -> list[Intent]:
     after = replace(kept, tries=tries, next_ms=turn.now_ms + rules.confirm_ms)
     turn.set_item("protection", holding.symbol, after)
     waiting = sum(
-        live.protective and live.symbol == holding.symbol and not live.phase.final for live in book.orders.values()
+        live.protective and not is_rung(live) and live.symbol == holding.symbol and not live.phase.final
+        for live in book.orders.values()
     )
     if waiting >= _STAND_INS_MAX:
         return []
@@ -141,6 +143,9 @@ def _against(turn: Turn, holding: Holding, purpose: Purpose, leg: int, revision:
 
 def send_stop(turn: Turn, approved: Approved) -> None:
     """Send a conditional order that was approved."""
+    if approved.intent.leg >= LADDER_LEG:
+        send_rung(turn, approved)
+        return
     symbol, rules = approved.intent.symbol, turn.rules.protect
     kept = turn.book.protection.get(symbol)
     holding = next((one for one in holdings(turn.book, rules.trigger) if one.symbol == symbol), None)
@@ -162,10 +167,10 @@ def send_stop(turn: Turn, approved: Approved) -> None:
     reading.want(turn, f"stop of {symbol}")
 
 
-def tidy(turn: Turn, symbol: str, standing_id: str) -> None:
-    """Take back, once, each order that stood in and is not what stands now."""
+def tidy(turn: Turn, symbol: str, standing_id: str, *, rungs: bool = False) -> None:
+    """Take back, once, each order that stood in and is not what stands now; `rungs`: those of the ladder too."""
     for name, live in list(turn.book.orders.items()):
-        if not live.protective or live.symbol != symbol or name == standing_id:
+        if not live.protective or live.symbol != symbol or name == standing_id or (is_rung(live) and not rungs):
             continue
         if not live.phase.final and live.cancel_asked_ms is None:
             turn.send(CancelOrder(symbol, name))

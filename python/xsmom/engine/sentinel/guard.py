@@ -11,14 +11,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from xsmom.domain.book import Book, Protection
+from xsmom.domain.book import Book
 from xsmom.domain.effects import Severity
 from xsmom.domain.orders import Intent, Purpose
+from xsmom.domain.protection import Protection
 from xsmom.domain.trading import TriggerBy
 from xsmom.engine import reading
 from xsmom.engine.rules import ProtectRules
 from xsmom.engine.sentinel import asking
 from xsmom.engine.sentinel.holdings import Holding, holdings
+from xsmom.engine.sentinel.ladder import keep_ladder
 from xsmom.engine.sentinel.levels import emergency_ticks, is_crossed, is_tighter, plan_ticks
 from xsmom.engine.sentinel.sight import Sight, look
 from xsmom.engine.turn import Turn
@@ -42,6 +44,7 @@ def guard_positions(turn: Turn) -> list[Intent]:
         held.add(holding.symbol)
         if not _is_quiet(turn.book.protection.get(holding.symbol), holding, read_ms):
             intents += _guard(turn, holding)
+        intents += keep_ladder(turn, holding)
     for symbol in sorted(turn.book.protection.keys() - held):
         _let_go(turn, symbol)
     reading.keep_reading(turn)
@@ -284,7 +287,7 @@ def _is_leaving(book: Book, holding: Holding, now_ms: int, rules: ProtectRules) 
 def _let_go(turn: Turn, symbol: str) -> None:
     """Nothing is held any more: orders of ours that stood in go too; the venue's own stop goes by itself."""
     kept = turn.book.protection[symbol]
-    asking.tidy(turn, symbol, "")
+    asking.tidy(turn, symbol, "", rungs=True)
     if kept.lots:
         closed = Protection(fill_ms=turn.now_ms, fill_seq=kept.fill_seq, stop_order_ids=kept.stop_order_ids)
         turn.set_item("protection", symbol, closed)

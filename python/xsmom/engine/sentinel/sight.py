@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xsmom.domain.book import Book, Protection
+from xsmom.domain.book import Book
+from xsmom.domain.protection import Protection
 from xsmom.domain.trading import OrderState, OrderView, PositionView
 from xsmom.engine.rules import ProtectRules
 from xsmom.engine.sentinel.holdings import Holding

@@ -40,6 +40,8 @@ exchange: {{base_url: "{address}", ca_file: {certificate}, requests_per_second: 
 EXPLAINED = {
     # A fill is known before the stop that came with it is seen: `stop.placed` or an exit follows.
     "stop.missing": "",
+    # For as long nothing more is opened.
+    "gate.stop_coverage": "",
     # An answer that took half a second leaves the clock unknown by minutes, in time-lapse: entries wait.
     "clock.skewed": "",
     # The end of the run: it was asked to end.

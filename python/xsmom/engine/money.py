@@ -6,6 +6,7 @@ price + fee`, units from whole lots, funding as the venue charged it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +20,12 @@ from xsmom.domain.events import FundingPaid, TransferSeen
 from xsmom.domain.evolve import evolve
 from xsmom.domain.orders import Approved
 from xsmom.domain.trading import FillKind, VenueFill
+from xsmom.engine.facts import mark_now
 from xsmom.engine.guard_notes import tell_streak
 from xsmom.engine.turn import Turn
 
+_CENT_USDT = 0.01
+"""Less than this is what rounding leaves of an account that was emptied."""
 _KEPT_MS = 3 * 86_400_000
 """Ids of executions are remembered so long after the newest one; a venue repeats none that is older."""
 
@@ -54,7 +58,25 @@ def value_usdt(book: Book) -> tuple[float, float]:
 
 def unit_value(book: Book) -> float:
     """Value of one share of the book: what results alone have moved."""
-    return equity_usdt(book) / book.money.units
+    return share_usdt(book, equity_usdt(book))
+
+
+def share_usdt(book: Book, equity: float) -> float:
+    """Value of one share at this equity; where everything was taken out, the last that there was."""
+    money = book.money
+    return equity / money.units if money.units > 0.0 else money.unit_value_last
+
+
+def unit_value_now(book: Book) -> float:
+    """The same at the newest quotes: what prices moved since the last close, they moved for the shares of then."""
+    return share_usdt(book, equity_now_usdt(book))
+
+
+def equity_now_usdt(book: Book) -> float:
+    """Cash and what is held, at the newest quotes; at the last close where none has come."""
+    held = np.flatnonzero(book.lots)
+    values = (int(book.lots[at]) * float(book.roster.qty_step[at]) * mark_now(book, int(at)) for at in held)
+    return book.money.cash_usdt + math.fsum(values)
 
 
 def remember_fill(turn: Turn, fill: VenueFill) -> None:
@@ -127,20 +149,21 @@ def fold_transfer(turn: Turn, event: TransferSeen) -> None:
     book = turn.book
     if event.transfer_id in book.transfers_seen:
         return
-    amount = float(event.amount_usdt)
-    value = unit_value(book)
-    money = book.money
-    shares = amount / value if value > 0.0 else 0.0
-    left = money.units + shares
-    if not left > 0.0:
-        # All of it was taken out: what comes next starts a new count at a value of 1.
-        left, shares = max(money.cash_usdt + amount, 1.0), 0.0
+    amount, money = float(event.amount_usdt), book.money
+    before = equity_now_usdt(book)
+    value = share_usdt(book, before)
+    # Out of nothing, or less, no share has a price: a new count goes on from the last one that had.
+    left = money.units + amount / value if value > 0.0 else max(before + amount, 0.0) / money.unit_value_last
+    last = value if value > 0.0 else money.unit_value_last
+    if left * last < _CENT_USDT:
+        left = 0.0
     turn.put(
         transfers_seen=_remember(book.transfers_seen, event.transfer_id, event.at_ms),
         money=evolve(
             money,
             cash_usdt=money.cash_usdt + amount,
             units=left,
+            unit_value_last=last,
             transfers_usdt=money.transfers_usdt + amount,
         ),
     )

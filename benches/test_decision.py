@@ -107,6 +107,31 @@ def test_one_live_bar_over_numpy(market, budgets) -> None:
     budgets.hold("live.decide_and_plan_over_numpy", best["decide and plan"] / best["numpy"])
 
 
+def test_one_live_bar_after_another_over_numpy(market, budgets) -> None:
+    """The features of a bar as the live loop takes them: with a scratch that has seen the bar before."""
+    params = classic(**EVERYTHING)
+    bars, steps = _core.warmup_bars(params), 256
+    windows = []
+    for first in range(BARS - bars - steps, BARS - bars):
+        window = make_panel(type(market)(*(field[first : first + bars] for field in market)))
+        window.close_ms = window.close_ms + first * window.bar_ms
+        windows.append(window)
+    scratch = _core.Scratch(params, NAMES)
+    spent = []
+    for window in windows:
+        begun = time.process_time()
+        row = _core.features_last(window, params, scratch)
+        spent.append(time.process_time() - begun)
+    anew = _core.features_last(windows[-1], params)
+    for name, values in anew.items():
+        np.testing.assert_array_equal(row[name], values, err_msg=name)
+    close = np.ascontiguousarray(windows[-1].close)
+    plain = min(_timed(lambda: numpy_weights(close), 5) for _ in range(9))
+    half, most = np.quantile(spent[1:], [0.5, 0.99])
+    print(f"features of a bar {half * 1e3:.3f} ms in the middle, p99 {most * 1e3:.3f} ms (must: 5), {bars} bars back")
+    budgets.hold("live.features_step_over_numpy", most / plain)
+
+
 def flat_book(close_ms: int, names: int) -> dict[str, object]:
     """A book that holds nothing, with nothing barred."""
     return {

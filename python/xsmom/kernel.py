@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from xsmom import _core
 from xsmom._core import (
     Params,
+    Scratch,
     barred,
     decide,
     enter_labels,
@@ -58,6 +59,7 @@ __all__ = [
     "STOP_EXITS",
     "Exit",
     "Params",
+    "Scratch",
     "advance_stops",
     "barred",
     "decide",

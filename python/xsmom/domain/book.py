@@ -348,4 +348,4 @@ class Book:
     @property
     def flat(self) -> bool:
         """Nothing held."""
-        return not self.lots.any()
+        return not np.count_nonzero(self.lots)

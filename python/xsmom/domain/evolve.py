@@ -10,15 +10,17 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+# A frozen record refuses its own `__setattr__`; `object`'s writes the mapping in one piece.
+_new, _set = object.__new__, object.__setattr__
 
 
 def evolve(record: T, **changes: Any) -> T:
     """The same record with other values of some fields; a name that is no field is refused."""
-    fields = record.__dict__
-    if not changes.keys() <= fields.keys():
-        unknown = ", ".join(sorted(changes.keys() - fields.keys()))
+    before = record.__dict__
+    fields = before | changes
+    if len(fields) != len(before):
+        unknown = ", ".join(sorted(changes.keys() - before.keys()))
         raise TypeError(f"{type(record).__name__} has no field {unknown}")
-    made = object.__new__(type(record))
-    made.__dict__.update(fields)
-    made.__dict__.update(changes)
+    made = _new(record.__class__)
+    _set(made, "__dict__", fields)
     return made

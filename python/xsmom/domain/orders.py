@@ -142,8 +142,9 @@ def client_order_id(run_id: str, intent: Intent) -> str:
             str(intent.revision),
         )
     )
-    digest = base64.b32encode(hashlib.sha256(text.encode()).digest()).decode().lower()
-    return f"{ID_PREFIX}{digest[:24]}"
+    # Fifteen bytes are 24 letters.
+    letters = base64.b32encode(hashlib.sha256(text.encode()).digest()[:15]).decode().lower()
+    return f"{ID_PREFIX}{letters}"
 
 
 def child_order_id(parent_id: str, child: int) -> str:
@@ -174,13 +175,12 @@ class Phase(Enum):
     REJECTED = "rejected"
     EXPIRED = "expired"
 
-    @property
-    def final(self) -> bool:
-        """Whether nothing can follow."""
-        return self in _FINAL
+    #: Whether nothing can follow.
+    final: bool
 
-
-_FINAL = frozenset({Phase.FILLED, Phase.CANCELLED, Phase.REJECTED, Phase.EXPIRED})
+    def __init__(self, word: str) -> None:
+        # Settled once: it is asked of every order at every event.
+        self.final = word in {"filled", "cancelled", "rejected", "expired"}
 
 
 @dataclass(frozen=True)

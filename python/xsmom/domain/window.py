@@ -14,6 +14,7 @@ from typing import Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from xsmom import kernel
 from xsmom.domain.panel import CELL_FIELDS
 from xsmom.errors import DataError
 
@@ -54,6 +55,17 @@ class Window:
         self._cells = np.empty((len(CELL_FIELDS), 2 * bars_max, len(symbols)))
         self._stop = self._bars = 0
         self._last_ms: int | None = None
+        self._scratch: kernel.Scratch | None = None
+
+    def scratch(self, params: kernel.Params) -> kernel.Scratch:
+        """What features go on with from bar to bar: a cache of what these bars say, with no say of its own.
+
+        Features have the same bits wherever their history begins, so a window that starts anew, or has jumped, gives
+        with an empty one what it would have given.
+        """
+        if self._scratch is None or not self._scratch.fits(params):
+            self._scratch = kernel.Scratch(params, len(self.symbols))
+        return self._scratch
 
     @property
     def bars(self) -> int:
@@ -85,7 +97,7 @@ class Window:
             raise DataError(f"bars of shape {cells.shape} do not fit {len(self.symbols)} names, {self.bars_max} bars")
         self._cells[:, :bars] = cells
         self._stop = self._bars = bars
-        self._last_ms, self.hash = last_ms, known_hash
+        self._last_ms, self.hash, self._scratch = last_ms, known_hash, None
         return self
 
     def append(self, row: BarRow) -> Self:

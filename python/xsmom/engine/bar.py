@@ -124,7 +124,7 @@ def _close(turn: Turn, window: Window, event: BarClosed) -> list[Intent]:
     book = turn.book
     if event.close_ms <= book.cycle.closed_ms or window.last_ms != event.close_ms:
         return []
-    row = kernel.features_last(window, turn.rules.params)
+    row = kernel.features_last(window, turn.rules.params, window.scratch(turn.rules.params))
     turn.put(cycle=evolve(book.cycle, closed_ms=event.close_ms, atr=row.get("atr", np.zeros(0))))
     if not book.flat:
         _move_levels(turn, window, row, event.close_ms)

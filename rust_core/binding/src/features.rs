@@ -3,11 +3,12 @@
 use numpy::{IntoPyArray, PyArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use xsmom_kernel::KernelError;
 use xsmom_kernel::features::{self as kernel, Scratch};
 use xsmom_kernel::row::FeatureRow;
 
 use crate::arrays::PanelArrays;
-use crate::enter::enter;
+use crate::enter::{enter, raise};
 use crate::params::PyParams;
 
 /// Bars, the newest included, after which every feature has its final bits.
@@ -63,20 +64,59 @@ pub(crate) fn features<'py>(
     Ok(dict)
 }
 
-/// The features of the panel's last bar, as `decide` takes them.
+/// What the features of one window need to go on from bar to bar; to be handed to `features_last`
+/// with the same window each time.
+#[pyclass(module = "xsmom._core", name = "Scratch")]
+#[derive(Debug)]
+pub(crate) struct PyScratch {
+    inner: Scratch,
+    params: Py<PyParams>,
+}
+
+#[pymethods]
+impl PyScratch {
+    #[new]
+    fn new(py: Python<'_>, params: Py<PyParams>, names: usize) -> PyResult<Self> {
+        let known = &params.get().inner;
+        let inner = enter(py, || Scratch::new(known, names))?;
+        Ok(Self { inner, params })
+    }
+
+    /// Whether it was made for these parameters.
+    fn fits(&self, params: &Bound<'_, PyParams>) -> bool {
+        self.params.as_ptr() == params.as_ptr()
+    }
+}
+
+/// The features of the panel's last bar, as `decide` takes them. A scratch that has seen the bar
+/// before goes one step; without one, all that the bar depends on is computed anew.
 #[pyfunction]
+#[pyo3(signature = (panel, params, scratch=None))]
 pub(crate) fn features_last<'py>(
     py: Python<'py>,
     panel: PanelArrays<'py>,
-    params: &PyParams,
+    params: &Bound<'py, PyParams>,
+    scratch: Option<&Bound<'py, PyScratch>>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let view = panel.view()?;
-    let scratch = enter(py, || {
-        let mut scratch = Scratch::new(&params.inner, view.cols)?;
-        kernel::features_last(&view, &mut scratch)?;
-        Ok(scratch)
+    let last = view.first_bar + view.rows as i64 - 1;
+    if let Some(kept) = scratch {
+        let mut kept = kept.try_borrow_mut()?;
+        if !kept.fits(params) {
+            let what = "was made for other parameters".to_owned();
+            return Err(raise(&KernelError::Argument { name: "scratch", what }));
+        }
+        let inner = &mut kept.inner;
+        enter(py, || kernel::features_last(&view, inner).map(|_| ()))?;
+        return give_row(py, &kept.inner.row(last), view.cols);
+    }
+    let known = &params.get().inner;
+    let made = enter(py, || {
+        let mut made = Scratch::new(known, view.cols)?;
+        kernel::features_last(&view, &mut made)?;
+        Ok(made)
     })?;
-    give_row(py, &scratch.row(view.first_bar + view.rows as i64 - 1), view.cols)
+    give_row(py, &made.row(last), view.cols)
 }
 
 /// A row of features as a dictionary; what is not needed is left out.

@@ -47,6 +47,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(decide::decide, module)?)?;
     module.add_function(wrap_pyfunction!(decide::new_state, module)?)?;
     module.add_function(wrap_pyfunction!(decide::reasons, module)?)?;
+    module.add_class::<features::PyScratch>()?;
     module.add_function(wrap_pyfunction!(features::features, module)?)?;
     module.add_function(wrap_pyfunction!(features::features_last, module)?)?;
     module.add_function(wrap_pyfunction!(features::warmup_bars, module)?)?;

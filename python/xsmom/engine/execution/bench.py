@@ -16,17 +16,23 @@ class Bench:
     turn: Turn
     orders: dict[str, LiveOrder] = field(init=False)
     tasks: dict[str, Task] = field(init=False)
-    #: Client ids of each task's orders, oldest first.
-    children: dict[str, list[str]] = field(init=False)
+    _children: dict[str, list[str]] | None = field(init=False, default=None)
     _tasks_in: dict[str, list[str]] | None = field(init=False, default=None)
     _orders_in: dict[str, list[str]] | None = field(init=False, default=None)
+    _alone: set[str] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.orders = dict(self.turn.book.orders)
         self.tasks = dict(self.turn.book.tasks)
-        self.children = {}
-        for name, order in self.orders.items():
-            self.children.setdefault(order.parent_id, []).append(name)
+
+    @property
+    def children(self) -> dict[str, list[str]]:
+        """Client ids of each task's orders, oldest first; gathered when they are first asked for."""
+        if self._children is None:
+            self._children = {}
+            for name, order in self.orders.items():
+                self._children.setdefault(order.parent_id, []).append(name)
+        return self._children
 
     @property
     def book(self) -> Book:
@@ -42,7 +48,8 @@ class Bench:
         """Take in a new or changed order."""
         name = order.client_order_id
         if name not in self.orders:
-            self.children.setdefault(order.parent_id, []).append(name)
+            if self._children is not None:
+                self._children.setdefault(order.parent_id, []).append(name)
             if self._orders_in is not None:
                 self._orders_in.setdefault(order.symbol, []).append(name)
         self.orders[name] = order
@@ -51,15 +58,18 @@ class Bench:
     def put_task(self, task: Task) -> Task:
         """Take in a new or changed task."""
         name = task.approved.client_order_id
-        if self._tasks_in is not None and name not in self.tasks:
-            self._tasks_in.setdefault(task.approved.intent.symbol, []).append(name)
+        if name not in self.tasks:
+            self._alone = None
+            if self._tasks_in is not None:
+                self._tasks_in.setdefault(task.approved.intent.symbol, []).append(name)
         self.tasks[name] = task
         return task
 
     def drop_order(self, name: str) -> None:
         """Forget an order."""
         order = self.orders.pop(name)
-        self.children[order.parent_id].remove(name)
+        if self._children is not None:
+            self._children[order.parent_id].remove(name)
 
     def drop_task(self, name: str) -> None:
         """Forget a task; its orders stay until they are forgotten themselves, and know what late executions are for."""
@@ -96,10 +106,13 @@ class Bench:
         """The task that an order belongs to."""
         return self.tasks.get(order.parent_id)
 
-    def left_alone(self, order: LiveOrder) -> bool:
-        """Whether it was sent whole, to be left alone until it ends."""
-        task = self.task_of(order)
-        return task is not None and task.approved.intent.style is Style.WHOLE
+    def watched(self) -> list[LiveOrder]:
+        """Orders that something may be due of: all but those that were sent whole, to be left alone until they end."""
+        if self._alone is None:
+            # One that ends takes its order with it.
+            whole = Style.WHOLE
+            self._alone = {name for name, task in self.tasks.items() if task.approved.intent.style is whole}
+        return [order for order in self.orders.values() if order.parent_id not in self._alone]
 
     def put_back(self) -> None:
         """Give the book what has changed."""

@@ -57,7 +57,7 @@ def on_lookup(turn: Turn, event: OrderLookedUp) -> None:
 
 def look(bench: Bench) -> None:
     """Ask for every order that is in doubt, when its time has come."""
-    for order in list(bench.orders.values()):
+    for order in bench.watched():
         due_ms = lookup_due_ms(bench, order)
         if due_ms is not None and bench.now_ms >= due_ms:
             bench.turn.send(LookupOrder(order.symbol, order.client_order_id))
@@ -66,8 +66,8 @@ def look(bench: Bench) -> None:
 
 
 def lookup_due_ms(bench: Bench, order: LiveOrder) -> int | None:
-    """When an order is looked up next; None while nothing about it is in doubt."""
-    if order.phase.final or bench.left_alone(order):
+    """When an order that is watched is looked up next; None while nothing about it is in doubt."""
+    if order.phase.final:
         return None
     doubted_ms = _doubted_ms(order, bench.book.started_ms)
     if doubted_ms is None:

@@ -19,8 +19,8 @@ def sweep(bench: Bench) -> int:
     last_ms = bench.book.swept_ms
     if not work.stale_sweep or bench.now_ms - last_ms < work.stale_every_ms:
         return last_ms
-    for order in list(bench.orders.values()):
-        if not _may_be_stale(bench, order):
+    for order in bench.watched():
+        if not _may_be_stale(order):
             continue
         if bench.now_ms - order.sent_ms >= work.stale_age_ms:
             _tell(bench, order, "age")
@@ -34,14 +34,13 @@ def sweep(bench: Bench) -> int:
 def sweep_due_ms(bench: Bench) -> list[int]:
     """When the next sweep is due, where anything stands that could be stale."""
     work = bench.turn.rules.work
-    if not work.stale_sweep or not any(_may_be_stale(bench, order) for order in bench.orders.values()):
+    if not work.stale_sweep or not any(_may_be_stale(order) for order in bench.watched()):
         return []
     return [max(bench.book.swept_ms + work.stale_every_ms, bench.now_ms + 1)]
 
 
-def _may_be_stale(bench: Bench, order: LiveOrder) -> bool:
-    asked = order.cancel_asked_ms is not None
-    return order.phase in _PLACED and not order.protective and not asked and not bench.left_alone(order)
+def _may_be_stale(order: LiveOrder) -> bool:
+    return order.phase in _PLACED and not order.protective and order.cancel_asked_ms is None
 
 
 def _far_frac(bench: Bench, order: LiveOrder) -> float:

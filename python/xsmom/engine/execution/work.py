@@ -38,10 +38,9 @@ def work(turn: Turn) -> None:
     look(bench)
     swept_ms = sweep(bench)
     room = Room(bench, turn.rules)
-    for task in sorted(bench.tasks.values(), key=_rank):
-        name = task.approved.client_order_id
-        newest = bench.tasks.get(name)
-        if newest is not None and newest.due_ms <= bench.now_ms and newest.approved.intent.style is not Style.WHOLE:
+    for task in sorted(_worked(bench), key=_rank):
+        newest = bench.tasks.get(task.approved.client_order_id)
+        if newest is not None and newest.due_ms <= bench.now_ms:
             Worker(bench, newest, room).move()
     _forget(bench)
     bench.put_back()
@@ -57,6 +56,11 @@ def _nothing_to_do(turn: Turn) -> bool:
     return all(order.parent_id in tasks for order in turn.book.orders.values())
 
 
+def _worked(bench: Bench) -> list[Task]:
+    """Tasks that are worked; the others were sent whole."""
+    return [task for task in bench.tasks.values() if task.approved.intent.style is not Style.WHOLE]
+
+
 def _rank(task: Task) -> tuple[int, bool, int, str, str]:
     """Older first, and what reduces before what opens."""
     intent = task.approved.intent
@@ -65,7 +69,7 @@ def _rank(task: Task) -> tuple[int, bool, int, str, str]:
 
 def _forget(bench: Bench) -> None:
     """Drop final orders that nobody needs; executions that never came are asked for, and at last given up."""
-    for order in list(bench.orders.values()):
+    for order in bench.watched():
         if order.final_ms is None or _needed(bench, order):
             continue
         age_ms = bench.now_ms - order.final_ms
@@ -109,8 +113,8 @@ def _untold_max_ms(bench: Bench) -> int:
 
 def _set_timer(bench: Bench) -> None:
     """One timer for all of it, set anew only when its moment has changed or is over."""
-    moments = [task.due_ms for task in bench.tasks.values() if task.approved.intent.style is not Style.WHOLE]
-    for order in bench.orders.values():
+    moments = [task.due_ms for task in _worked(bench)]
+    for order in bench.watched():
         moments += [due for due in (lookup_due_ms(bench, order), _forget_due_ms(bench, order)) if due is not None]
     moments += sweep_due_ms(bench)
     due_ms = max(min(moments, default=0), bench.now_ms + 1) if moments else 0

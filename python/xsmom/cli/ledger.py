@@ -27,7 +27,8 @@ def ledger(
     """Show equity, costs and funding since the first start, in all and by name.
 
     Costs above 0 were lost. Slippage is against the price when an order was decided. What trading has cost is
-    compared with what a backtest of this configuration assumes.
+    compared with what a backtest of this configuration assumes. `basis` is how far marks lie above the spot index,
+    signed by side and weighted by worth.
 
     \b
     Examples:
@@ -105,6 +106,15 @@ def _show(account: str, money: dict[str, Any], names: list[dict[str, Any]]) -> N
     print_table(_COLUMNS, rows, [None] * len(rows))
 
 
+def basis_text(money: dict[str, Any]) -> str:
+    """What positions stand above spot, by their side and weighted by worth, when they were opened and now."""
+    then, now = (
+        "not known" if value is None else f"{value:+.1f} bps"
+        for value in (money["basis_bps_entry"], money["basis_bps_now"])
+    )
+    return f"{now} above spot by side, {then} when opened"
+
+
 def _lines(money: dict[str, Any]) -> list[tuple[str, str]]:
     from xsmom.domain.stamps import format_ms
 
@@ -123,6 +133,8 @@ def _lines(money: dict[str, Any]) -> list[tuple[str, str]]:
         ("transfers", usdt(money["transfers_usdt"], sign=True)),
         ("corrections", usdt(money["corrections_usdt"], sign=True)),
     ]  # fmt: skip
+    if money["basis_bps_now"] is not None or money["basis_bps_entry"] is not None:
+        lines.append(("basis", basis_text(money)))
     if money["wallet_usdt"] is not None:
         seen = format_ms(money["account_at_ms"])
         equity = usdt(money["account_equity_usdt"])

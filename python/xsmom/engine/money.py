@@ -24,6 +24,8 @@ from xsmom.engine.facts import mark_now
 from xsmom.engine.guard_notes import tell_streak
 from xsmom.engine.turn import Turn
 
+_BASIS_AGE_MS = 300_000
+"""A quote that is older says nothing about the basis at an entry."""
 _CENT_USDT = 0.01
 """Less than this is what rounding leaves of an account that was emptied."""
 _KEPT_MS = 3 * 86_400_000
@@ -54,6 +56,14 @@ def equity_usdt(book: Book) -> float:
 def value_usdt(book: Book) -> tuple[float, float]:
     """Signed value and gross of what is held, at the marks."""
     return kernel.value_book(book.lots * book.roster.qty_step, book.names.mark)
+
+
+def basis_bps(book: Book, symbol: str, now_ms: int) -> float:
+    """Mark over spot index, basis points, by the newest quote; NaN where none is fresh or it tells no index."""
+    quote = book.quotes.get(symbol)
+    if quote is None or now_ms - quote.at_ms > _BASIS_AGE_MS or not quote.index > 0 or not quote.mark > 0:
+        return float("nan")
+    return float(quote.mark / quote.index - 1) * 1e4
 
 
 def unit_value(book: Book) -> float:
@@ -223,6 +233,9 @@ def _book(turn: Turn, part: Part) -> None:
     positions, _, ended = kernel.fold_fill(
         dict(book.positions), at, part.lots, part.price, part.atr, part.at_ms, turn.rules.params
     )
+    if before == 0:
+        entered = basis_bps(book, book.roster.symbols[at], part.at_ms)
+        positions = {**positions, "basis_bps_entry": _set(positions["basis_bps_entry"], at, entered)}
     trip_flow = -paid if before == 0 else float(names.trip_flow_usdt[at]) - paid
     mark = names.mark
     if before == 0 and np.isnan(mark[at]):

@@ -20,7 +20,7 @@ from xsmom.engine import money, sentinel
 from xsmom.engine.modes import unreconciled
 from xsmom.engine.rules import Rules
 from xsmom.errors import XsmomError
-from xsmom.live.bars import BarFeed, BarSource
+from xsmom.live.bars import BarClock, BarFeed, BarSource
 from xsmom.live.clock import SystemClock
 from xsmom.live.control import read_commands, remove_command, stop_file_command
 from xsmom.live.courier import Courier
@@ -64,7 +64,8 @@ class Process:
         courier = Courier(self.venue, self.clock, self.link, loop.inbox.put)
         feeds = Feeds(self.venue, self.clock, self.link, courier, loop.inbox.put, loop.tell, setting.beats)
         source = BarSource(self.venue, names, rules.pace.bar_ms, self.link, setting.pace)
-        bars = BarFeed(source, self.clock, rules.pace.bar_ms, setting.pace, loop.inbox.put, loop.tell)
+        times = BarClock(self.venue.now_ms, self.clock.speed)
+        bars = BarFeed(source, times, rules.pace.bar_ms, setting.pace, loop.inbox.put, loop.tell)
         loop.inbox.put(await start_event(self.venue, setting, names, kept.book, limits, self.clock.now_ms()))
         leading = asyncio.ensure_future(loop.run(courier.carry))
         symbols = frozenset(roster.symbols)

@@ -57,7 +57,7 @@ impl Sigma {
     pub(super) fn run(&mut self, prices: &Prices, bars: std::ops::Range<i64>) {
         let oldest = bars.start - self.counts.bars.max(BLOCK);
         let steady = prices.is_steady_from(oldest);
-        let whole = steady && prices.is_whole(oldest);
+        let whole = steady && prices.is_whole(bars.end - 1);
         lanes::dispatch(
             #[inline(always)]
             || {

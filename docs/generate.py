@@ -69,7 +69,8 @@ SIMEX = """
 
 What `xsmom simex` serves; [trade against it](../how-to/simex.md) shows how to use it, and
 [the exchange core](../explanation/exchange-core.md) how it matches, margins and liquidates. It speaks
-Bybit V5 for linear contracts in one account mode: unified, cross margin, one-way.
+Bybit V5 for linear contracts in one account mode: unified, cross margin, one-way. An account can be switched to
+hedge mode, in which it takes no orders, and to isolated margin, which is reckoned as cross.
 
 ## Requests
 

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,6 +40,8 @@ exchange: {{base_url: "{address}", ca_file: {certificate}, requests_per_second: 
 EXPLAINED = {
     # A fill is known before the stop that came with it is seen: `stop.placed` or an exit follows.
     "stop.missing": "",
+    # For as long nothing more is opened.
+    "gate.stop_coverage": "",
     # An answer that took half a second leaves the clock unknown by minutes, in time-lapse: entries wait.
     "clock.skewed": "",
     # The end of the run: it was asked to end.
@@ -205,6 +208,8 @@ def _end(programs: Programs, found: Soaked) -> None:
     programs.command("faults", clear=True, rate=0)
     programs.until(lambda: _calm(programs), _CALM_S)
     programs.command("speed", speed=0)
+    # What the last moments of the market did may still be on its way.
+    programs.until(lambda: _calm(programs) and programs.journal()[0] == _held(programs.truth()), _CALM_S)
     assert programs.trader is not None
     programs.trader.send_signal(signal.SIGTERM)
     code = programs.trader.wait(_CALM_S)
@@ -219,9 +224,13 @@ def _calm(programs: Programs) -> bool:
     return beat is not None and beat.coverage_frac == 1.0 and beat.orders == 0 and programs.at_rest()
 
 
+def _held(truth: dict[str, Any]) -> dict[str, int]:
+    return {truth["names"][row["symbol"]]: row["lots"] for row in truth["positions"] if row["lots"]}
+
+
 def _compare(programs: Programs, found: Soaked) -> None:
     truth = programs.truth()
-    held = {truth["names"][row["symbol"]]: row["lots"] for row in truth["positions"] if row["lots"]}
+    held = _held(truth)
     booked, filled = programs.journal()
     traded = [row for row in truth["executions"] if row["kind"] == "trade"]
     there = added_up((row["client_id"], row["lots"]) for row in traded)

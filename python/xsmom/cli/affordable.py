@@ -7,6 +7,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from xsmom.cli.amounts import usdt
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -66,20 +68,20 @@ def print_affordable(told: Mapping[str, Any]) -> None:
     rows = [
         (
             one["symbol"],
-            f"{one['order_usdt_min']:,.2f}",
+            usdt(one["order_usdt_min"]),
             f"{one['weight_frac']:+.2%}" if one["weight_frac"] else "",
             f"{one['lots']:+d}" if one["lots"] else "",
-            f"{one['value_usdt']:+,.2f}" if one["lots"] else "",
+            usdt(one["value_usdt"], sign=True) if one["lots"] else "",
         )
         for one in can
     ]
-    print(f"at {told['equity_usdt']:,.2f} USDT, on {told['market']}, {format_ms(told['close_ms'])}")
+    print(f"at {usdt(told['equity_usdt'])} USDT, on {told['market']}, {format_ms(told['close_ms'])}")
     if rows:
         print_table(("affordable", "least order USDT", "target", "lots", "USDT"), rows, [None] * len(rows))
     print(f"{len(can)} of {len(names)} eligible names can be traded")
     if small:
         more = len(small) - _SMALL_TOLD
-        few = ", ".join(f"{one['symbol']} ({one['order_usdt_min']:,.2f})" for one in small[:_SMALL_TOLD])
+        few = ", ".join(f"{one['symbol']} ({usdt(one['order_usdt_min'])})" for one in small[:_SMALL_TOLD])
         print(f"too small for {len(small)}: {few}{f' and {more} more' if more > 0 else ''}")
     wanted = told["gross_wanted_frac"]
     print(f"realised gross {told['gross_frac']:.4f} of {wanted:.4f}, net {told['net_frac']:+.4f}, as shares of equity")
@@ -96,8 +98,8 @@ def _sentence(told: Mapping[str, Any]) -> str:
     if least is None:
         return "no equity would do: too few names are eligible on this market"
     if told["enough"]:
-        return f"least equity {least:,.2f} USDT, which carries {wanted} names: this is enough"
+        return f"least equity {usdt(least)} USDT, which carries {wanted} names: this is enough"
     return (
-        f"NOT ENOUGH: {wanted} names want at least {least:,.2f} USDT, and live refuses below it; "
+        f"NOT ENOUGH: {wanted} names want at least {usdt(least)} USDT, and live refuses below it; "
         "deposit, or take fewer by strategy.k_min"
     )

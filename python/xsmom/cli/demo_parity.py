@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from xsmom.cli.amounts import usdt
 from xsmom.cli.output import print_table
 
 if TYPE_CHECKING:
@@ -131,8 +132,8 @@ def print_demo_parity(found: DemoParity, traded: Traded) -> None:
             f"{bar.names_same} of {bar.names}",
             f"{bar.difference_frac:.4%}",
             f"{bar.reached} of {bar.names}",
-            f"{bar.live_usdt:,.2f}",
-            f"{bar.model_usdt:,.2f}",
+            usdt(bar.live_usdt),
+            usdt(bar.model_usdt),
         )
         for bar in found.bars
     ]
@@ -140,7 +141,7 @@ def print_demo_parity(found: DemoParity, traded: Traded) -> None:
     print_table(titles, rows, [None] * len(rows))
     print()
     costs = [
-        (name.removesuffix("_usdt"), f"{found.live_costs[name]:,.2f}", f"{found.model_costs[name]:,.2f}")
+        (name.removesuffix("_usdt"), usdt(found.live_costs[name]), usdt(found.model_costs[name]))
         for name in found.live_costs
     ]
     print_table(("USDT", "live", "backtest"), costs, [None] * len(costs))

@@ -12,7 +12,10 @@ from xsmom.cli.choice import AsJson, Overrides
 from xsmom.cli.trader_choice import ConfigFile, ModeName, Trader, known_book
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from xsmom.domain.book import Book
+    from xsmom.domain.ledger import FillRow
     from xsmom.ports import JournalReader
 
 _COLUMNS = ("symbol", "result", "fees", "slippage", "funding paid", "funding received", "funding net")
@@ -27,7 +30,8 @@ def ledger(
     """Show equity, costs and funding since the first start, in all and by name.
 
     Costs above 0 were lost. Slippage is against the price when an order was decided. What trading has cost is
-    compared with what a backtest of this configuration assumes.
+    compared with what a backtest of this configuration assumes. `basis` is how far marks lie above the spot index,
+    signed by side and weighted by worth.
 
     \b
     Examples:
@@ -62,13 +66,13 @@ def _names(book: Book, reader: JournalReader) -> list[dict[str, Any]]:
     for told in reader.funding():
         side, amount = (paid, told.paid_usdt) if told.paid_usdt > 0 else (received, -told.paid_usdt)
         side[told.symbol] = side.get(told.symbol, Decimal(0)) + amount
+    steps = reader.qty_steps()
     rows: list[dict[str, Any]] = []
-    for symbol in sorted({*book.roster.symbols, *paid, *received}):
+    for symbol in sorted({*book.roster.symbols, *paid, *received, *steps}):
         at = book.roster.index(symbol)
         funding = paid.get(symbol, Decimal(0)) - received.get(symbol, Decimal(0))
         if at is None:
-            # It is traded no more: what is not kept of it is left open.
-            result = fee = slippage = None
+            result, fee, slippage = _gone(reader.fills(symbol=symbol), steps.get(symbol), funding)
         else:
             names, lots = book.names, int(book.lots[at])
             value = lots * float(book.roster.qty_step[at]) * float(names.mark[at]) if lots else 0.0
@@ -88,6 +92,21 @@ def _names(book: Book, reader: JournalReader) -> list[dict[str, Any]]:
     return rows
 
 
+def _gone(fills: Sequence[FillRow], step: Decimal | None, funding: Decimal) -> tuple[float | None, float, float | None]:
+    """Result, fees and slippage of a name that is traded no more, by its executions.
+
+    The result is left open where the size of its lots is not kept, or has changed, or where they do not add up to
+    nothing; slippage always is, because the prices that it was measured against went with the name.
+    """
+    if not fills:
+        return float(-funding), 0.0, 0.0
+    fee = sum((one.fee_usdt for one in fills), Decimal(0))
+    if step is None or sum((one.lots for one in fills), 0) != 0:
+        return None, float(fee), None
+    spent = sum((one.lots * step * one.price for one in fills), Decimal(0))
+    return float(-spent - fee - funding), float(fee), None
+
+
 def _show(account: str, money: dict[str, Any], names: list[dict[str, Any]]) -> None:
     from xsmom.cli.output import print_table
 
@@ -103,6 +122,15 @@ def _show(account: str, money: dict[str, Any], names: list[dict[str, Any]]) -> N
         for one in sorted(names, key=lambda one: one["result_usdt"] or 0.0)
     ]
     print_table(_COLUMNS, rows, [None] * len(rows))
+
+
+def basis_text(money: dict[str, Any]) -> str:
+    """What positions stand above spot, by their side and weighted by worth, when they were opened and now."""
+    then, now = (
+        "not known" if value is None else f"{value:+.1f} bps"
+        for value in (money["basis_bps_entry"], money["basis_bps_now"])
+    )
+    return f"{now} above spot by side, {then} when opened"
 
 
 def _lines(money: dict[str, Any]) -> list[tuple[str, str]]:
@@ -123,6 +151,8 @@ def _lines(money: dict[str, Any]) -> list[tuple[str, str]]:
         ("transfers", usdt(money["transfers_usdt"], sign=True)),
         ("corrections", usdt(money["corrections_usdt"], sign=True)),
     ]  # fmt: skip
+    if money["basis_bps_now"] is not None or money["basis_bps_entry"] is not None:
+        lines.append(("basis", basis_text(money)))
     if money["wallet_usdt"] is not None:
         seen = format_ms(money["account_at_ms"])
         equity = usdt(money["account_equity_usdt"])

@@ -12,7 +12,8 @@ from xsmom.cli.choice import AsJson, Overrides
 from xsmom.cli.trader_choice import ConfigFile, ModeName, Trader, known_book
 
 if TYPE_CHECKING:
-    from xsmom.domain.book import Roster
+    from decimal import Decimal
+
     from xsmom.domain.ledger import FillRow, OrderRow
 
 _COLUMNS = (
@@ -43,6 +44,7 @@ def orders(
       xsmom orders --mode paper --json
     """
     from xsmom.domain.stamps import parse_ms
+    from xsmom.live.income import qty_steps
 
     since_ms = 0 if since is None else parse_ms(since)
     with Trader.of(config, mode, overrides).looking() as reader:
@@ -51,6 +53,8 @@ def orders(
         found = reader.orders(open_only=not everything, since_ms=since_ms, symbol=name)
         if everything:
             found = _settle(found, reader.fills(since_ms, symbol=name))
+        # A name that has left the configuration, or the exchange, keeps the lots that it had.
+        steps = qty_steps(reader, book, {row.symbol for row in found})
     if as_json:
         from xsmom.cli.output import print_json
 
@@ -62,7 +66,7 @@ def orders(
     from xsmom.cli.output import print_table
 
     styles = ["yellow" if row.phase == "unknown" else None for row in found]
-    print_table(_COLUMNS, [_row(row, book.roster) for row in found], styles)
+    print_table(_COLUMNS, [_row(row, steps.get(row.symbol)) for row in found], styles)
 
 
 def _settle(rows: Sequence[OrderRow], fills: Sequence[FillRow]) -> list[OrderRow]:
@@ -88,11 +92,9 @@ def _plain(row: OrderRow) -> dict[str, Any]:
     return {**asdict(row), "price": None if row.price is None else str(row.price)}
 
 
-def _row(row: OrderRow, roster: Roster) -> tuple[str, ...]:
+def _row(row: OrderRow, step: Decimal | None) -> tuple[str, ...]:
     from xsmom.domain.stamps import format_ms
 
-    at = roster.index(row.symbol)
-    step = None if at is None else roster.instruments[at].qty_step
     price = "market" if row.price is None else f"{'at ' if row.conditional else ''}{row.price.normalize():f}"
     return (
         format_ms(row.sent_ms),
@@ -101,9 +103,16 @@ def _row(row: OrderRow, roster: Roster) -> tuple[str, ...]:
         "buy" if row.lots > 0 else "sell",
         f"{abs(row.lots)} lots" if step is None else f"{float(abs(row.lots) * step):.10g}",
         price,
-        f"{abs(row.filled_lots / row.lots):.0%}" if row.lots else "",
+        _share(abs(row.filled_lots), abs(row.lots)),
         row.phase,
         "yes" if row.reduce_only else "",
         row.client_order_id,
         row.why,
     )
+
+
+def _share(part: int, whole: int) -> str:
+    """In whole per cent, but neither 0 nor 100 where it is not."""
+    if not whole or part in {0, whole}:
+        return f"{part / whole:.0%}" if whole else ""
+    return "< 1%" if part * 200 < whole else f"{min(part / whole, 0.99):.0%}"

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from xsmom.cli.amounts import about_usdt
 from xsmom.cli.finding import Finding, Status
 from xsmom.config.resolved import Resolved
 
@@ -65,7 +66,9 @@ def _judge_cost(config: Resolved, report: Report, terms: Terms) -> Finding:
     """Cost of a year at this account's own fees, in percent and in money."""
     cost = report.cost_year_frac + report.turnover_year_x * terms.fee_above_frac
     limit = float(str(config.value("costs.max_annual_cost_frac")))
-    money = "" if terms.equity_usdt is None else f", about {cost * terms.equity_usdt:,.0f} USDT of what sizes now"
+    money = (
+        "" if terms.equity_usdt is None else f", about {about_usdt(cost * terms.equity_usdt)} USDT of what sizes now"
+    )
     above = f" ({report.cost_year_frac:.1%} at the fees of the configuration)" if terms.fee_above_frac else ""
     text = f"turnover {report.turnover_year_x:,.0f}x a year, cost {cost:.1%} of equity a year{above}{money}"
     if cost > limit and (terms.accepted_frac is None or terms.accepted_frac < cost):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = (
     "symbol", "side", "qty", "entry", "mark", "value", "weight", "unrealised", "result", "funding paid",
-    "stop", "away", "on exchange", "liquidation", "held", "note",
+    "basis bps", "stop", "away", "on exchange", "liquidation", "held", "note",
 )  # fmt: skip
 
 app = typer.Typer()
@@ -29,7 +29,8 @@ def positions(
     """Show every position with its result and its stop, largest first.
 
     The result is since the first fill, fees and funding included; `unrealised` is the price alone. `on
-    exchange` says whether the stop was seen there, in both of the exchange's views.
+    exchange` says whether the stop was seen there, in both of the exchange's views. `basis bps` is the mark over the
+    spot index, when the position was opened and now.
 
     \b
     Examples:
@@ -75,6 +76,7 @@ def _row(one: Holding, now_ms: int) -> tuple[str, ...]:
         usdt(one.unrealised_usdt, sign=True),
         usdt(one.result_usdt, sign=True),
         usdt(one.funding_usdt, sign=True),
+        _basis(one.basis_bps_entry, one.basis_bps_now),
         _price(one.stop_price),
         _percent(one.stop_distance_frac),
         "verified" if one.stop_verified else "NOT SEEN",
@@ -82,6 +84,13 @@ def _row(one: Holding, now_ms: int) -> tuple[str, ...]:
         lasting((now_ms - one.opened_ms) / 1_000),
         " ".join(note for note in notes if note),
     )
+
+
+def _basis(entry: float | None, now: float | None) -> str:
+    """When it was opened, and now."""
+    if entry is None and now is None:
+        return ""
+    return " -> ".join("?" if value is None else f"{value:+.1f}" for value in (entry, now))
 
 
 def _price(value: float | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from xsmom.cli.amounts import usdt
 from xsmom.cli.finding import Finding, Status
 from xsmom.cli.preflight_case import Case, ignored_symbols
 from xsmom.cli.preflight_checks import fee_above_frac
@@ -66,7 +67,7 @@ def _check_owner(case: Case, account: str) -> Iterator[Finding]:
         yield Finding("account", Status.FAIL, text, "give each account its own live.state_dir or storage.url")
     elif case.facts.account is not None:
         told = case.facts.account
-        text = f"{name}: equity {told.equity_usdt:,.2f} USDT, available {told.available_usdt:,.2f}"
+        text = f"{name}: equity {usdt(float(told.equity_usdt))} USDT, available {usdt(float(told.available_usdt))}"
         yield Finding("account", Status.OK, text)
 
 

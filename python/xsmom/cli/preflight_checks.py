@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from xsmom.cli.amounts import about_usdt, usdt
 from xsmom.cli.checks import run_checks
 from xsmom.cli.finding import Finding, Status
 from xsmom.cli.permit import Terms, check_report
@@ -130,9 +131,9 @@ def check_bounds(case: Case) -> Iterator[Finding]:
     """Ramp, capital and largest order that would hold."""
     limits, ramp = case.limits, case.limits.ramp_frac(case.now_ms)
     parts = [f"full size at {ramp:.0%}" if limits.ramp and ramp < 1.0 else "no ramp"]
-    parts.append("all equity" if limits.capital_usdt is None else f"sized by {limits.capital_usdt:,.0f} USDT")
+    parts.append("all equity" if limits.capital_usdt is None else f"sized by {about_usdt(limits.capital_usdt)} USDT")
     parts.append(
-        "no bound on one order" if limits.order_usdt_max is None else f"orders to {limits.order_usdt_max:,.0f}"
+        "no bound on one order" if limits.order_usdt_max is None else f"orders to {usdt(limits.order_usdt_max)}"
     )
     yield Finding("bounds", Status.OK, ", ".join(parts))
 
@@ -157,7 +158,8 @@ def check_capital(case: Case) -> Iterator[Finding]:
     wanted = min(2 * int(fields["k_min"]), len(needs))
     least = 2.0 * sorted(needs)[wanted - 1] / weight / float(fields["capital_frac"])
     text = (
-        f"{sizing:,.0f} USDT to size by, about {weight * sizing:,.0f} a name: {small} of {len(needs)} names too small"
+        f"{about_usdt(sizing)} USDT to size by, about {about_usdt(weight * sizing)} a name: "
+        f"{small} of {len(needs)} names too small"
     )
     if len(needs) - small < wanted:
         mend = (

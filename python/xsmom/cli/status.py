@@ -197,9 +197,17 @@ def _first_lines(told: dict[str, Any]) -> list[Line]:
         ("equity", f"{usdt(purse['equity_usdt'])} USDT, {_percent(purse['drawdown_frac'])} below its peak", None),
         ("today", *_day_text(day)),
         ("positions", f"{held}, gross {usdt(purse['gross_usdt'])}, net {usdt(purse['net_usdt'], sign=True)}", None),
+        *_basis_lines(purse),
         ("stops", f"verified for {covered:.0%} of positions", "red" if held and covered < 1.0 else None),
         ("kill switch", killed, None if killed == "off" else "red"),
     ]
+
+
+def _basis_lines(purse: dict[str, Any]) -> list[Line]:
+    from xsmom.cli.ledger import basis_text
+
+    known = purse["basis_bps_now"] is not None or purse["basis_bps_entry"] is not None
+    return [("basis", basis_text(purse), None)] if known else []
 
 
 def _life_text(life: dict[str, Any]) -> tuple[str, str | None]:

@@ -94,6 +94,8 @@ class Money:
     cash_usdt: float
     units: float
     unit_value_peak: float = 1.0
+    #: What one share was worth when the last of them was taken out: what comes in again goes on from there.
+    unit_value_last: float = 1.0
     fee_usdt: float = 0.0
     funding_usdt: float = 0.0
     #: Executed against the price when it was decided, USDT; below 0 was better.

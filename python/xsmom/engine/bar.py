@@ -138,6 +138,11 @@ def _close(turn: Turn, window: Window, event: BarClosed) -> list[Intent]:
         if rebalance:
             turn.note("decision.skipped", Severity.WARNING, close_ms=event.close_ms, now_ms=turn.now_ms)
         return []
+    if not money.equity_usdt(turn.book) > 0.0:
+        # No share of nothing can be aimed at. Guards, exits and stops have had their turn.
+        if rebalance:
+            turn.note("decision.skipped", Severity.ERROR, close_ms=event.close_ms, now_ms=turn.now_ms, why="no equity")
+        return []
     if rebalance:
         _decide(turn, window, row, event.close_ms)
     if rebalance or _restless(turn.book):
@@ -177,11 +182,11 @@ def _judge(turn: Turn, row: Row, close_ms: int) -> None:
     value = np.where(held, book.lots * book.roster.qty_step * book.names.mark, 0.0)
     moment = {
         "at_ms": close_ms,
-        "unit_value": equity / book.money.units,
+        "unit_value": money.share_usdt(book, equity),
         "equity_usdt": equity,
         "symbol_result_usdt": book.names.flow_usdt + value,
         "trade_result_usdt": np.where(held, book.names.trip_flow_usdt + value, 0.0),
-        "exposure_frac": value / equity,
+        "exposure_frac": value / equity if equity > 0.0 else np.where(held, np.nan, 0.0),
     }
     if "ret_window" in row:
         moment["ret_window"] = row["ret_window"]
@@ -283,7 +288,7 @@ def book_row(turn: Turn, row: Row, close_ms: int) -> Row:
     return {
         "close_ms": close_ms,
         "equity_usdt": equity,
-        "unit_value": equity / book.money.units,
+        "unit_value": money.share_usdt(book, equity),
         "unit_value_peak": book.money.unit_value_peak,
         "guard": book.cycle.guard,
         "weight_now_frac": weight_now,

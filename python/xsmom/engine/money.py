@@ -6,6 +6,7 @@ price + fee`, units from whole lots, funding as the venue charged it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +20,14 @@ from xsmom.domain.events import FundingPaid, TransferSeen
 from xsmom.domain.evolve import evolve
 from xsmom.domain.orders import Approved
 from xsmom.domain.trading import FillKind, VenueFill
+from xsmom.engine.facts import mark_now
 from xsmom.engine.guard_notes import tell_streak
 from xsmom.engine.turn import Turn
 
+_BASIS_AGE_MS = 300_000
+"""A quote that is older says nothing about the basis at an entry."""
+_CENT_USDT = 0.01
+"""Less than this is what rounding leaves of an account that was emptied."""
 _KEPT_MS = 3 * 86_400_000
 """Ids of executions are remembered so long after the newest one; a venue repeats none that is older."""
 
@@ -52,9 +58,35 @@ def value_usdt(book: Book) -> tuple[float, float]:
     return kernel.value_book(book.lots * book.roster.qty_step, book.names.mark)
 
 
+def basis_bps(book: Book, symbol: str, now_ms: int) -> float:
+    """Mark over spot index, basis points, by the newest quote; NaN where none is fresh or it tells no index."""
+    quote = book.quotes.get(symbol)
+    if quote is None or now_ms - quote.at_ms > _BASIS_AGE_MS or not quote.index > 0 or not quote.mark > 0:
+        return float("nan")
+    return float(quote.mark / quote.index - 1) * 1e4
+
+
 def unit_value(book: Book) -> float:
     """Value of one share of the book: what results alone have moved."""
-    return equity_usdt(book) / book.money.units
+    return share_usdt(book, equity_usdt(book))
+
+
+def share_usdt(book: Book, equity: float) -> float:
+    """Value of one share at this equity; where everything was taken out, the last that there was."""
+    money = book.money
+    return equity / money.units if money.units > 0.0 else money.unit_value_last
+
+
+def unit_value_now(book: Book) -> float:
+    """The same at the newest quotes: what prices moved since the last close, they moved for the shares of then."""
+    return share_usdt(book, equity_now_usdt(book))
+
+
+def equity_now_usdt(book: Book) -> float:
+    """Cash and what is held, at the newest quotes; at the last close where none has come."""
+    held = np.flatnonzero(book.lots)
+    values = (int(book.lots[at]) * float(book.roster.qty_step[at]) * mark_now(book, int(at)) for at in held)
+    return book.money.cash_usdt + math.fsum(values)
 
 
 def remember_fill(turn: Turn, fill: VenueFill) -> None:
@@ -127,20 +159,21 @@ def fold_transfer(turn: Turn, event: TransferSeen) -> None:
     book = turn.book
     if event.transfer_id in book.transfers_seen:
         return
-    amount = float(event.amount_usdt)
-    value = unit_value(book)
-    money = book.money
-    shares = amount / value if value > 0.0 else 0.0
-    left = money.units + shares
-    if not left > 0.0:
-        # All of it was taken out: what comes next starts a new count at a value of 1.
-        left, shares = max(money.cash_usdt + amount, 1.0), 0.0
+    amount, money = float(event.amount_usdt), book.money
+    before = equity_now_usdt(book)
+    value = share_usdt(book, before)
+    # Out of nothing, or less, no share has a price: a new count goes on from the last one that had.
+    left = money.units + amount / value if value > 0.0 else max(before + amount, 0.0) / money.unit_value_last
+    last = value if value > 0.0 else money.unit_value_last
+    if left * last < _CENT_USDT:
+        left = 0.0
     turn.put(
         transfers_seen=_remember(book.transfers_seen, event.transfer_id, event.at_ms),
         money=evolve(
             money,
             cash_usdt=money.cash_usdt + amount,
             units=left,
+            unit_value_last=last,
             transfers_usdt=money.transfers_usdt + amount,
         ),
     )
@@ -200,6 +233,9 @@ def _book(turn: Turn, part: Part) -> None:
     positions, _, ended = kernel.fold_fill(
         dict(book.positions), at, part.lots, part.price, part.atr, part.at_ms, turn.rules.params
     )
+    if before == 0:
+        entered = basis_bps(book, book.roster.symbols[at], part.at_ms)
+        positions = {**positions, "basis_bps_entry": _set(positions["basis_bps_entry"], at, entered)}
     trip_flow = -paid if before == 0 else float(names.trip_flow_usdt[at]) - paid
     mark = names.mark
     if before == 0 and np.isnan(mark[at]):

@@ -53,6 +53,8 @@ class WorkRules:
     stale_far_frac: float = 0.0015
     #: A request that comes later than this after it was signed is refused by the exchange.
     recv_window_ms: int = 5_000
+    #: An execution follows its order's end within this time, or is fetched.
+    untold_ms: int = 10_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ class Turn:
         """The same, but at most once in `every_ms` for one name and one symbol."""
         key = f"{name}:{fields.get('symbol', '')}"
         last_ms = self.book.loud_ms.get(key)
-        if last_ms is None or self.now_ms - last_ms >= every_ms:
+        # A clock that was wrong and has been set right must not silence anything for as long as it was wrong.
+        if last_ms is None or abs(self.now_ms - last_ms) >= every_ms:
             self.set_item("loud_ms", key, self.now_ms)
             self.note(name, severity, **fields)

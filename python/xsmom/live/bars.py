@@ -6,7 +6,8 @@ The panel's funding of a bar is what settled after the last close and up to this
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,9 +16,9 @@ from xsmom.domain.effects import Note, Severity
 from xsmom.domain.events import BarClosed, BarsBackfilled, Event, Stage
 from xsmom.domain.market_data import Candles, Instrument, PriceKind
 from xsmom.domain.window import BarRow
-from xsmom.errors import VenueError
+from xsmom.errors import Unavailable, VenueError
 from xsmom.live.link import LinkMeter
-from xsmom.ports import Clock, MarketData
+from xsmom.ports import MarketData
 
 Put = Callable[[Event], None]
 Tell = Callable[[Sequence[Note]], None]
@@ -36,6 +37,24 @@ class Pace:
     at_once: int = 16
     #: A bar is asked for so long after its end: the last trades are still being added.
     final_after_ms: int = 500
+
+
+class BarClock:
+    """The exchange's time, by which bars close. A clock of this machine that is set must not make or withhold one.
+
+    The venue measures it, and carries it on by a clock that nobody sets. While it cannot be read no bar closes.
+    """
+
+    def __init__(self, read: Callable[[], Awaitable[int]], speed: float) -> None:
+        self._read, self.speed = read, speed
+
+    async def now_ms(self) -> int:
+        """It, once the exchange has told it."""
+        while True:
+            try:
+                return await self._read()
+            except Unavailable:
+                await asyncio.sleep(_RETRY_S)
 
 
 class BarSource:
@@ -67,8 +86,10 @@ class BarSource:
         await asyncio.gather(*(fill(at, one) for at, one in enumerate(self._instruments)))
         return [_row(first_close_ms + t * self._bar_ms, cells[t]) for t in range(bars)]
 
-    async def newest(self, close_ms: int, until_ms: int, clock: Clock) -> BarRow:
+    async def newest(self, close_ms: int, until_ms: int, clock: BarClock) -> BarRow:
         """One bar of every name; what has not come by `until_ms` is absent."""
+        left_s = max(0.0, (until_ms - await clock.now_ms()) / 1_000 / clock.speed)
+        end_s = time.monotonic() + left_s
         cells = np.full((6, len(self._instruments)), np.nan)
 
         async def fill(at: int, one: Instrument) -> None:
@@ -81,12 +102,11 @@ class BarSource:
                         return
                 except VenueError:
                     pass  # counted by the link; until the grace time is over it is asked for again
-                if clock.now_ms() >= until_ms:
+                if time.monotonic() >= end_s:
                     return
                 await asyncio.sleep(_RETRY_S)
 
         work = [asyncio.ensure_future(fill(at, one)) for at, one in enumerate(self._instruments)]
-        left_s = max(0.0, (until_ms - clock.now_ms()) / 1_000 / clock.speed)
         _, late = await asyncio.wait(work, timeout=left_s + _RETRY_S)
         for task in late:
             task.cancel()
@@ -150,13 +170,13 @@ def _row(close_ms: int, cells: np.ndarray) -> BarRow:
 class BarFeed:
     """Brings the bars that were missed, then each new one at its close."""
 
-    def __init__(self, source: BarSource, clock: Clock, bar_ms: int, pace: Pace, put: Put, tell: Tell) -> None:
+    def __init__(self, source: BarSource, clock: BarClock, bar_ms: int, pace: Pace, put: Put, tell: Tell) -> None:
         self._source, self._clock, self._bar_ms, self._pace = source, clock, bar_ms, pace
         self._put, self._tell = put, tell
 
     async def catch_up(self, last_ms: int | None, warmup_bars: int, progress: Progress | None = None) -> int:
         """History up to the newest closed bar: a first window, or what a stop has missed. The newest close."""
-        newest_ms = self._newest_close()
+        newest_ms = await self._newest_close()
         if last_ms is None or newest_ms - last_ms >= warmup_bars * self._bar_ms:
             rows = await self._source.rows(newest_ms - (warmup_bars - 1) * self._bar_ms, newest_ms, progress)
             self._put(BarsBackfilled(tuple(rows[:-1])))
@@ -173,7 +193,7 @@ class BarFeed:
         while True:
             due_ms = last_ms + self._bar_ms
             await self._sleep_until(due_ms + self._pace.final_after_ms)
-            newest_ms = self._newest_close()
+            newest_ms = await self._newest_close()
             if newest_ms > due_ms:
                 last_ms = await self._missed(last_ms, newest_ms)
                 continue
@@ -195,10 +215,10 @@ class BarFeed:
         self._put(BarClosed(row.close_ms, Stage.MARK, late=late))
         self._put(BarClosed(row.close_ms, Stage.DECIDE, late=late))
 
-    def _newest_close(self) -> int:
-        now_ms = self._clock.now_ms() - self._pace.final_after_ms
+    async def _newest_close(self) -> int:
+        now_ms = await self._clock.now_ms() - self._pace.final_after_ms
         return now_ms // self._bar_ms * self._bar_ms
 
     async def _sleep_until(self, at_ms: int) -> None:
-        while (left_ms := at_ms - self._clock.now_ms()) > 0:  # noqa: ASYNC110  a clock sets no event
+        while (left_ms := at_ms - await self._clock.now_ms()) > 0:  # noqa: ASYNC110  a clock sets no event
             await asyncio.sleep(min(left_ms / 1_000 / self._clock.speed, 1.0))

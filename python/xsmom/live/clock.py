@@ -16,6 +16,30 @@ class SystemClock:
         return time.time_ns() // 1_000_000
 
 
+class SteadyClock:
+    """UTC as this machine had it at the start, carried on by a clock that nobody sets.
+
+    A step of the machine's clock would move every due time: one forward would wake all of them, and one back would put
+    the checks of stops and account to sleep for as long. Sleep of the machine is counted. If the clock was wrong at the
+    start the gate on the exchange's clock holds openings until the trader is started again.
+    """
+
+    speed = 1.0
+
+    def __init__(self) -> None:
+        self._start_ns = time.time_ns() - _unset_ns()
+
+    def now_ms(self) -> int:
+        """UTC milliseconds."""
+        return (self._start_ns + _unset_ns()) // 1_000_000
+
+
+def _unset_ns() -> int:
+    """A clock that no one sets, and that goes on while the machine sleeps, where there is such a one."""
+    source = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic_ns() if source is None else time.clock_gettime_ns(source)
+
+
 @dataclass(slots=True)
 class LapseClock:
     """Time that runs `speed` times as fast from `start_ms` on: for a simulated exchange in time-lapse."""

@@ -40,6 +40,8 @@ class Heartbeat:
     closed_ms: int
     decided_ms: int
     kill: bool
+    #: Why it cannot see to what it holds, though it runs; empty while it can.
+    unwell: str = ""
     #: What the process carries: pieces of work under way, events that wait, timers that run, and orders that it knows.
     working: int = 0
     waiting: int = 0
@@ -88,7 +90,8 @@ def read_heartbeat(state_dir: Path) -> Heartbeat | None:
         return None
     beat, told = found
     whole = (told["at_ms"], told["pid"], told["seq"])
-    return beat if all(isinstance(one, int) and abs(one) < _FAR for one in whole) else None
+    sound = all(isinstance(one, int) and abs(one) < _FAR for one in whole) and isinstance(beat.unwell, str)
+    return beat if sound else None
 
 
 def notify_systemd(text: str) -> bool:

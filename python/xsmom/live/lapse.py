@@ -20,7 +20,7 @@ _PROTECT = (
     "repair_ms",
 )
 _AGREE = ("stable_ms", "visible_ms")
-_WORK = ("deadline_ms", "depth_age_ms", "depth_every_ms", "recv_window_ms", "reprice_ms")
+_WORK = ("deadline_ms", "depth_age_ms", "depth_every_ms", "recv_window_ms", "reprice_ms", "untold_ms")
 # Clocks are compared across the network: half a round trip is so much more of the exchange's time.
 _GATES = ("account_age_max_ms", "market_after_ms", "skew_max_ms")
 

@@ -49,6 +49,9 @@ class Holding:
     liquidation_distance_frac: float | None
     by_hand: str
     closing: bool
+    #: Mark over spot index, basis points, when it was opened and now; None where the exchange told no index.
+    basis_bps_entry: float | None = None
+    basis_bps_now: float | None = None
 
 
 def holdings(book: Book) -> list[Holding]:
@@ -90,7 +93,27 @@ def _holding(book: Book, at: int) -> Holding:
         liquidation_distance_frac=None if view is None else known(distance_frac(view)),
         by_hand=book.held_by_hand.get(symbol, ""),
         closing=bool(columns["closing"][at]) or bool(book.names.close_asked[at] or book.names.close_ordered[at]),
+        basis_bps_entry=known(float(columns["basis_bps_entry"][at])),
+        basis_bps_now=known(money.basis_bps(book, symbol, book.as_of_ms)),
     )
+
+
+def mean_basis_bps(book: Book) -> dict[str, float | None]:
+    """What the positions stand above spot, signed by side and weighted by their worth: what is paid for if it closes.
+
+    Above 0: longs are dearer than spot, or shorts cheaper. None where nothing is held or no index is known.
+    """
+    found = holdings(book)
+
+    def mean(values: list[tuple[float, float]]) -> float | None:
+        weight = sum(abs(worth) for worth, _ in values)
+        return sum(worth * basis for worth, basis in values) / weight if weight > 0.0 else None
+
+    def of(name: str) -> float | None:
+        pairs = [(one.value_usdt, getattr(one, name)) for one in found]
+        return mean([(worth, basis) for worth, basis in pairs if worth is not None and basis is not None])
+
+    return {"basis_bps_entry": of("basis_bps_entry"), "basis_bps_now": of("basis_bps_now")}
 
 
 def next_decision_ms(book: Book, rules: Rules, now_ms: int) -> int:
@@ -138,6 +161,7 @@ def purse(book: Book) -> dict[str, Any]:
         "account_equity_usdt": None if account is None else float(account.equity_usdt),
         "account_at_ms": None if account is None else book.venue.account_ms,
         "unexplained_usdt": book.venue.unexplained_usdt,
+        **mean_basis_bps(book),
     }
 
 

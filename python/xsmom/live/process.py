@@ -20,7 +20,7 @@ from xsmom.engine import money, sentinel
 from xsmom.engine.modes import unreconciled
 from xsmom.engine.rules import Rules
 from xsmom.errors import XsmomError
-from xsmom.live.bars import BarFeed, BarSource
+from xsmom.live.bars import BarClock, BarFeed, BarSource
 from xsmom.live.clock import SystemClock
 from xsmom.live.control import read_commands, remove_command, stop_file_command
 from xsmom.live.courier import Courier
@@ -64,7 +64,8 @@ class Process:
         courier = Courier(self.venue, self.clock, self.link, loop.inbox.put)
         feeds = Feeds(self.venue, self.clock, self.link, courier, loop.inbox.put, loop.tell, setting.beats)
         source = BarSource(self.venue, names, rules.pace.bar_ms, self.link, setting.pace)
-        bars = BarFeed(source, self.clock, rules.pace.bar_ms, setting.pace, loop.inbox.put, loop.tell)
+        times = BarClock(self.venue.now_ms, self.clock.speed)
+        bars = BarFeed(source, times, rules.pace.bar_ms, setting.pace, loop.inbox.put, loop.tell)
         loop.inbox.put(await start_event(self.venue, setting, names, kept.book, limits, self.clock.now_ms()))
         leading = asyncio.ensure_future(loop.run(courier.carry))
         symbols = frozenset(roster.symbols)
@@ -148,13 +149,23 @@ class Process:
             remove_command(letter)
 
     async def _beat(self, loop: Loop) -> None:
+        seq = -1
         while True:
             book = loop.book
             if book is not None:
                 self.journal.beat(self.clock.now_ms())
                 # Whoever watches has the clock of this machine, not that of an exchange in time-lapse.
-                write_heartbeat(self.setting.state_dir, heartbeat_of(book, SystemClock().now_ms(), load_of(loop)))
-                notify_systemd("WATCHDOG=1")
+                beat = heartbeat_of(
+                    book,
+                    SystemClock().now_ms(),
+                    load_of(loop),
+                    unwell_of(book, loop.rules, self.clock.now_ms()),
+                )
+                write_heartbeat(self.setting.state_dir, beat)
+                if book.seq != seq:
+                    # One that takes in nothing is no better than one that hangs.
+                    notify_systemd("WATCHDOG=1")
+                seq = book.seq
                 if self.setting.config_watch is not None:
                     loop.tell(self.setting.config_watch.notes())
                 if self.setting.watched:
@@ -162,12 +173,24 @@ class Process:
             await asyncio.sleep(self.setting.heartbeat_s if book is not None else self.setting.poll_s)
 
 
+def unwell_of(book: Book, rules: Rules, now_ms: int) -> str:
+    """Why a trader that runs cannot see to what it holds; empty where it can, or holds and works nothing."""
+    at_stake = not book.flat or bool(book.tasks)
+    if not at_stake or not rules.gates.facts_needed or book.health.maintenance:
+        return ""
+    age_ms = now_ms - max(book.venue.reconciled_ms, book.started_ms)
+    if age_ms <= rules.gates.account_age_max_ms:
+        return ""
+    missing = "; ".join(f"{what}: {why}" for what, why in book.venue.unread) or "it does not agree with the book"
+    return f"the account was not read and found right for {age_ms // 1_000} s ({missing})"
+
+
 def load_of(loop: Loop) -> dict[str, int]:
     """What the process carries: it grows with the market for a moment, and never for good."""
     return {"working": len(asyncio.all_tasks()), "waiting": len(loop.inbox), "timers": len(loop.timers)}
 
 
-def heartbeat_of(book: Book, at_ms: int, load: Mapping[str, int]) -> Heartbeat:
+def heartbeat_of(book: Book, at_ms: int, load: Mapping[str, int], unwell: str = "") -> Heartbeat:
     """What a watcher may know of the book."""
     return Heartbeat(
         at_ms=at_ms,
@@ -181,6 +204,7 @@ def heartbeat_of(book: Book, at_ms: int, load: Mapping[str, int]) -> Heartbeat:
         closed_ms=book.cycle.closed_ms,
         decided_ms=book.cycle.decided_ms,
         kill=book.kill.active,
+        unwell=unwell,
         orders=len(book.orders),
         **load,
     )

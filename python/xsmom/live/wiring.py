@@ -16,7 +16,7 @@ from xsmom.domain.trading import Answer, KeyFacts, ModeReport, Modes, OrderReque
 from xsmom.engine.rules import Rules
 from xsmom.errors import ConfigError
 from xsmom.live.bars import Pace, Progress
-from xsmom.live.clock import LapseClock, SystemClock
+from xsmom.live.clock import LapseClock, SteadyClock
 from xsmom.live.config_watch import ConfigWatch
 from xsmom.live.lapse import stretch
 from xsmom.live.process import Process, stop_on_signals
@@ -182,7 +182,7 @@ def trust(ca_file: str | None) -> ssl.SSLContext | None:
 
 
 async def _clock(venue_now: Callable[[], Any], lapse: float) -> Clock:
-    return SystemClock() if lapse == 1.0 else LapseClock(await venue_now(), lapse)
+    return SteadyClock() if lapse == 1.0 else LapseClock(await venue_now(), lapse)
 
 
 async def _account_name(start: Start, venue: Venue) -> str:

@@ -32,6 +32,7 @@ COMMANDS: dict[str, str] = {
     "funding-interval": "symbol, minutes: change the interval of settlements",
     "status": "symbol, trading: open, closing, closed, not_yet",
     "adl": "account, symbol, lots: deleverage a position at the mark",
+    "modes": "account, hedge, isolated: put an account into these modes, whatever it holds",
     "transfer": "account, usdt: deposit, or withdraw below 0; as: the exchange's own doing, such as INTEREST",
     "limits": "enforced: whether request budgets are held",
     "lag": "view, ms: how late a view shows what happened",
@@ -161,6 +162,11 @@ class Control:
     async def _adl(self, given: dict[str, Any]) -> Any:
         self.world.deleverage(str(given["account"]), str(given["symbol"]), int(given["lots"]))
         return {"symbol": given["symbol"]}
+
+    async def _modes(self, given: dict[str, Any]) -> Any:
+        hedge, isolated = bool(given.get("hedge", False)), bool(given.get("isolated", False))
+        self.world.modes.put(self.world.account_number(str(given["account"])), hedge=hedge, isolated=isolated)
+        return {"account": given["account"], "hedge": hedge, "isolated": isolated}
 
     async def _transfer(self, given: dict[str, Any]) -> Any:
         self.world.transfer(str(given["account"]), str(given["usdt"]), str(given.get("as", "")))

@@ -24,6 +24,7 @@ from xsmom.simex.faults import Faults
 from xsmom.simex.funding import Funding
 from xsmom.simex.limits import Limits
 from xsmom.simex.market import Candles, Moment, Tape
+from xsmom.simex.modes import OTHER_MOVES, AccountModes
 from xsmom.simex.prices import Prices
 from xsmom.simex.truth import tell_truth
 from xsmom.simex.views import HISTORY_MAX, LAGS_MS, Row, Views, check_lag
@@ -34,8 +35,6 @@ _DELISTED_LOSS_FRAC = 0.05
 _PRICE_MAX = 1e12
 _SHOCK_MIN = 0.01
 _LAST_MS = 4_102_444_800_000
-OTHER_MOVES = ("AIRDROP", "BONUS", "BONUS_RECOLLECT", "FEE_REFUND", "INTEREST")
-"""Words of the exchange for money that it gives or takes by itself."""
 
 Push = Callable[[str, dict[str, Any]], None]
 PushAccount = Callable[[str, str, list[dict[str, Any]]], None]
@@ -71,6 +70,7 @@ class World:
         self.lags_ms = LAGS_MS | dict(lags_ms or {})
         self.keys: dict[str, Key] = {}
         self.accounts: list[str] = []
+        self.modes = AccountModes()
         self.views: list[Views] = []
         self.on_public: Push = lambda _topic, _message: None
         self.on_private: PushAccount = lambda _account, _topic, _rows: None

@@ -223,7 +223,7 @@ def _equity(seq: int, book: Book) -> Row:
     equity_usdt = money.cash_usdt + net_usdt
     numbers = {
         "equity_usdt": equity_usdt,
-        "unit_value": equity_usdt / money.units if money.units else math.nan,
+        "unit_value": equity_usdt / money.units if money.units else money.unit_value_last,
         "cash_usdt": money.cash_usdt,
         "gross_usdt": gross_usdt,
         "net_usdt": net_usdt,

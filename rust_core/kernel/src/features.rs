@@ -27,6 +27,7 @@ mod range;
 mod ring;
 mod scratch;
 mod sigma;
+mod sums;
 mod table;
 mod window;
 

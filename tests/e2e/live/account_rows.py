@@ -228,7 +228,7 @@ ACCOUNT_ROWS = {
     ),
     "modes_refused": Row(
         "exchange.leverage_x, exchange.margin_mode",
-        "the exchange refuses leverage, and the switch to one-way mode",
+        "the exchange refuses leverage; the account is in hedge mode while an order keeps it there",
         "book.mismatched",
         "openings are refused by `gate.mismatch`",
         "they are asked for each minute; `modes.set` when it is so",

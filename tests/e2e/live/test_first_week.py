@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from datetime import UTC, datetime
 
@@ -20,7 +19,6 @@ from xsmom.engine import sentinel
 from xsmom.live.outlook import look_ahead
 from xsmom.live.rehearsal import rehearse
 from xsmom.live.wiring import Start
-from xsmom.simex.bybit import rows
 from xsmom.store.opening import open_journal
 from xsmom.store.rules import StoreRules
 
@@ -196,15 +194,6 @@ class Ground:
         return {name for name, row in (await self.ask(**asked)).items() if row.status is Status.FAIL}
 
 
-@contextlib.contextmanager
-def hedge_mode():
-    """The exchange answers as it does for an account with two sides a name."""
-    answer = rows.position_row
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rows, "position_row", lambda world, row: {**answer(world, row), "positionIdx": 1})
-        yield
-
-
 @pytest.fixture
 def plain_doctor(monkeypatch):
     """This machine is not what is asked about."""
@@ -256,8 +245,9 @@ async def test_preflight_passes_on_a_good_account_and_names_each_bad_one(rig, ve
 @on_market
 async def test_preflight_sees_what_else_lives_in_the_account(rig, venue, tmp_path):
     ground = Ground(rig, venue, tmp_path)
-    with hedge_mode():
-        hedged = await ground.ask()
+    rig.world.modes.put(0, hedge=True, isolated=True)
+    hedged = await ground.ask()
+    rig.world.modes.put(0, hedge=False, isolated=False)
     assert hedged["modes"].status is Status.WARN
     assert "in hedge mode" in hedged["modes"].detail
     await rig.buy("0.01")
@@ -265,9 +255,12 @@ async def test_preflight_sees_what_else_lives_in_the_account(rig, venue, tmp_pat
     assert (await ground.ask())["positions"].mend.endswith("--ignore BTCUSDT")
     assert await ground.failed(ignore=["BTCUSDT"]) == set()
     assert (await ground.ask(adopt=True))["positions"].status is Status.WARN
-    with hedge_mode():
-        # A position of one side of two can be read as none that we know: both lines say so.
-        assert await ground.failed(adopt=True) == {"exchange", "modes"}
+    # A position of one side of two can be read as none that we know: both lines say so.
+    rig.world.modes.put(0, hedge=True, isolated=False)
+    assert await ground.failed(adopt=True) == {"exchange", "modes"}
+    rig.world.modes.put(0, hedge=False, isolated=True)
+    assert await ground.failed(adopt=True) == {"modes"}
+    rig.world.modes.put(0, hedge=False, isolated=False)
     resting = {"orderType": "Limit", "price": rig.on_tick(0.9), "orderLinkId": "somebody"}
     await rig.buy("0.01", **resting)
     assert (await ground.ask(adopt=True))["orders"].status is Status.WARN

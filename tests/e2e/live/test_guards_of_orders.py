@@ -136,12 +136,28 @@ async def test_what_the_operator_says(rig, venue, tmp_path):
 async def test_modes_that_the_exchange_refuses_block_until_it_takes_them(rig, venue, tmp_path):
     async with Stage(rig, venue, tmp_path) as stage:
         stage.meet(do="ret", code=110013, text="cannot set leverage", match="/v5/position/set-leverage", times=0)
-        stage.meet(do="ret", code=110025, text="position mode cannot be switched", match="switch-mode", times=0)
         async with stage.fires("modes_refused"):
             await stage.until_told("gate.mismatch")
         assert stage.sent() == []
         assert "leverage" in stage.told("gate.mismatch").fields["why"] + stage.book.venue.mismatches[-1]
         stage.heal()
         await stage.until_told("modes.set")
+        await stage.leap()
+        await stage.at_rest()
+
+
+@on_market
+async def test_hedge_mode_blocks_until_it_can_be_left(rig, venue, tmp_path):
+    resting = {"orderType": "Limit", "price": rig.on_tick(0.9), "orderLinkId": "somebody"}
+    await rig.buy("0.01", **resting)
+    rig.world.modes.put(0, hedge=True, isolated=False)
+    async with Stage(rig, venue, tmp_path) as stage:
+        async with stage.fires("modes_refused"):
+            await stage.until_told("gate.mismatch")
+        assert stage.sent() == []
+        assert "open orders, so the position mode cannot be switched" in " ".join(stage.book.venue.mismatches)
+        await venue.cancel("BTCUSDT", "somebody")
+        await stage.until_told("modes.set")
+        assert rig.world.modes.hedged == set()
         await stage.leap()
         await stage.at_rest()

@@ -4,7 +4,9 @@ import asyncio
 
 from tests.e2e.live.stage import Stage
 from tests.e2e.live.test_live_process import on_market
+from tests.e2e.simex.rig import until
 from xsmom.domain.book import Mode
+from xsmom.live.heartbeat import read_heartbeat
 
 HOUR_MS = 3_600_000
 MINUTE_MS = 60_000
@@ -95,3 +97,25 @@ async def test_a_silent_stream_stops_openings(rig, venue, tmp_path):
         async with stage.fires("stream"):
             rig.server.hub.kill_all("private")
         await stage.until_told("stream.back")
+
+
+def unwell(folder):
+    """What the trader says of itself."""
+    beat = read_heartbeat(folder)
+    assert beat is not None
+    return beat.unwell
+
+
+@on_market
+async def test_a_trader_that_cannot_read_its_account_says_so_in_its_heartbeat(rig, venue, tmp_path):
+    """The watchdog hears it there: its own silence rules go by it."""
+    async with Stage(rig, venue, tmp_path) as stage:
+        await stage.at_rest()
+        assert unwell(tmp_path) == ""
+        stage.meet(do="http", match="/v5/position/list", times=0)
+        # An account may be two hours old here: it is six minutes, in time-lapse.
+        await stage.to(rig.world.clock.now_ms() + 3 * HOUR_MS)
+        await until(lambda: "positions: " in unwell(tmp_path), 20.0)
+        assert stage.protected()
+        stage.heal()
+        await until(lambda: unwell(tmp_path) == "", 20.0)

@@ -32,7 +32,7 @@ def told_transfers(trader) -> list[float]:
         book, _, _ = step(book, window, entry.event, entry.at_ms, rules)
         if isinstance(entry.event, TransferSeen) and book.money.transfers_usdt != before.money.transfers_usdt:
             amounts.append(float(entry.event.amount_usdt))
-            assert money.unit_value(book) == pytest.approx(money.unit_value(before), rel=1e-12)
+            assert money.unit_value_now(book) == pytest.approx(money.unit_value_now(before), rel=1e-12)
             assert money.equity_usdt(book) == pytest.approx(money.equity_usdt(before) + amounts[-1])
             assert [book.guards[name] for name in MEASURED] == [before.guards[name] for name in MEASURED]
     assert book.money == trader.book.money

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,6 +49,21 @@ def test_positions_for_people(trader, capsys) -> None:
     assert lines[0].split()[:3] == ["symbol", "side", "qty"]
     assert len(lines) == 1 + np.count_nonzero(trader.book.lots)
     assert all("NOT SEEN" in line for line in lines[1:])
+
+
+def test_the_basis_is_shown_where_an_index_is_known(trader, capsys, monkeypatch) -> None:
+    assert {row["basis_bps_now"] for row in told(capsys, trader, "positions")["positions"]} == {None}
+    assert main(["ledger", *trader.options]) == 0
+    assert "basis" not in capsys.readouterr().out
+    bent: Any = {"basis_bps_entry": 4.0, "basis_bps_now": -2.5}
+    monkeypatch.setattr("xsmom.live.picture.mean_basis_bps", lambda _book: bent)
+    for command in ("ledger", "status"):
+        assert main([command, *trader.options]) == 0
+        assert "-2.5 bps above spot by side, +4.0 bps when opened" in capsys.readouterr().out
+    held = [replace(one, **bent) for one in holdings(trader.book)]
+    monkeypatch.setattr("xsmom.live.picture.holdings", lambda _book: held)
+    assert main(["positions", *trader.options]) == 0
+    assert capsys.readouterr().out.count("+4.0 -> -2.5") == len(held)
 
 
 def test_what_the_exchange_shows_of_a_position(played) -> None:

@@ -11,7 +11,7 @@ from xsmom.domain.events import BarClosed, BarsBackfilled, Stage
 from xsmom.domain.market_data import Candles, FundingPrints
 from xsmom.errors import Unavailable
 from xsmom.lake.sample import SampleMarket
-from xsmom.live.bars import BarFeed, BarSource, Pace
+from xsmom.live.bars import BarClock, BarFeed, BarSource, Pace
 from xsmom.live.link import LinkMeter
 
 HOUR_MS = 3_600_000
@@ -62,13 +62,20 @@ class Clock:
         return self.at_ms
 
 
+def bar_clock(clock) -> BarClock:
+    async def read() -> int:
+        return clock.now_ms()
+
+    return BarClock(read, clock.speed)
+
+
 def make(bar: int) -> Any:
     clock = Clock(int(PANEL.close_ms[bar]))
     market: Any = Market(clock)
     instruments = list(make_instruments(PANEL).values())
     source = BarSource(market, instruments, HOUR_MS, LinkMeter(), PACE)
     events: list = []
-    feed = BarFeed(source, clock, HOUR_MS, PACE, events.append, events.extend)
+    feed = BarFeed(source, bar_clock(clock), HOUR_MS, PACE, events.append, events.extend)
     return feed, market, clock, events
 
 
@@ -134,7 +141,7 @@ def test_a_name_that_fails_once_is_asked_again_and_one_that_keeps_failing_is_abs
         ticking = asyncio.ensure_future(tick())
         try:
             close_ms = int(PANEL.close_ms[40])
-            return await source.newest(close_ms, close_ms + 2_000, clock)
+            return await source.newest(close_ms, close_ms + 2_000, bar_clock(clock))
         finally:
             ticking.cancel()
 

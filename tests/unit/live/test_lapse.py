@@ -24,3 +24,8 @@ def test_lists_are_read_again_from_no_further_back_than_rows_can_be_late() -> No
     assert stretch(RULES, 20.0).agree.overlap_ms == RULES.agree.overlap_ms
     fast = stretch(RULES, 900.0).agree
     assert fast.overlap_ms == fast.visible_ms == 900 * RULES.agree.visible_ms
+
+
+def test_an_execution_has_as_long_to_follow_its_order_on_the_wall() -> None:
+    """Ten seconds of an exchange in time-lapse are half a second: what was on its way was fetched again."""
+    assert stretch(RULES, 20.0).work.untold_ms == 20 * RULES.work.untold_ms == 200_000

@@ -7,9 +7,6 @@ from xsmom.domain.evolve import evolve
 from xsmom.domain.orders import Style, Task
 from xsmom.engine.execution.bench import Bench
 
-UNTOLD_MS = 10_000
-"""An execution follows its order's end within this time, or is fetched."""
-
 
 def settle(bench: Bench, name: str) -> None:
     """Close a task that is done or given up, once all its orders are final and their executions were seen."""
@@ -19,10 +16,11 @@ def settle(bench: Bench, name: str) -> None:
     for order in bench.orders_of(task):
         if not order.phase.final:
             return
-        untold = order.untold_lots and bench.now_ms - (order.final_ms or 0) < UNTOLD_MS
+        untold_ms = bench.turn.rules.work.untold_ms
+        untold = order.untold_lots and bench.now_ms - (order.final_ms or 0) < untold_ms
         if untold:
             # The clock of `work` looks again when the wait is over.
-            bench.put_task(evolve(task, due_ms=max(task.due_ms, (order.final_ms or 0) + UNTOLD_MS)))
+            bench.put_task(evolve(task, due_ms=max(task.due_ms, (order.final_ms or 0) + untold_ms)))
             return
     _tell(bench, task)
     bench.drop_task(name)

@@ -10,7 +10,6 @@ from xsmom.domain.orders import LiveOrder, Style, Task
 from xsmom.engine.execution.bench import Bench
 from xsmom.engine.execution.cancel import entries, give_up
 from xsmom.engine.execution.doubt import look, lookup_due_ms
-from xsmom.engine.execution.ending import UNTOLD_MS
 from xsmom.engine.execution.pairs import Room
 from xsmom.engine.execution.sweep import is_time, sweep, sweep_due_ms
 from xsmom.engine.execution.worker import Worker
@@ -19,7 +18,8 @@ from xsmom.engine.turn import Turn
 TIMER = "work"
 _KEEP_MS = 600_000
 """Final orders are remembered so long, so that a late word about them is no surprise."""
-_UNTOLD_MAX_MS = 600_000
+_UNTOLD_MAX_MS, _UNTOLD_MAX_X = 600_000, 3
+"""An execution that never comes is given up after this time, and after so many times the wait for it."""
 _NO_ENTRIES = frozenset({Mode.REDUCING, Mode.FLATTENING, Mode.HALTED})
 
 
@@ -89,10 +89,11 @@ def _forget(bench: Bench) -> None:
         if order.final_ms is None or _needed(bench, order):
             continue
         age_ms = bench.now_ms - order.final_ms
-        if order.untold_lots and age_ms >= UNTOLD_MS and order.looked_ms <= order.final_ms + UNTOLD_MS - 1:
+        untold_ms = bench.turn.rules.work.untold_ms
+        if order.untold_lots and age_ms >= untold_ms and order.looked_ms <= order.final_ms + untold_ms - 1:
             bench.turn.send(FetchFills(order.sent_ms))
             bench.put_order(replace(order, looked_ms=bench.now_ms))
-        elif order.untold_lots and age_ms >= _UNTOLD_MAX_MS:
+        elif order.untold_lots and age_ms >= _untold_max_ms(bench):
             bench.turn.note(
                 "fill.missing",
                 Severity.ERROR,
@@ -117,8 +118,13 @@ def _forget_due_ms(bench: Bench, order: LiveOrder) -> int | None:
         return None
     if not order.untold_lots:
         return order.final_ms + _KEEP_MS
-    asked = order.looked_ms >= order.final_ms + UNTOLD_MS
-    return order.final_ms + (_UNTOLD_MAX_MS if asked else UNTOLD_MS)
+    untold_ms = bench.turn.rules.work.untold_ms
+    asked = order.looked_ms >= order.final_ms + untold_ms
+    return order.final_ms + (_untold_max_ms(bench) if asked else untold_ms)
+
+
+def _untold_max_ms(bench: Bench) -> int:
+    return max(_UNTOLD_MAX_MS, _UNTOLD_MAX_X * bench.turn.rules.work.untold_ms)
 
 
 def _set_timer(bench: Bench) -> None:

@@ -23,5 +23,5 @@ def judge(intent: Intent, book: Book, rules: Rules, now_ms: int) -> Verdict:
     # A price that went through a product must still give back the whole lots that the plan took for enough.
     value = abs(intent.lots) * lot * (1.0 + 1e-9)
     if math.isnan(value) or value < least_usdt or abs(intent.lots) < least_lots:
-        return Refuse(Veto.MIN_NOTIONAL, f"{value:.2f} USDT, at least {least_usdt:g}")
+        return Refuse(Veto.MIN_NOTIONAL, f"{value:.6g} USDT, at least {least_usdt:g}")
     return ALLOW

@@ -18,4 +18,4 @@ def judge(intent: Intent, book: Book, rules: Rules, now_ms: int) -> Verdict:
     if math.isnan(unexplained) or math.isnan(equity):
         return blind("the wallet cannot be compared with the book")
     most = rules.gates.wallet_unexplained_frac * max(equity, 0.0)
-    return Refuse(Veto.WALLET, f"{unexplained:.2f} USDT are not explained") if abs(unexplained) > most else ALLOW
+    return Refuse(Veto.WALLET, f"{unexplained:.8g} USDT are not explained") if abs(unexplained) > most else ALLOW

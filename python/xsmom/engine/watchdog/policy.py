@@ -6,8 +6,10 @@ alert     silence >= silent            at once, and every `repeat_ms`
 entries   silence >= silent            orders of the trader that would open are taken back
 flatten   silence >= flatten_after, or a stop is missing in two looks `confirm_ms` apart; then until flat
 
-A sign of life is *new*: a file that does not change says nothing, whatever time it bears. A reading that failed is
-unknown: it neither begins nor confirms nor ends anything.
+A sign of life is *new*: a file that does not change says nothing, whatever time it bears, and a process that writes one
+without taking in a single event is as silent. So is one that says of itself that it cannot see to its positions, as
+long as we can read the account: where neither can, it is the exchange that is away. A reading that failed is unknown:
+it neither begins nor confirms nor ends anything.
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ def listen(
         # Whatever was seen while the trader lived is not about this silence: look now.
         watch = replace(watch, silent=True, looked_ms=0, looks_failed=0, uncovered_ms=None, told_ms={})
     actions: list[Action] = []
-    why = f"no heartbeat of the trader for {silence_ms // 1_000} s"
+    why = _why(watch, silence_ms)
     if not latched:
         actions.append(Latch(why))
     last = "never" if watch.beat is None else f"process {watch.beat.pid}, entry {watch.beat.seq}"
@@ -57,7 +59,8 @@ def listen(
 
 def look_is_due(watch: Watch, now_ms: int, rules: WatchRules) -> bool:
     """Whether the exchange is to be read now; looks that fail are tried again ever more slowly."""
-    wait_ms = rules.look_silent_ms if watch.silent else rules.look_ms
+    pressing = watch.silent or (watch.beat is not None and bool(watch.beat.unwell))
+    wait_ms = rules.look_silent_ms if pressing else rules.look_ms
     if watch.looks_failed:
         wait_ms = min(rules.look_silent_ms * 2 ** (watch.looks_failed - 1), rules.look_failed_max_ms)
     return not watch.looked_ms or now_ms - watch.looked_ms >= wait_ms
@@ -93,10 +96,25 @@ def _gap(watch: Watch, now_ms: int, rules: WatchRules) -> Watch:
 
 
 def _heard(watch: Watch, beat: Beat | None, now_ms: int) -> Watch:
-    if beat is None or beat == watch.beat:
+    before = watch.beat
+    if beat is None or beat == before:
+        return watch
+    moves = before is None or (beat.pid, beat.seq) != (before.pid, before.seq)
+    watch = replace(watch, beat=beat)
+    if not moves or (beat.unwell and not watch.looks_failed):
         return watch
     # A stamp of the future is a clock that is wrong: that something was written is all it proves.
-    return replace(watch, beat=beat, heard_ms=min(beat.at_ms, now_ms))
+    return replace(watch, heard_ms=min(beat.at_ms, now_ms))
+
+
+def _why(watch: Watch, silence_ms: int) -> str:
+    """What is wrong with the trader, and for how long."""
+    beat, silent_s = watch.beat, silence_ms // 1_000
+    if beat is not None and beat.unwell:
+        return f"the trader says for {silent_s} s: {beat.unwell}"
+    if beat is not None and beat.at_ms > watch.heard_ms:
+        return f"the trader writes a heartbeat, and has taken in nothing for {silent_s} s"
+    return f"no heartbeat of the trader for {silent_s} s"
 
 
 def _alive(watch: Watch, now_ms: int, rules: WatchRules) -> tuple[Watch, tuple[Action, ...]]:
@@ -144,7 +162,7 @@ def _wants_flat(watch: Watch, look: Look, now_ms: int, rules: WatchRules) -> tup
     silence_ms = now_ms - watch.silence_from_ms
     complete = look.orders is not None
     if silence_ms >= rules.flatten_after_ms:
-        why = f"no heartbeat of the trader for {silence_ms // 1_000} s"
+        why = _why(watch, silence_ms)
     elif complete and watch.uncovered_ms is not None and now_ms - watch.uncovered_ms >= rules.confirm_ms:
         why = "no stop that covers " + ", ".join(one.symbol for one in uncovered(look))
     else:

@@ -71,6 +71,8 @@ class Beat:
     pid: int
     seq: int
     kill: bool
+    #: What it says itself is wrong with it, so that it cannot see to its positions; empty while it can.
+    unwell: str = ""
 
 
 @dataclass(frozen=True, slots=True)

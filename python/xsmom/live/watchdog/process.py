@@ -120,7 +120,7 @@ class Watchdog:
 
     async def _listen(self) -> None:
         told = read_heartbeat(self.setting.state_dir)
-        beat = None if told is None else Beat(told.at_ms, told.pid, told.seq, bool(told.kill))
+        beat = None if told is None else Beat(told.at_ms, told.pid, told.seq, bool(told.kill), told.unwell)
         now_ms = self._now_ms()
         latched = self.latch.stands(self.watch.heard_ms, now_ms)
         self.watch, actions = listen(self.watch, beat, now_ms, self.setting.rules, latched=latched)

@@ -33,10 +33,10 @@ def show_wallet(world: World, key: Key, asked: Asked) -> dict[str, Any]:
 
 
 def show_account(world: World, key: Key, _asked: Asked) -> dict[str, Any]:
-    """`/v5/account/info`: a unified account with cross margin."""
-    account_of(world, key)
+    """`/v5/account/info`: a unified account."""
+    isolated = account_of(world, key) in world.modes.isolated
     return {
-        "marginMode": "REGULAR_MARGIN",
+        "marginMode": "ISOLATED_MARGIN" if isolated else "REGULAR_MARGIN",
         "updatedTime": "1697078946000",
         "unifiedMarginStatus": 6,
         "dcpStatus": "OFF",
@@ -58,12 +58,17 @@ def list_fees(world: World, key: Key, asked: Asked) -> dict[str, Any]:
 
 
 def set_margin_mode(world: World, key: Key, asked: Asked) -> dict[str, Any]:
-    """`/v5/account/set-margin-mode`: the account has cross margin and stays there."""
-    account_of(world, key)
+    """`/v5/account/set-margin-mode`: cross or isolated, while nothing is open; margin is reckoned as cross."""
+    account = account_of(world, key)
     modes = ("REGULAR_MARGIN", "ISOLATED_MARGIN", "PORTFOLIO_MARGIN")
-    if asked.choice("setMarginMode", modes) != "REGULAR_MARGIN":
+    wanted, isolated = asked.choice("setMarginMode", modes), account in world.modes.isolated
+    if wanted == ("ISOLATED_MARGIN" if isolated else "REGULAR_MARGIN"):
+        raise Refusal(codes.MARGIN_MODE_SAME)
+    busy = any(world.core.ask({"ask": what, "account": account}) for what in ("positions", "open_orders"))
+    if busy or wanted == "PORTFOLIO_MARGIN":
         raise Refusal(Code(110073, "Set margin mode failed"))
-    raise Refusal(codes.MARGIN_MODE_SAME)
+    world.modes.put(account, hedge=account in world.modes.hedged, isolated=not isolated)
+    return {"reasons": []}
 
 
 def list_transactions(world: World, key: Key, asked: Asked) -> dict[str, Any]:

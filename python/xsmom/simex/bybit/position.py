@@ -11,11 +11,15 @@ from xsmom.simex.bybit.asking import Asked, Refusal, refuse
 from xsmom.simex.bybit.codes import Code
 from xsmom.simex.bybit.public import cut_page, need_linear
 from xsmom.simex.bybit.signing import Key
-from xsmom.simex.bybit.trade import WATCHED, account_of, demand, find_symbol, to_lots, to_ticks
+from xsmom.simex.bybit.trade import WATCHED, account_of, check_index, demand, find_symbol, to_lots, to_ticks
 from xsmom.simex.bybit.wire import money, plain
 
 if TYPE_CHECKING:
     from xsmom.simex.world import World
+
+
+_ONE_WAY, _HEDGE = 0, 3
+_FLAT = {"lots": 0, "cost_e8": 0, "seq": 0, "stop_loss_ticks": 0, "take_profit_ticks": 0, "realised_e8": 0}
 
 
 def list_positions(world: World, key: Key, asked: Asked) -> dict[str, Any]:
@@ -24,16 +28,25 @@ def list_positions(world: World, key: Key, asked: Asked) -> dict[str, Any]:
     account = account_of(world, key)
     limit = asked.whole("limit", 20, low=1, high=200)
     if asked.has("symbol"):
-        found = [_seen(world, account, world.number[find_symbol(world, asked).symbol])]
+        found = _sides(world, account, _seen(world, account, world.number[find_symbol(world, asked).symbol]))
     elif asked.has("settleCoin"):
         coin = asked.text("settleCoin")
         names = (n for n, symbol in enumerate(world.symbols) if world.instruments[symbol].quote == coin)
         shown = world.views[account].positions
-        found = [row for row in (_seen(world, account, n) for n in names if n in shown) if row["lots"]]
+        held = (row for row in (_seen(world, account, n) for n in names if n in shown) if row["lots"])
+        found = [(world.modes.index(account, row["lots"]), row) for row in held]
     else:
         raise refuse("params error: symbol or settleCoin is required")
     page, cursor = cut_page(found, asked, limit)
-    return {"list": [rows.position_row(world, row) for row in page], "nextPageCursor": cursor, "category": "linear"}
+    told = [rows.position_row(world, row) | {"positionIdx": index} for index, row in page]
+    return {"list": told, "nextPageCursor": cursor, "category": "linear"}
+
+
+def _sides(world: World, account: int, row: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
+    """A contract's rows with their `positionIdx`: one, or in hedge mode one a side, of which the other is flat."""
+    if account not in world.modes.hedged:
+        return [(0, row)]
+    return [(1, row if row["lots"] > 0 else row | _FLAT), (2, row if row["lots"] < 0 else row | _FLAT)]
 
 
 def _seen(world: World, account: int, symbol: int) -> dict[str, Any]:
@@ -41,8 +54,7 @@ def _seen(world: World, account: int, symbol: int) -> dict[str, Any]:
     now: dict[str, Any] = world.core.ask({"ask": "position", "account": account, "symbol": symbol})
     shown = world.views[account].positions.get(symbol)
     if shown is None:
-        unseen = {"lots": 0, "cost_e8": 0, "seq": 0, "stop_loss_ticks": 0, "take_profit_ticks": 0, "realised_e8": 0}
-        return now if not now["seq"] else now | unseen
+        return now if not now["seq"] else now | _FLAT
     same = ("seq", "lots", "stop_loss_ticks", "take_profit_ticks", "leverage_e8")
     return now if all(now[name] == shown[name] for name in same) else shown
 
@@ -62,8 +74,7 @@ def set_leverage(world: World, key: Key, asked: Asked) -> dict[str, Any]:
 def set_stops(world: World, key: Key, asked: Asked) -> dict[str, Any]:
     """`/v5/position/trading-stop`: both legs for the whole position, or a pair for a part."""
     instrument = find_symbol(world, asked)
-    if asked.whole("positionIdx", low=0, high=2):
-        raise Refusal(codes.BAD_POSITION_INDEX)
+    check_index(world, account_of(world, key), asked.whole("positionIdx", low=0, high=2))
     mode = asked.choice("tpslMode", ("Full", "Partial"), "Full")
     if asked.has("trailingStop") and asked.number("trailingStop") > 0:
         raise Refusal(Code(codes.BAD_PARAMETER.number, "trailing stops are not simulated"))
@@ -93,16 +104,19 @@ def set_stops(world: World, key: Key, asked: Asked) -> dict[str, Any]:
 
 
 def switch_mode(world: World, key: Key, asked: Asked) -> dict[str, Any]:
-    """`/v5/position/switch-mode`: the account is in one-way mode and stays there."""
+    """`/v5/position/switch-mode`: 0 is one-way, 3 is hedge mode; only while nothing is held and nothing waits."""
     need_linear(Asked({"category": asked.text("category")}))
-    if asked.whole("mode", low=0, high=3) == 0:
+    account, mode = account_of(world, key), asked.whole("mode", low=0, high=3)
+    if mode not in (_ONE_WAY, _HEDGE):
+        raise refuse("params error: mode is 0 or 3")
+    if (mode == _HEDGE) == (account in world.modes.hedged):
         raise Refusal(codes.POSITION_MODE_SAME)
-    account = account_of(world, key)
     if world.core.ask({"ask": "positions", "account": account}):
         raise Refusal(codes.HEDGE_WITH_POSITION)
     if world.core.ask({"ask": "open_orders", "account": account}):
         raise Refusal(codes.HEDGE_WITH_ORDERS)
-    raise Refusal(codes.HEDGE_UNSUPPORTED)
+    world.modes.put(account, hedge=mode == _HEDGE, isolated=account in world.modes.isolated)
+    return {}
 
 
 def list_closed(world: World, key: Key, asked: Asked) -> dict[str, Any]:

@@ -317,7 +317,7 @@ def position_event(world: World, position: Row) -> Row:
     """Show a position as the stream does: its entry price has another name there."""
     row = position_row(world, position)
     row["entryPrice"] = row.pop("avgPrice")
-    return row | {"category": "linear"}
+    return row | {"category": "linear", "positionIdx": world.modes.index(position["account"], position["lots"])}
 
 
 def wallet_row(world: World, account: int) -> Row:

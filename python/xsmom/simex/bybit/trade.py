@@ -69,6 +69,14 @@ def demand(world: World, command: dict[str, Any], special: dict[str, Code] | Non
     return events
 
 
+def check_index(world: World, account: int, index: int) -> None:
+    """A side is named in hedge mode, in which nothing is traded here, and none in one-way mode."""
+    if (account in world.modes.hedged) != bool(index):
+        raise Refusal(codes.BAD_POSITION_INDEX)
+    if index:
+        raise Refusal(codes.HEDGE_UNSUPPORTED)
+
+
 def _watched(asked: Asked, name: str) -> str:
     return WATCHED[asked.choice(name, tuple(WATCHED), "LastPrice")]
 
@@ -78,12 +86,11 @@ def _placing(world: World, key: Key, asked: Asked) -> dict[str, Any]:
     instrument = find_symbol(world, asked)
     side = {"Buy": 1, "Sell": -1}[asked.choice("side", ("Buy", "Sell"))]
     market = asked.choice("orderType", ("Market", "Limit")) == "Market"
-    index = asked.whole("positionIdx", 0, low=0, high=2)
-    if index:
-        raise Refusal(codes.BAD_POSITION_INDEX)
+    account = account_of(world, key)
+    check_index(world, account, asked.whole("positionIdx", 0, low=0, high=2))
     command: dict[str, Any] = {
         "do": "place",
-        "account": account_of(world, key),
+        "account": account,
         "symbol": world.number[instrument.symbol],
         "client_id": _own_name(asked),
         "lots": side * to_lots(instrument, asked),

@@ -2,7 +2,7 @@
 
 use super::needs::Needs;
 use super::prices::{Prices, change};
-use super::ring::{Ring, Series};
+use super::ring::{Series, Sheet};
 use super::sigma::{Sigma, deviation};
 use super::window::{Window, enough};
 use crate::lanes::{self, PACK, Pack};
@@ -83,7 +83,12 @@ impl Market {
         );
     }
 
-    pub(super) fn run_ratios(&mut self, prices: &Prices, score: &Ring, bars: std::ops::Range<i64>) {
+    pub(super) fn run_ratios(
+        &mut self,
+        prices: &Prices,
+        score: &Sheet,
+        bars: std::ops::Range<i64>,
+    ) {
         let mean = &self.mean;
         for bar in bars.clone() {
             if let Some(ratio) = &mut self.vol_ratio {
@@ -217,7 +222,7 @@ impl Dispersion {
         self.means.clear();
     }
 
-    fn step(&mut self, score: &Ring, bar: i64) {
+    fn step(&mut self, score: &Sheet, bar: i64) {
         let row = score.row(bar).as_flattened();
         let now = lanes::dispatch(
             #[inline(always)]
@@ -269,6 +274,7 @@ impl Router {
     }
 
     fn run(&mut self, prices: &Prices, mean: &Series, bars: std::ops::Range<i64>) {
+        self.own.begin(bars.start);
         self.own.run(prices, bars.clone());
         lanes::dispatch(
             #[inline(always)]

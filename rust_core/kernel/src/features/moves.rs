@@ -2,7 +2,7 @@
 
 use super::needs::Needs;
 use super::prices::{Prices, change};
-use super::ring::{BLOCK, Ring};
+use super::ring::{BLOCK, Ring, Sheet};
 use super::sigma::Sigma;
 use super::window::enough;
 use crate::lanes::{self, PACK, Pack};
@@ -20,7 +20,7 @@ pub(super) struct Moves {
     kind: SignalKind,
     clip: f64,
     cols: usize,
-    pub(super) score: Ring,
+    pub(super) score: Sheet,
     trend: Option<Ring>,
     /// Rows of the block, each look-back by look-back; only where `Needs::moves` asks.
     each: Option<Vec<f64>>,
@@ -35,13 +35,22 @@ struct Lookback {
     root: f64,
 }
 
+/// What all moves that end at one bar are computed from.
+#[derive(Clone, Copy)]
+struct End<'a> {
+    bar: i64,
+    close: &'a [Pack],
+    inverse: &'a [Pack],
+    /// Empty where nobody can have been absent in between.
+    absences: &'a [Pack],
+}
+
 /// What one look-back of one bar is computed from: rows at the ends of the move.
 #[derive(Clone, Copy)]
 struct Place<'a> {
-    close: &'a [Pack],
-    inverse: (&'a [Pack], &'a [Pack]),
-    /// Empty where nobody can have been absent in between.
-    absences: (&'a [Pack], &'a [Pack]),
+    end: End<'a>,
+    inverse: &'a [Pack],
+    absences: &'a [Pack],
     back: Lookback,
 }
 
@@ -62,12 +71,17 @@ impl Moves {
             kind: params.signal_kind,
             clip: if params.vol_scaled_clip > 0.0 { params.vol_scaled_clip } else { f64::INFINITY },
             cols,
-            score: Ring::new(0, lanes),
+            score: Sheet::new(lanes),
             trend: needs.trend.then(|| Ring::new(0, lanes)),
             each: needs.moves.then(|| vec![f64::NAN; cells]),
             buffer: vec![[f64::NAN; PACK]; lanes],
             lookbacks,
         }
+    }
+
+    /// Turn to the bars of one block from `bar` on.
+    pub(super) fn begin(&mut self, bar: i64) {
+        self.score.begin(bar);
     }
 
     /// Moves of `bar`, look-back by look-back.
@@ -105,18 +119,25 @@ impl Moves {
     /// The weighted mean of raw moves in one go, four look-backs in a pass over the row.
     #[inline(always)]
     fn score_raw<const HOLES: bool>(&mut self, prices: &Prices, bar: i64) {
-        let end = bar - self.skip;
+        let end = end::<HOLES>(prices, bar - self.skip);
         let row = self.score.row_mut(bar);
-        row.fill([0.0; PACK]);
         let (fours, rest) = self.lookbacks.as_chunks::<4>();
-        for [a, b, c, d] in fours {
+        // The first go begins with nothing, and need not read it.
+        if fours.is_empty() {
+            row.fill([0.0; PACK]);
+        }
+        for (number, [a, b, c, d]) in fours.iter().enumerate() {
             // Written out: a closure over the four would not be inlined.
             let (a, b) = (place::<HOLES>(prices, end, *a), place::<HOLES>(prices, end, *b));
             let (c, d) = (place::<HOLES>(prices, end, *c), place::<HOLES>(prices, end, *d));
-            add_moves::<HOLES, 4>(row, [a, b, c, d]);
+            if number == 0 {
+                add_moves::<HOLES, true, 4>(row, [a, b, c, d]);
+            } else {
+                add_moves::<HOLES, false, 4>(row, [a, b, c, d]);
+            }
         }
         for one in rest {
-            add_moves::<HOLES, 1>(row, [place::<HOLES>(prices, end, *one)]);
+            add_moves::<HOLES, false, 1>(row, [place::<HOLES>(prices, end, *one)]);
         }
     }
 
@@ -125,8 +146,9 @@ impl Moves {
     fn score_each(&mut self, prices: &Prices, sigma: &[Pack], bar: i64) {
         let row = self.score.row_mut(bar);
         row.fill([0.0; PACK]);
+        let end = end::<true>(prices, bar - self.skip);
         for (number, back) in self.lookbacks.iter().enumerate() {
-            let place = place::<true>(prices, bar - self.skip, *back);
+            let place = place::<true>(prices, end, *back);
             match self.kind {
                 SignalKind::Raw => write_raw(place, &mut self.buffer),
                 SignalKind::Log => write_log(place, &mut self.buffer),
@@ -148,8 +170,9 @@ impl Moves {
         let Some(trend) = &mut self.trend else { return };
         let row = trend.row_mut(bar);
         row.fill([0.0; PACK]);
+        let end = end::<true>(prices, bar - self.skip);
         for back in &self.lookbacks {
-            let place = place::<true>(prices, bar - self.skip, *back);
+            let place = place::<true>(prices, end, *back);
             write_scaled(place, sigma, TREND_CLIP, &mut self.buffer);
             accumulate(back.weight, &self.buffer, row);
         }
@@ -157,16 +180,22 @@ impl Moves {
 }
 
 #[inline(always)]
-fn place<const HOLES: bool>(prices: &Prices, end: i64, back: Lookback) -> Place<'_> {
-    let start = end - back.bars;
+fn end<const HOLES: bool>(prices: &Prices, bar: i64) -> End<'_> {
+    End {
+        bar,
+        close: prices.close.row(bar),
+        inverse: prices.inverse.row(bar),
+        absences: if HOLES { prices.absences.row(bar) } else { &[] },
+    }
+}
+
+#[inline(always)]
+fn place<'a, const HOLES: bool>(prices: &'a Prices, end: End<'a>, back: Lookback) -> Place<'a> {
+    let start = end.bar - back.bars;
     Place {
-        close: prices.close.row(end),
-        inverse: (prices.inverse.row(end), prices.inverse.row(start)),
-        absences: if HOLES {
-            (prices.absences.row(end), prices.absences.row(start))
-        } else {
-            (&[], &[])
-        },
+        end,
+        inverse: prices.inverse.row(start),
+        absences: if HOLES { prices.absences.row(start) } else { &[] },
         back,
     }
 }
@@ -175,7 +204,7 @@ fn place<const HOLES: bool>(prices: &Prices, end: i64, back: Lookback) -> Place<
 #[inline(always)]
 fn checked(place: Place, j: usize, moved: Pack) -> Pack {
     let bars = place.back.bars as f64;
-    let absent = lanes::zip(place.absences.0[j], place.absences.1[j], |end, start| end - start);
+    let absent = lanes::zip(place.end.absences[j], place.absences[j], |end, start| end - start);
     lanes::zip(
         moved,
         absent,
@@ -185,18 +214,21 @@ fn checked(place: Place, j: usize, moved: Pack) -> Pack {
     )
 }
 
-/// Add the weighted moves of `M` look-backs to the row, in their order.
+/// Add the weighted moves of `M` look-backs, in their order, to the row or, `FIRST`, to nothing.
 #[inline(always)]
-fn add_moves<const HOLES: bool, const M: usize>(row: &mut [Pack], places: [Place<'_>; M]) {
+fn add_moves<const HOLES: bool, const FIRST: bool, const M: usize>(
+    row: &mut [Pack],
+    places: [Place<'_>; M],
+) {
     let lanes = row.len();
     // All rows end in one place, so that no index is asked about its bounds.
-    let (close, now) = (&places[0].close[..lanes], &places[0].inverse.0[..lanes]);
+    let (close, now) = (&places[0].end.close[..lanes], &places[0].end.inverse[..lanes]);
     let mut before = [now; M];
     for m in 0..M {
-        before[m] = &places[m].inverse.1[..lanes];
+        before[m] = &places[m].inverse[..lanes];
     }
     for j in 0..lanes {
-        let mut total = row[j];
+        let mut total = if FIRST { [0.0; PACK] } else { row[j] };
         for m in 0..M {
             let moved = change(close[j], now[j], before[m][j]);
             let moved = if HOLES { checked(places[m], j, moved) } else { moved };
@@ -219,7 +251,7 @@ fn accumulate(weight: f64, moves: &[Pack], row: &mut [Pack]) {
 #[inline(always)]
 fn write_raw(place: Place, out: &mut [Pack]) {
     for (j, out) in out.iter_mut().enumerate() {
-        let moved = change(place.close[j], place.inverse.0[j], place.inverse.1[j]);
+        let moved = change(place.end.close[j], place.end.inverse[j], place.inverse[j]);
         *out = checked(place, j, moved);
         lanes::end_lane();
     }
@@ -228,8 +260,8 @@ fn write_raw(place: Place, out: &mut [Pack]) {
 #[inline(always)]
 fn write_log(place: Place, out: &mut [Pack]) {
     for (j, out) in out.iter_mut().enumerate() {
-        let (now, before) = (place.inverse.0[j], place.inverse.1[j]);
-        let ratio = lanes::zip(place.close[j], before, |price, before| price * before);
+        let (now, before) = (place.end.inverse[j], place.inverse[j]);
+        let ratio = lanes::zip(place.end.close[j], before, |price, before| price * before);
         let ratio = lanes::zip3(
             ratio,
             now,

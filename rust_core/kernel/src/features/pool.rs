@@ -17,7 +17,7 @@ use super::moves::Moves;
 use super::needs::Needs;
 use super::prices::Prices;
 use super::range::Ranges;
-use super::ring::{Feed, Ring, block_start};
+use super::ring::{Feed, Sheet, block_start};
 use super::sigma::Sigma;
 use crate::lanes::PACK;
 use crate::panel::Panel;
@@ -59,8 +59,8 @@ pub(crate) struct Pool {
     moves_now: Option<usize>,
     ranges_end: Vec<i64>,
     rest_end: Vec<i64>,
-    variance_out: Ring,
-    score_out: Ring,
+    variance_out: Sheet,
+    score_out: Sheet,
 }
 
 /// Features that few configurations need.
@@ -97,8 +97,8 @@ impl Pool {
             moves_now: None,
             ranges_end: Vec::new(),
             rest_end: Vec::new(),
-            variance_out: Ring::new(0, lanes),
-            score_out: Ring::new(0, lanes),
+            variance_out: Sheet::new(lanes),
+            score_out: Sheet::new(lanes),
         };
         pool.prices.clear();
         let mut keys = Keys::default();
@@ -115,7 +115,7 @@ impl Pool {
             keys.sigma.push(sigma_key(params, rooted));
             let mut sigma = Sigma::new(params.vol_bars, lanes, rooted);
             sigma.clear();
-            sigma.variance = Ring::empty();
+            sigma.variance = Sheet::empty();
             self.sigmas.push(sigma);
         }
         let sigma = self.sigmas.len() - 1;
@@ -123,7 +123,7 @@ impl Pool {
         if keys.moves.last() != Some(&moves_key) {
             keys.moves.push(moves_key);
             let mut moves = Moves::new(params, &needs, cols);
-            moves.score = Ring::empty();
+            moves.score = Sheet::empty();
             self.moves.push(moves);
         }
         let moves = self.moves.len() - 1;
@@ -153,6 +153,8 @@ impl Pool {
         let feed = Feed { panel, absent: &self.absent };
         self.prices.run(&feed, self.bars.clone());
         (self.sigma_now, self.moves_now) = (None, None);
+        self.variance_out.begin(self.bars.start);
+        self.score_out.begin(self.bars.start);
     }
 
     /// Compute what the configuration in `seat` needs of the block and what is not there yet.
@@ -241,7 +243,7 @@ impl Rest {
         }
     }
 
-    fn run(&mut self, feed: &Feed<'_>, prices: &Prices, score: &Ring, bars: Range<i64>) {
+    fn run(&mut self, feed: &Feed<'_>, prices: &Prices, score: &Sheet, bars: Range<i64>) {
         self.market.run_mean(prices, bars.clone());
         if let Some(slope) = &mut self.slope {
             slope.run(prices, bars.clone());

@@ -4,7 +4,7 @@
 //! division; equal closes give exactly 0, so that names which did not move tie exactly.
 
 use super::needs::Needs;
-use super::ring::{BLOCK, Feed, Flags, Numbers, Ring, is_whole, pad};
+use super::ring::{BLOCK, Feed, Flags, Numbers, Ring, pad};
 use crate::lanes::{self, PACK, Pack};
 
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub(super) struct Prices {
     present: Flags,
     /// Newest bar at which a symbol came back after an absence.
     last_return: i64,
+    /// Since this bar the same symbols have been present.
+    steady_from: i64,
     tail: Tail,
 }
 
@@ -37,6 +39,7 @@ impl Prices {
             absences: Absences::new(needs.move_bars, lanes),
             present: Flags::new(needs.return_bars + 1),
             last_return: i64::MIN,
+            steady_from: i64::MAX,
             tail: Tail::new(needs.ret_rows, cols),
         }
     }
@@ -49,6 +52,7 @@ impl Prices {
         self.absences.clear();
         self.present.clear();
         self.last_return = i64::MIN;
+        self.steady_from = i64::MAX;
         self.tail.clear();
     }
 
@@ -63,6 +67,12 @@ impl Prices {
         self.present.get(bar) && self.present.get(bar - 1)
     }
 
+    /// Whether the same symbols have had a return at every bar from `bar` to the newest.
+    #[inline(always)]
+    pub(super) fn is_steady_from(&self, bar: i64) -> bool {
+        bar > self.steady_from
+    }
+
     /// The newest `rows` returns up to `bar`, oldest first, `cols` in a row.
     pub(super) fn newest_returns(&self, bar: i64) -> &[f64] {
         self.tail.up_to(bar)
@@ -70,10 +80,6 @@ impl Prices {
 
     pub(super) fn run(&mut self, feed: &Feed, bars: std::ops::Range<i64>) {
         let (first, end) = (bars.start, bars.end);
-        // All rows at once: a bare copy keeps many loads in flight, arithmetic in between would not.
-        for bar in first..end {
-            pad(feed.row(feed.panel.close, bar), self.close.row_mut(bar));
-        }
         if self.wants_range {
             for bar in first..end {
                 pad(feed.row(feed.panel.high, bar), self.high.row_mut(bar));
@@ -86,12 +92,12 @@ impl Prices {
             #[inline(always)]
             || {
                 for bar in bars {
-                    let whole = is_whole(feed.row(feed.panel.close, bar));
+                    let whole = self.append(feed.row(feed.panel.close, bar), bar);
                     self.present.set(bar, whole);
                     if whole && self.present.get(bar - 1) {
-                        self.append_whole(bar);
-                    } else if self.append(bar) {
-                        self.last_return = bar;
+                        self.absences.step_whole(bar);
+                    } else {
+                        self.count_absences(bar);
                     }
                 }
             },
@@ -103,47 +109,59 @@ impl Prices {
         }
     }
 
-    /// Take in one bar at which, as at the one before, every symbol has a price.
+    /// Take in the closes of one bar; true when none of them is absent.
     #[inline(always)]
-    fn append_whole(&mut self, bar: i64) {
-        let close = self.close.row(bar);
-        let (inverse_before, inverse) = self.inverse.step(bar);
-        self.absences.step_whole(bar);
-        let returns = self.returns.row_mut(bar);
+    fn append(&mut self, prices: &[f64], bar: i64) -> bool {
+        let (before, inverse) = self.inverse.step(bar);
+        let (close, returns) = (self.close.row_mut(bar), self.returns.row_mut(bar));
+        let (packs, rest) = prices.as_chunks::<PACK>();
         // All rows end in one place, so that no index is asked about its bounds.
-        let lanes = close.len();
-        let (inverse_before, inverse) = (&inverse_before[..lanes], &mut inverse[..lanes]);
-        let returns = &mut returns[..lanes];
+        let lanes = packs.len();
+        let (before, before_last) = before.split_at(lanes);
+        let (inverse, inverse_last) = inverse.split_at_mut(lanes);
+        let (close, close_last) = close.split_at_mut(lanes);
+        let (returns, returns_last) = returns.split_at_mut(lanes);
+        // A sum of prices is NaN where one of them is.
+        let mut total = [0.0; PACK];
         for j in 0..lanes {
             // All is read before anything is written: the compiler does not know the rows apart.
-            let (price, before) = (close[j], inverse_before[j]);
+            let (price, old) = (packs[j], before[j]);
             let now = lanes::map(price, |p| 1.0 / p);
-            let moved = change(price, now, before);
+            let moved = change(price, now, old);
+            total = lanes::zip(total, price, |total, price| total + price);
+            close[j] = price;
             inverse[j] = now;
             returns[j] = moved;
             lanes::end_lane();
         }
+        if !rest.is_empty() {
+            let mut price = [f64::NAN; PACK];
+            price[..rest.len()].copy_from_slice(rest);
+            let now = lanes::map(price, |p| 1.0 / p);
+            let moved = change(price, now, before_last[0]);
+            close_last[0] = price;
+            inverse_last[0] = now;
+            returns_last[0] = moved;
+            total[0] += rest.iter().sum::<f64>();
+        }
+        !lanes::fold(total).is_nan()
     }
 
-    /// Take in one bar; true when a symbol came back after an absence.
+    /// Count who was absent at `bar`, and note who came, went or came back.
     #[inline(always)]
-    fn append(&mut self, bar: i64) -> bool {
-        let close = self.close.row(bar);
-        let (inverse_before, inverse) = self.inverse.step(bar);
+    fn count_absences(&mut self, bar: i64) {
+        let (price, before) = (self.close.row(bar), self.inverse.row(bar - 1));
         let (counts_before, counts, ever) = self.absences.step(bar);
-        let returns = self.returns.row_mut(bar);
-        let mut back = [0.0; PACK];
-        for j in 0..close.len() {
-            let (price, before, old) = (close[j], inverse_before[j], ever[j]);
+        let (mut back, mut odd) = ([0.0; PACK], [0.0; PACK]);
+        for j in 0..price.len() {
+            let (price, before, old) = (price[j], before[j], ever[j]);
             let mut counted = counts_before[j];
-            let now = lanes::map(price, |p| 1.0 / p);
-            inverse[j] = now;
-            returns[j] = change(price, now, before);
             let mut seen = old;
             for k in 0..PACK {
                 let here = if price[k].is_nan() { 0.0 } else { 1.0 };
                 let known = if before[k].is_nan() { 0.0 } else { 1.0 };
                 counted[k] += 1.0 - here;
+                odd[k] += f64::abs(here - known);
                 back[k] += here * old[k] * (1.0 - known);
                 seen[k] = if here > 0.0 { 1.0 } else { old[k] };
             }
@@ -151,7 +169,12 @@ impl Prices {
             ever[j] = seen;
             lanes::end_lane();
         }
-        back.iter().any(|back| *back > 0.0)
+        if lanes::fold(back) > 0.0 {
+            self.last_return = bar;
+        }
+        if lanes::fold(odd) > 0.0 || self.steady_from > bar {
+            self.steady_from = bar;
+        }
     }
 }
 

@@ -105,11 +105,6 @@ impl Ring {
         Self { lanes, slots: Slots::new(rows), data: Row::new(rows * lanes * PACK, f64::NAN) }
     }
 
-    /// No room at all: the rows are lent when they are needed.
-    pub(super) fn empty() -> Self {
-        Self { lanes: 0, slots: Slots::new(1), data: Row::default() }
-    }
-
     pub(super) fn clear(&mut self, value: f64) {
         self.data.fill(value);
     }
@@ -118,12 +113,6 @@ impl Ring {
     #[inline(always)]
     fn at(&self, bar: i64) -> usize {
         self.slots.of(bar) * self.lanes * PACK
-    }
-
-    /// Packs in a row.
-    #[inline(always)]
-    pub(super) fn lanes(&self) -> usize {
-        self.lanes
     }
 
     #[inline(always)]
@@ -157,6 +146,72 @@ impl Ring {
     pub(super) fn values(&self, bar: i64, cols: usize) -> &[f64] {
         &self.row(bar).as_flattened()[..cols]
     }
+}
+
+/// Rows of the bars that are worked on, and of no other: each time they begin in the same place, so that a
+/// few bars at a time stay in the first cache.
+#[derive(Debug)]
+pub(super) struct Sheet {
+    lanes: usize,
+    first: i64,
+    data: Row,
+}
+
+impl Sheet {
+    pub(super) fn new(lanes: usize) -> Self {
+        Self { lanes, first: 0, data: Row::new(BLOCK as usize * lanes * PACK, f64::NAN) }
+    }
+
+    /// No room at all: the rows are lent when they are needed.
+    pub(super) fn empty() -> Self {
+        Self { lanes: 0, first: 0, data: Row::default() }
+    }
+
+    /// Turn to the bars of one block from `bar` on.
+    pub(super) fn begin(&mut self, bar: i64) {
+        self.first = bar;
+    }
+
+    #[inline(always)]
+    fn at(&self, bar: i64) -> usize {
+        (bar - self.first) as usize * self.lanes * PACK
+    }
+
+    #[inline(always)]
+    pub(super) fn row(&self, bar: i64) -> &[Pack] {
+        let at = self.at(bar);
+        self.data[at..at + self.lanes * PACK].as_chunks().0
+    }
+
+    #[inline(always)]
+    pub(super) fn row_mut(&mut self, bar: i64) -> &mut [Pack] {
+        let at = self.at(bar);
+        self.data[at..at + self.lanes * PACK].as_chunks_mut().0
+    }
+
+    /// The rows of `M` bars from `bar` on, to write.
+    #[inline(always)]
+    pub(super) fn rows_mut<const M: usize>(&mut self, bar: i64) -> [&mut [Pack]; M] {
+        let (at, width) = (self.at(bar), self.lanes * PACK);
+        let mut places = [const { 0..0 }; M];
+        for m in 0..M {
+            places[m] = at + m * width..at + (m + 1) * width;
+        }
+        let rows = self.data.get_disjoint_mut(places);
+        rows.unwrap_or_else(|_| beyond()).map(|row| row.as_chunks_mut().0)
+    }
+
+    /// The row without its padding.
+    #[inline(always)]
+    pub(super) fn values(&self, bar: i64, cols: usize) -> &[f64] {
+        let at = self.at(bar);
+        &self.data[at..at + cols]
+    }
+}
+
+#[cold]
+fn beyond() -> ! {
+    panic!("bars beyond the block that a sheet is for")
 }
 
 /// One number a bar.
@@ -209,13 +264,6 @@ impl<'a> Feed<'a> {
 #[inline(always)]
 pub(super) fn pad(row: &[f64], lanes: &mut [Pack]) {
     lanes.as_flattened_mut()[..row.len()].copy_from_slice(row);
-}
-
-/// Does the row lack nothing?
-#[inline(always)]
-pub(super) fn is_whole(row: &[f64]) -> bool {
-    let odd = |absent, price: &f64| absent | u64::from(price.is_nan()).wrapping_neg();
-    row.iter().fold(0, odd) == 0
 }
 
 /// 1 where the value is known, else 0.

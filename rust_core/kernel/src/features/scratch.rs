@@ -183,6 +183,8 @@ impl Scratch {
     }
 
     fn run(&mut self, panel: &Panel, bars: Range<i64>) {
+        self.sigma.begin(bars.start);
+        self.moves.begin(bars.start);
         let mut bar = bars.start;
         while bar < bars.end {
             let end = (bar + STRIDE).min(bars.end);

@@ -7,6 +7,9 @@
 //! value is made of nothing but the window's bars, grouped at absolute places.
 
 use super::ring::{BLOCK, Ring, block_start};
+use super::sums::{
+    afresh, any_dwarfed, append, append_all, decayed, doubt, replace_dwarfed, slide,
+};
 use crate::lanes::{self, Line, PACK, Pack};
 
 /// `C` sums over one window, lanes across symbols. With `DECAYED = false` every decay is 1.
@@ -17,6 +20,8 @@ pub(super) struct Window<const C: usize, const DECAYED: bool> {
     decay_block: [f64; C],
     decay_span: [f64; C],
     sums: Vec<Line<[Pack; C]>>,
+    /// Where the next sums are made, so that those before them are at hand if a bar has to be redone.
+    next: Vec<Line<[Pack; C]>>,
     /// Sums of the newest whole blocks, one row of lanes for each block inside the window.
     parts: Vec<Line<[Pack; C]>>,
 }
@@ -47,6 +52,7 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
             decay_block: decay.map(|d| repeated(d, BLOCK as u32)),
             decay_span: decay.map(|d| repeated(d, bars)),
             sums: vec![Line([[0.0; PACK]; C]); lanes],
+            next: vec![Line([[0.0; PACK]; C]); lanes],
             parts: vec![Line([[0.0; PACK]; C]); lanes * blocks as usize],
         }
     }
@@ -70,86 +76,125 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
         bar: i64,
         rows: impl Fn(i64) -> R,
         terms: impl Fn(R, usize) -> [Pack; C] + Copy,
-        finish: impl FnMut(usize, &[Pack; C]),
-    ) {
-        self.step_from(bar, rows, terms, terms, finish);
-    }
-
-    /// [`Self::step`] for a caller who knows that the rows at both ends of the window lack nothing:
-    /// `whole` reads those, `terms` any row.
-    #[inline(always)]
-    pub(super) fn step_from<R: Copy>(
-        &mut self,
-        bar: i64,
-        rows: impl Fn(i64) -> R,
-        whole: impl Fn(R, usize) -> [Pack; C],
-        terms: impl Fn(R, usize) -> [Pack; C],
         mut finish: impl FnMut(usize, &[Pack; C]),
     ) {
         if bar == block_start(bar) {
-            self.end_block(bar, &rows, &terms);
-            self.restart(bar, &rows, &terms);
-            for (j, Line(sums)) in self.sums.iter().enumerate() {
-                finish(j, sums);
-                lanes::end_lane();
-            }
+            self.begin_block(bar, rows, terms, finish);
             return;
         }
-        let (new, old) = (rows(bar), rows(bar - self.bars));
-        let (decay, span) = (self.decay, self.decay_span);
-        // Settled once a row: a branch in the loop would cost more than the sums do.
-        let mut dwarfed = [0_u64; PACK];
-        for (j, Line(sums)) in self.sums.iter_mut().enumerate() {
-            let (enter, leave) = (whole(new, j), whole(old, j));
-            let mut now = *sums;
-            for c in 0..C {
-                now[c] = slide::<DECAYED>(now[c], enter[c], leave[c], decay[c], span[c]);
-                for k in 0..PACK {
-                    let small = is_dwarfed::<DECAYED>(now[c][k], leave[c][k], span[c]);
-                    dwarfed[k] |= u64::from(small).wrapping_neg();
-                }
-            }
-            *sums = now;
-            finish(j, &now);
+        let span = self.decay_span;
+        self.slide::<R, 1>(
+            bar,
+            rows,
+            terms,
+            #[inline(always)]
+            |sums, leave| doubt::<C, DECAYED>(sums, leave, &span),
+            #[inline(always)]
+            |j, _, sums| finish(j, sums),
+        );
+    }
+
+    /// [`Self::step`] for the first bar of a block.
+    #[inline(always)]
+    pub(super) fn begin_block<R: Copy>(
+        &mut self,
+        bar: i64,
+        rows: impl Fn(i64) -> R,
+        terms: impl Fn(R, usize) -> [Pack; C],
+        mut finish: impl FnMut(usize, &[Pack; C]),
+    ) {
+        self.end_block(bar, &rows, &terms);
+        self.restart(bar, &rows, &terms);
+        for (j, Line(sums)) in self.sums.iter().enumerate() {
+            finish(j, sums);
             lanes::end_lane();
-        }
-        // Not compared as a whole: that would keep it in memory through the loop.
-        if dwarfed.iter().fold(0, |any, lane| any | lane) != 0 {
-            self.sweep(bar, &rows, &terms);
-            for (j, Line(sums)) in self.sums.iter().enumerate() {
-                finish(j, sums);
-                lanes::end_lane();
-            }
         }
     }
 
-    /// Take afresh, over the whole window and oldest bar first, the sums that what just left has
-    /// dwarfed.
+    /// Bring the sums over the `M` bars from `bar` on, none of which begins a block, and hand those of
+    /// each lane and bar to `finish`. `doubt` says, by all bits of a name, where a sum
+    /// may be dwarfed by what left: it may cry wolf, but must miss none.
+    #[inline(always)]
+    pub(super) fn slide<R: Copy, const M: usize>(
+        &mut self,
+        bar: i64,
+        rows: impl Fn(i64) -> R,
+        terms: impl Fn(R, usize) -> [Pack; C],
+        doubt: impl Fn(&[Pack; C], &[Pack; C]) -> [u64; PACK],
+        mut finish: impl FnMut(usize, usize, &[Pack; C]),
+    ) {
+        let (mut new, mut old) = ([rows(bar); M], [rows(bar - self.bars); M]);
+        for m in 1..M {
+            new[m] = rows(bar + m as i64);
+            old[m] = rows(bar - self.bars + m as i64);
+        }
+        let (decay, span) = (self.decay, self.decay_span);
+        // Settled once for all rows: a branch in the loop would cost more than the sums do.
+        let mut doubts = [0_u64; PACK];
+        macro_rules! one_bar {
+            ($now:ident, $j:ident, $m:expr) => {
+                let (enter, leave) = (terms(new[$m], $j), terms(old[$m], $j));
+                for c in 0..C {
+                    $now[c] = slide::<DECAYED>($now[c], enter[c], leave[c], decay[c], span[c]);
+                }
+                let odd = doubt(&$now, &leave);
+                for k in 0..PACK {
+                    doubts[k] |= odd[k];
+                }
+                finish($j, $m, &$now);
+            };
+        }
+        for (j, (Line(sums), Line(next))) in self.sums.iter().zip(&mut self.next).enumerate() {
+            let mut now = *sums;
+            // Written out: the compiler does not unroll so long a loop.
+            const { assert!(M == 1 || M == 4, "as many as are written out") };
+            one_bar!(now, j, 0);
+            if M == 4 {
+                one_bar!(now, j, 1 % M);
+                one_bar!(now, j, 2 % M);
+                one_bar!(now, j, 3 % M);
+            }
+            *next = now;
+            lanes::end_lane();
+        }
+        // Not compared as a whole: that would keep it in memory through the loop.
+        if doubts.iter().fold(0, |any, lane| any | lane) != 0 {
+            self.slide_with_care::<R, M>(bar, &rows, &terms, &mut finish);
+        }
+        std::mem::swap(&mut self.sums, &mut self.next);
+    }
+
+    /// The same bar by bar, and taken afresh, over the whole window and oldest bar first, the sums that
+    /// what just left has dwarfed.
     #[cold]
     #[inline(never)]
-    fn sweep<R: Copy>(
+    fn slide_with_care<R: Copy, const M: usize>(
         &mut self,
         bar: i64,
         rows: &impl Fn(i64) -> R,
         terms: &impl Fn(R, usize) -> [Pack; C],
+        finish: &mut impl FnMut(usize, usize, &[Pack; C]),
     ) {
-        let (decay, span) = (self.decay, self.decay_span);
-        for (j, Line(sums)) in self.sums.iter_mut().enumerate() {
-            let leave = terms(rows(bar - self.bars), j);
-            let small = |c: usize| any_dwarfed::<DECAYED>(&sums[c], &leave[c], span[c]);
-            if !(0..C).any(small) {
-                continue;
-            }
-            let mut afresh = [[0.0; PACK]; C];
-            for past in bar - self.bars + 1..=bar {
-                let enter = terms(rows(past), j);
+        let (bars, decay, span) = (self.bars, self.decay, self.decay_span);
+        for (j, (Line(sums), Line(next))) in self.sums.iter().zip(&mut self.next).enumerate() {
+            let mut now = *sums;
+            for m in 0..M {
+                let bar = bar + m as i64;
+                let (enter, leave) = (terms(rows(bar), j), terms(rows(bar - bars), j));
                 for c in 0..C {
-                    afresh[c] = decayed::<DECAYED>(afresh[c], enter[c], decay[c]);
+                    now[c] = slide::<DECAYED>(now[c], enter[c], leave[c], decay[c], span[c]);
                 }
+                let small = |c: usize| any_dwarfed::<DECAYED>(&now[c], &leave[c], span[c]);
+                if (0..C).any(small) {
+                    let afresh =
+                        afresh::<C, DECAYED, R>(bar - bars + 1..=bar, j, &decay, rows, terms);
+                    for c in 0..C {
+                        now[c] = replace_dwarfed::<DECAYED>(now[c], leave[c], span[c], afresh[c]);
+                    }
+                }
+                finish(j, m, &now);
             }
-            for c in 0..C {
-                sums[c] = replace_dwarfed::<DECAYED>(sums[c], leave[c], span[c], afresh[c]);
-            }
+            *next = now;
         }
     }
 
@@ -196,99 +241,6 @@ impl<const C: usize, const DECAYED: bool> Window<C, DECAYED> {
         }
         append::<C, DECAYED, R, 1>(&mut self.sums, &self.decay, [rows(bar)], terms);
     }
-}
-
-/// What is left of a sum is worthless where it is this small beside what was just taken off: the
-/// rounding of the large value stays behind in it. A relisting under an old ticker does this.
-const DWARFED_FRAC: f64 = 1e-6;
-
-/// Is the sum dwarfed by what left?
-#[inline(always)]
-fn is_dwarfed<const DECAYED: bool>(sum: f64, leave: f64, span: f64) -> bool {
-    let left = if DECAYED { leave * span } else { leave };
-    sum.abs() < DWARFED_FRAC * left.abs()
-}
-
-#[inline(always)]
-fn any_dwarfed<const DECAYED: bool>(sum: &Pack, leave: &Pack, span: f64) -> bool {
-    let mut any = false;
-    for k in 0..PACK {
-        any |= is_dwarfed::<DECAYED>(sum[k], leave[k], span);
-    }
-    any
-}
-
-#[inline(always)]
-fn replace_dwarfed<const DECAYED: bool>(sum: Pack, leave: Pack, span: f64, afresh: Pack) -> Pack {
-    let mut out = sum;
-    for k in 0..PACK {
-        if is_dwarfed::<DECAYED>(sum[k], leave[k], span) {
-            out[k] = afresh[k];
-        }
-    }
-    out
-}
-
-/// Append the rows of `bars` to the sums, oldest first, four in a pass.
-#[inline(always)]
-fn append_all<const C: usize, const DECAYED: bool, R: Copy>(
-    sums: &mut [Line<[Pack; C]>],
-    decay: &[f64; C],
-    bars: std::ops::Range<i64>,
-    rows: &impl Fn(i64) -> R,
-    terms: &impl Fn(R, usize) -> [Pack; C],
-) {
-    let mut bar = bars.start;
-    while bar + 4 <= bars.end {
-        let four = [rows(bar), rows(bar + 1), rows(bar + 2), rows(bar + 3)];
-        append::<C, DECAYED, R, 4>(sums, decay, four, terms);
-        bar += 4;
-    }
-    for bar in bar..bars.end {
-        append::<C, DECAYED, R, 1>(sums, decay, [rows(bar)], terms);
-    }
-}
-
-#[inline(always)]
-fn append<const C: usize, const DECAYED: bool, R: Copy, const ROWS: usize>(
-    sums: &mut [Line<[Pack; C]>],
-    decay: &[f64; C],
-    rows: [R; ROWS],
-    terms: &impl Fn(R, usize) -> [Pack; C],
-) {
-    for (j, Line(sums)) in sums.iter_mut().enumerate() {
-        let mut now = *sums;
-        for row in rows {
-            let enter = terms(row, j);
-            for c in 0..C {
-                now[c] = decayed::<DECAYED>(now[c], enter[c], decay[c]);
-            }
-        }
-        *sums = now;
-        lanes::end_lane();
-    }
-}
-
-#[inline(always)]
-fn decayed<const DECAYED: bool>(sum: Pack, add: Pack, decay: f64) -> Pack {
-    let mut out = [0.0; PACK];
-    for k in 0..PACK {
-        out[k] = if DECAYED { sum[k] * decay + add[k] } else { sum[k] + add[k] };
-    }
-    out
-}
-
-#[inline(always)]
-fn slide<const DECAYED: bool>(sum: Pack, add: Pack, old: Pack, decay: f64, span: f64) -> Pack {
-    let mut out = [0.0; PACK];
-    for k in 0..PACK {
-        out[k] = if DECAYED {
-            (sum[k] * decay + add[k]) - old[k] * span
-        } else {
-            (sum[k] + add[k]) - old[k]
-        };
-    }
-    out
 }
 
 /// Mean over a window (plain or exponential) of a series of lanes, NaN where the present bars

@@ -3,6 +3,7 @@
 
 mod oracle;
 mod panels;
+mod steady;
 
 use oracle::Oracle;
 use panels::{Arrays, Uniform};

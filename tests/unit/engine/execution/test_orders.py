@@ -25,7 +25,6 @@ from xsmom.domain.trading import (
     VenueFill,
 )
 from xsmom.engine import execution, money
-from xsmom.engine.execution.ending import UNTOLD_MS
 from xsmom.engine.turn import Turn
 from xsmom.store import codec
 
@@ -104,7 +103,7 @@ def test_an_execution_that_comes_after_its_task_has_ended_still_carries_it_out()
     stage.start(approved)
     order = stage.live()[0]
     stage.update(view(order, OrderState.FILLED, 50))
-    stage.tick(UNTOLD_MS + 1_000)
+    stage.tick(stage.rules.work.untold_ms + 1_000)
     assert stage.task(approved) is None
     stage.book = codec.decode(codec.encode(stage.book))
     late = VenueFill("e9", "", order.client_order_id, order.symbol, FillKind.TRADE, 50, *PAID, False, 9, stage.now_ms)

@@ -35,7 +35,8 @@ def test_a_listed_transfer_explains_the_wallet_without_a_word_of_the_operator(us
     acted.fill(A, 500, 100.0)
     acted.run(3_000)
     acted.price(A, 104.0)
-    value = money.unit_value(acted.book)
+    acted.run(1_000)
+    value = money.unit_value_now(acted.book)
     guards = codec.encode(acted.book.guards)
     acted.venue.move(acted.now_ms, usdt)
     acted.run(ROUND_MS)
@@ -43,7 +44,7 @@ def test_a_listed_transfer_explains_the_wallet_without_a_word_of_the_operator(us
     assert not acted.told("wallet.unexplained")
     assert [note.fields["amount_usdt"] for note in acted.told("transfer.seen")] == [usdt]
     assert acted.book.money.transfers_usdt == usdt
-    assert money.unit_value(acted.book) == pytest.approx(value, rel=1e-12)
+    assert money.unit_value_now(acted.book) == pytest.approx(value, rel=1e-12)
     assert codec.encode(acted.book.guards) == guards
 
 
@@ -76,7 +77,7 @@ def test_what_is_listed_twice_and_read_again_moves_the_book_once() -> None:
 def test_what_moved_while_nobody_looked_is_read_at_the_next_start_even_from_the_journals_text() -> None:
     acted = agreed()
     acted.run(ROUND_MS)
-    value = money.unit_value(acted.book)
+    value = money.unit_value_now(acted.book)
     acted.now_ms += 3 * 86_400_000
     acted.queue.clear()
     acted.timers.clear()
@@ -87,7 +88,7 @@ def test_what_moved_while_nobody_looked_is_read_at_the_next_start_even_from_the_
     acted.run(10_000)
     assert is_settled(acted)
     assert acted.book.money.transfers_usdt == 4_000.0
-    assert money.unit_value(acted.book) == pytest.approx(value, rel=1e-12)
+    assert money.unit_value_now(acted.book) == pytest.approx(value, rel=1e-12)
     assert not acted.told("wallet.unexplained")
 
 
@@ -109,11 +110,11 @@ def test_one_that_is_listed_late_blocks_entries_only_until_it_is_listed() -> Non
     acted.run(ROUND_MS)
     assert acted.book.venue.unexplained_usdt == pytest.approx(900.0)
     assert reconcile.blocks(acted.book) is Blocks.ENTRIES
-    value = money.unit_value(acted.book)
+    value = money.unit_value_now(acted.book)
     acted.run(2 * EVERY_MS)
     assert is_settled(acted)
     assert acted.book.money.transfers_usdt == 900.0
-    assert money.unit_value(acted.book) == pytest.approx(value, rel=1e-12)
+    assert money.unit_value_now(acted.book) == pytest.approx(value, rel=1e-12)
 
 
 def test_one_that_was_classified_by_hand_and_is_listed_later_is_not_counted_again() -> None:

@@ -1,8 +1,9 @@
 """A journal taken again from its first entry: does every decision come out as it was written, and what was decided?
 
 Two independent looks at each decision. The engine is given the same events again, fills and verdicts among them, and
-must ask for the same orders. And the features that it decided on, computed live from a window of the newest bars, must
-be those that a simulation computes in blocks over all bars, bit for bit.
+must ask for the same orders, of the same targets and the same planned lots. And the features that it decided on,
+computed live from a window of the newest bars, must be those that a simulation computes in blocks over all bars, bit
+for bit.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from xsmom import kernel
 from xsmom.domain.book import Book, Roster
-from xsmom.domain.effects import Effect
+from xsmom.domain.effects import Effect, Note
 from xsmom.domain.events import BarClosed, BarsBackfilled, Event, Stage, Started
 from xsmom.domain.journal import Entry
 from xsmom.domain.panel import CELL_FIELDS, Panel
@@ -28,6 +29,13 @@ from xsmom.errors import StateError
 from xsmom.live.recovery import new_window
 from xsmom.ports import Journal
 from xsmom.store import codec
+
+_TOLD = {
+    "targets.decided": ("close_ms", "gross_frac", "net_frac", "long", "short", "window_hash"),
+    "plan.made": ("close_ms", "legs", "rebalance"),
+    "order.approved": ("symbol", "purpose", "wanted_lots", "lots"),
+}
+"""Notes that say what was decided, and what of them must come out again."""
 
 Floats: TypeAlias = NDArray[np.float64]
 Lots: TypeAlias = NDArray[np.int64]
@@ -88,9 +96,8 @@ def recompute(journal: Journal, rules: Rules, progress: Progress | None = None) 
         _collect(bars, entry.event)
         grow(window, entry.event)
         before = 0 if book is None else book.cycle.decided_ms
-        book, effects, _ = step(book, window, entry.event, entry.at_ms, rules)
-        if _text(effects) != _text(entry.effects):
-            done.differences.append(Difference(entry.seq, _first_difference(entry, effects)))
+        book, effects, notes = step(book, window, entry.event, entry.at_ms, rules)
+        done.differences += _differences(entry, effects, notes)
         if book.cycle.decided_ms != before:
             rows[book.cycle.decided_ms] = (kernel.features_last(window, rules.params), money.equity_usdt(book))
         if book.cycle.decided_ms:
@@ -160,6 +167,19 @@ def _first_difference(entry: Entry, effects: Sequence[Effect]) -> str:
         return f"{len(entry.effects)} effects then, {len(effects)} now"
     pairs = zip(entry.effects, effects, strict=True)
     return next(f"{then} then, {now} now" for then, now in pairs if _text(then) != _text(now))
+
+
+def _differences(entry: Entry, effects: Sequence[Effect], notes: Sequence[Note]) -> list[Difference]:
+    """What an entry asked for and decided, beside what it would now: the first of it that is another."""
+    if _text(effects) != _text(entry.effects):
+        return [Difference(entry.seq, _first_difference(entry, effects))]
+    then, now = _decided(entry.notes), _decided(notes)
+    return [] if then == now else [Difference(entry.seq, f"decided {then} then, {now} now")]
+
+
+def _decided(notes: Sequence[Note]) -> list[tuple[object, ...]]:
+    """What an entry tells of targets, of its plan, and of each order of it, planned lots and those that gates left."""
+    return [(note.name, *(note.fields.get(name) for name in _TOLD[note.name])) for note in notes if note.name in _TOLD]
 
 
 def _text(value: object) -> str:

@@ -11,7 +11,7 @@ import xsmom as xs
 from tests.databases.fixtures import Database, sqlite
 from tests.oracle import nouns
 from xsmom.domain.book import Book, Roster
-from xsmom.domain.effects import SendOrder, SetTimer
+from xsmom.domain.effects import Note, SendOrder, SetTimer
 from xsmom.domain.events import BarClosed, BarsBackfilled, Command, CommandGiven, Event, Stage, Started, TimerFired
 from xsmom.domain.journal import Entry
 from xsmom.domain.orders import Approved, Intent, Purpose, Style
@@ -127,6 +127,19 @@ def test_an_entry_that_would_be_another_one_is_told(sqlite: Database, rules: Rul
     journal.append(lie, replace(books[-1], seq=lie.seq))
     (found,) = recompute(journal, rules).differences
     assert (found.seq, found.what) == (lie.seq, "1 effects then, 0 now")
+
+
+def test_a_plan_that_would_be_another_one_is_told(rules: Rules, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = history(0)[0]
+    book, effects, notes = step(None, new_window(rules, ROSTER), started, nouns.BEGIN_MS, rules)
+    planned = Note("order.approved", fields={"symbol": "A", "purpose": "rebalance", "wanted_lots": 7, "lots": 5})
+    journal = MemoryJournal()
+    journal.append(Entry(1, nouns.BEGIN_MS, started, effects, (*notes, planned)), book)
+    (found,) = recompute(journal, rules).differences
+    assert "decided [('order.approved', 'A', 'rebalance', 7, 5)] then, [] now" in found.what
+    again = Note("order.approved", fields={**planned.fields, "vetoes": ("ramp",)})
+    monkeypatch.setattr(recomputing, "step", lambda *_: (book, effects, (*notes, again)))
+    assert recompute(journal, rules).differences == []
 
 
 def test_a_figure_that_was_not_known_then_is_not_another_one_now(rules: Rules, monkeypatch: pytest.MonkeyPatch) -> None:

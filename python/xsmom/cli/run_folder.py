@@ -202,7 +202,8 @@ def _equity(result: Result) -> dict[str, list[Any]]:
 def _stamps(at_ms: ArrayLike) -> list[str]:
     """Instants as ISO 8601 in UTC, all at once."""
     instants = np.asarray(at_ms, dtype=np.int64).astype("datetime64[ms]")
-    return [f"{text}Z" for text in np.datetime_as_string(instants, unit="ms").tolist()]
+    texts: list[str] = np.datetime_as_string(instants, unit="ms", timezone="UTC").tolist()
+    return texts
 
 
 def _write_columns(path: Path, columns: Mapping[str, list[Any]]) -> None:
@@ -219,8 +220,11 @@ def _is_text(cells: Sequence[Any]) -> bool:
 
 def _quote(cells: Sequence[str]) -> list[str]:
     """Cells of text as CSV wants them; a symbol may hold anything."""
+    whole = "".join(cells)
+    if not any(mark in whole for mark in _WANT_QUOTES):  # nearly always, and told at once
+        return list(cells)
     quoted = {cell: f'"{cell.replace(chr(34), 2 * chr(34))}"' for cell in set(cells) if set(cell) & _WANT_QUOTES}
-    return [quoted.get(cell, cell) for cell in cells] if quoted else list(cells)
+    return [quoted.get(cell, cell) for cell in cells]
 
 
 def make_plain(value: Any) -> Any:

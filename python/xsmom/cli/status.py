@@ -105,6 +105,7 @@ def _life(trader: Trader, reader: JournalReader) -> dict[str, Any]:
         "host": None if writer is None else writer.host,
         "heartbeat_ms": None if beat is None else beat.at_ms,
         "heartbeat_age_s": silent_s,
+        "unwell": "" if beat is None else beat.unwell,
     }
 
 
@@ -213,6 +214,8 @@ def _basis_lines(purse: dict[str, Any]) -> list[Line]:
 def _life_text(life: dict[str, Any]) -> tuple[str, str | None]:
     age = life["heartbeat_age_s"]
     beat = "no heartbeat yet" if age is None else f"heartbeat {ago(age)}"
+    if life["state"] == "running" and life["unwell"]:
+        return f"UNWELL, {beat} (process {life['pid']}): {life['unwell']}", "red"
     if life["state"] == "running":
         return f"running, {beat} (process {life['pid']} on {life['host']})", None
     if life["state"] == "silent":

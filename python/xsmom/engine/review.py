@@ -36,6 +36,8 @@ class _Case:
 
 def review(turn: Turn, intents: Sequence[Intent]) -> list[Approved]:
     """Pass what may be sent, in the order in which it came; tell what may not."""
+    if not intents:
+        return []
     cases = _cases(turn, intents)
     for case in cases:
         if not case.intent.reduce_only:

@@ -19,6 +19,7 @@ from xsmom.domain.effects import Note, Severity
 from xsmom.domain.events import TimerFired
 from xsmom.domain.journal import Entry
 from xsmom.engine import money, sentinel
+from xsmom.live.heartbeat import write_heartbeat
 from xsmom.store.opening import open_journal
 from xsmom.store.rules import StoreRules
 
@@ -81,6 +82,10 @@ def test_the_heartbeat_tells_who_is_silent_and_who_has_stopped(trader, capsys, m
     now_ms = time.time_ns() // 1_000_000
     trader.beat(now_ms - 30_000)
     assert told(capsys, trader)["trader"]["state"] == "running"
+    unwell = replace(trader.beat(now_ms - 30_000), unwell="the account was not read for 400 s")
+    write_heartbeat(trader.folder / "state/paper", unwell)
+    assert "UNWELL, heartbeat 30 s ago" in shown(capsys, trader)
+    assert told(capsys, trader)["trader"]["unwell"] == unwell.unwell
     trader.beat(now_ms - 600_000)
     life = told(capsys, trader)["trader"]
     assert life["state"] == "silent"

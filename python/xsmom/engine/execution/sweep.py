@@ -9,6 +9,7 @@ from xsmom.domain.orders import LiveOrder, Phase
 from xsmom.engine.execution.bench import Bench
 from xsmom.engine.execution.cancel import ask_cancel
 from xsmom.engine.execution.price import touch_of
+from xsmom.engine.turn import Turn
 
 _PLACED = frozenset({Phase.WORKING, Phase.PARTIAL})
 
@@ -16,9 +17,8 @@ _PLACED = frozenset({Phase.WORKING, Phase.PARTIAL})
 def sweep(bench: Bench) -> int:
     """Sweep when it is time; when it was last done."""
     work = bench.turn.rules.work
-    last_ms = bench.book.swept_ms
-    if not work.stale_sweep or bench.now_ms - last_ms < work.stale_every_ms:
-        return last_ms
+    if not is_time(bench.turn):
+        return bench.book.swept_ms
     for order in bench.watched():
         if not _may_be_stale(order):
             continue
@@ -29,6 +29,12 @@ def sweep(bench: Bench) -> int:
             _tell(bench, order, "distance")
             _reprice_next(bench, order)
     return bench.now_ms
+
+
+def is_time(turn: Turn) -> bool:
+    """Whether the next sweep is due."""
+    work = turn.rules.work
+    return work.stale_sweep and turn.now_ms - turn.book.swept_ms >= work.stale_every_ms
 
 
 def sweep_due_ms(bench: Bench) -> list[int]:

@@ -11,7 +11,7 @@ from xsmom.engine.execution.bench import Bench
 from xsmom.engine.execution.cancel import entries, give_up
 from xsmom.engine.execution.doubt import look, lookup_due_ms
 from xsmom.engine.execution.pairs import Room
-from xsmom.engine.execution.sweep import sweep, sweep_due_ms
+from xsmom.engine.execution.sweep import is_time, sweep, sweep_due_ms
 from xsmom.engine.execution.worker import Worker
 from xsmom.engine.turn import Turn
 
@@ -26,14 +26,17 @@ _NO_ENTRIES = frozenset({Mode.REDUCING, Mode.FLATTENING, Mode.HALTED})
 def work(turn: Turn) -> None:
     """Do what is due now, and ask to be called again when something will be."""
     book = turn.book
-    if _nothing_to_do(turn):
-        if book.work_due_ms:
-            turn.put(work_due_ms=0)
-        return
-    bench = Bench(turn)
     # What was sent whole is left alone: a plan counts it as filled, in the simulation too; `modes` calls it off.
     stays = turn.rules.work.style is Style.WHOLE and not book.kill.active
-    if (book.mode in _NO_ENTRIES or book.kill.active) and not stays:
+    barred = (book.mode in _NO_ENTRIES or book.kill.active) and not stays
+    rests_ms = _rests_until_ms(turn)
+    if rests_ms is not None and not (rests_ms and barred):
+        if rests_ms and is_time(turn):
+            turn.put(swept_ms=turn.now_ms)
+        _wake_at(turn, rests_ms)
+        return
+    bench = Bench(turn)
+    if barred:
         give_up(bench, entries(bench), f"mode {book.mode.value}" if not book.kill.active else "kill switch")
     look(bench)
     swept_ms = sweep(bench)
@@ -48,12 +51,25 @@ def work(turn: Turn) -> None:
     _set_timer(bench)
 
 
-def _nothing_to_do(turn: Turn) -> bool:
-    """No orders at all, or none but those that are left alone."""
-    tasks = turn.book.tasks
-    if any(task.approved.intent.style is not Style.WHOLE for task in tasks.values()):
-        return False
-    return all(order.parent_id in tasks for order in turn.book.orders.values())
+def _rests_until_ms(turn: Turn) -> int | None:
+    """When an ended order is next forgotten, where there are none but such and those left alone; 0 is no order.
+
+    None where there may be more to do: then everything is looked at.
+    """
+    tasks, until_ms = turn.book.tasks, 0
+    for task in tasks.values():
+        if task.approved.intent.style is not Style.WHOLE:
+            return None
+    for order in turn.book.orders.values():
+        if order.parent_id in tasks:
+            continue
+        if order.final_ms is None or not order.phase.final or order.untold_lots:
+            return None
+        due_ms = order.final_ms + _KEEP_MS
+        if due_ms <= turn.now_ms:
+            return None
+        until_ms = min(until_ms or due_ms, due_ms)
+    return until_ms
 
 
 def _worked(bench: Bench) -> list[Task]:
@@ -117,9 +133,12 @@ def _set_timer(bench: Bench) -> None:
     for order in bench.watched():
         moments += [due for due in (lookup_due_ms(bench, order), _forget_due_ms(bench, order)) if due is not None]
     moments += sweep_due_ms(bench)
-    due_ms = max(min(moments, default=0), bench.now_ms + 1) if moments else 0
-    if due_ms == bench.book.work_due_ms:
+    _wake_at(bench.turn, max(min(moments, default=0), bench.now_ms + 1) if moments else 0)
+
+
+def _wake_at(turn: Turn, due_ms: int) -> None:
+    if due_ms == turn.book.work_due_ms:
         return
-    bench.turn.put(work_due_ms=due_ms)
+    turn.put(work_due_ms=due_ms)
     if due_ms:
-        bench.turn.send(SetTimer(TIMER, due_ms))
+        turn.send(SetTimer(TIMER, due_ms))

@@ -127,7 +127,7 @@ class BarOrders:
         changed, self.changed = self.changed, {}
         return [order.view() for order in changed.values()]
 
-    def take_untold(self) -> list[OrderView]:
-        """Orders that have changed since listeners were last told."""
+    def take_untold(self, *, show: bool) -> list[OrderView]:
+        """Orders that have changed since listeners were last told; where nobody listens, none is shown."""
         untold, self._untold = self._untold, {}
-        return [order.view() for order in untold.values()]
+        return [order.view() for order in untold.values()] if show else []

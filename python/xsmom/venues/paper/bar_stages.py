@@ -251,8 +251,9 @@ class BarStages:
 
     def _tell(self, fills: list[VenueFill]) -> list[VenueFill]:
         """Let listeners know what has changed with these fills; give them on."""
-        changed = self.orders.take_untold()
-        if self._outlet.heard and (changed or fills):
+        heard = self._outlet.heard
+        changed = self.orders.take_untold(show=heard)
+        if heard and (changed or fills):
             symbols = dict.fromkeys(fill.symbol for fill in fills)
             positions = [bar_views.position(self, symbol) for symbol in symbols]
             self._outlet.tell([*changed, *fills, *positions, bar_views.account(self)], self.at_ms)

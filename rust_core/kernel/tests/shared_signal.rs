@@ -1,7 +1,5 @@
 //! Books that share one signal are, bit for bit, what each is alone.
 
-use std::collections::VecDeque;
-
 use xsmom_kernel::decide::{Reader, Signal};
 use xsmom_kernel::features::{Scratch, blocks, features_block};
 use xsmom_kernel::fill::Costs;
@@ -90,27 +88,18 @@ fn books_that_share_a_signal_are_what_they_are_alone() {
         let scratch = Scratch::new(params, panel.cols).unwrap();
         books.push((scratch, Book::new(&panel, params, &setup).unwrap(), Vec::new()));
     }
-    // Stretches of every length that a reader takes.
-    let mut length = 1;
-    let mut cuts = blocks(panel.first_bar, 0..panel.rows).collect::<VecDeque<_>>();
-    while let Some(block) = cuts.pop_front() {
-        let (start, end) = (block.start, block.end.min(block.start + length));
-        if end < block.end {
-            cuts.push_front(end..block.end);
-        }
+    for rows in blocks(panel.first_bar, 0..panel.rows) {
         for (scratch, ..) in &mut books {
-            features_block(&panel, start..end, scratch).unwrap();
+            features_block(&panel, rows.clone(), scratch).unwrap();
         }
-        let bar = |t: usize| panel.first_bar + t as i64;
-        let rows: Vec<_> = (start..end).map(|t| books[0].0.row(bar(t))).collect();
-        let signals = reader.read(&rows, &wanted);
-        for (t, signal) in (start..end).zip(signals) {
+        for t in rows {
+            let bar = panel.first_bar + t as i64;
+            let signal = reader.read(&books[0].0.row(bar), &wanted);
             for (scratch, book, closes) in &mut books {
-                book.bar(&panel, t, &scratch.row(bar(t)), Some(&mut *signal));
+                book.bar(&panel, t, &scratch.row(bar), Some(&mut *signal));
                 closes.push(book.close());
             }
         }
-        length = length % Reader::BARS + 1;
     }
     for (params, (_, book, closes)) in configurations.iter().zip(books) {
         let (alone, counts) = alone(&panel, params, &setup);

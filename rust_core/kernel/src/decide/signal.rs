@@ -111,21 +111,15 @@ impl Signal {
     }
 }
 
-/// Reads the market of several bars at a time, for books that have no say in it.
-///
-/// Every stage is gone through for all bars before the next one: a sum or a root of one bar need not be
-/// waited for while there are others.
+/// Reads the market for several books, none of which has a say in it.
 #[derive(Debug, Clone)]
 pub struct Reader {
     facts: Facts,
     calendar: Calendar,
-    signals: Vec<Signal>,
+    signal: Signal,
 }
 
 impl Reader {
-    /// Most bars that are read at a time: their signals stay in the first cache.
-    pub const BARS: usize = 8;
-
     /// A reader of these names under these parameters, or under such as read the market alike.
     pub fn new(
         symbols: &[String],
@@ -134,38 +128,24 @@ impl Reader {
         params: &Params,
     ) -> Result<Self> {
         let facts = Facts::new(symbols, listed_ms, delisted_ms, params)?;
-        let calendar = Calendar::new(facts.names());
-        let signals = (0..Self::BARS).map(|_| Signal::new(&facts)).collect();
-        Ok(Self { facts, calendar, signals })
+        let (calendar, signal) = (Calendar::new(facts.names()), Signal::new(&facts));
+        Ok(Self { facts, calendar, signal })
     }
 
-    /// Signals of up to [`Self::BARS`] bars, of those at which one of the books will decide; the others are
-    /// those of some other bar. `books` are the parameters of these books ([`Signal::is_shared`],
-    /// [`Signal::same`]), at least one.
-    pub fn read(&mut self, rows: &[FeatureRow<'_>], books: &[&Params]) -> &mut [Signal] {
-        let Self { facts, calendar, signals } = self;
-        let (signals, params) = (&mut signals[..rows.len()], books[0]);
-        let mut due = [false; Self::BARS];
-        for (due, row) in due.iter_mut().zip(rows) {
-            *due = books.iter().any(|params| is_rebalance(row.close_ms, params));
-        }
-        lanes::dispatch(
-            #[inline(always)]
-            || {
-                for ((signal, row), _) in signals.iter_mut().zip(rows).zip(due).filter(|(_, d)| *d)
-                {
-                    universe::mark(facts, calendar, &mut signal.roll, row, params);
-                }
-                for ((signal, row), _) in signals.iter_mut().zip(rows).zip(due).filter(|(_, d)| *d)
-                {
-                    signal.score(row, params, None);
-                }
-                for ((signal, row), _) in signals.iter_mut().zip(rows).zip(due).filter(|(_, d)| *d)
-                {
+    /// The signal of a bar at which one of the books decides; of any other bar it is that of one before.
+    /// `books` are the parameters of these books ([`Signal::is_shared`], [`Signal::same`]), at least one.
+    pub fn read(&mut self, row: &FeatureRow<'_>, books: &[&Params]) -> &mut Signal {
+        if books.iter().any(|params| is_rebalance(row.close_ms, params)) {
+            let Self { facts, calendar, signal } = self;
+            lanes::dispatch(
+                #[inline(always)]
+                || {
+                    universe::mark(facts, calendar, &mut signal.roll, row, books[0]);
+                    signal.score(row, books[0], None);
                     signal.rank(row, books);
-                }
-            },
-        );
-        signals
+                },
+            );
+        }
+        &mut self.signal
     }
 }

@@ -1,8 +1,6 @@
 //! The strategy over a panel: features → decide with guards → plan → fill → exits → account, in the
 //! order of docs/explanation/accounting.md. Every step is the function that the live engine calls.
 
-use std::ops::Range;
-
 use super::FillAt;
 use super::account::Account;
 use super::names::NameSet;
@@ -10,7 +8,7 @@ pub(crate) use super::setup::check;
 pub use super::setup::{Contracts, Run, Setup, fine_lots};
 use super::setup::{any_guard, may_be_barred, sizing_usdt, watches_names};
 use crate::book::{BookRow, DecisionState, GuardAction, Targets};
-use crate::decide::{Decider, Reader, Signal, is_rebalance};
+use crate::decide::{Decider, Signal, is_rebalance};
 use crate::error::Result;
 use crate::features::{Needs, Scratch, features_block, strides};
 use crate::guards::Guards;
@@ -34,22 +32,11 @@ pub fn run(panel: &Panel<'_>, params: &Params, setup: &Setup) -> Result<Run> {
     let mut scratch = Scratch::with_needs(params, needs, panel.cols)?;
     let mut book = Book::new(panel, params, setup)?;
     let mut run = Run::with_room(panel, setup);
-    let reader = || Reader::new(panel.symbols, panel.listed_ms, panel.delisted_ms, params);
-    let mut reader = shares_signal(params, setup).then(reader).transpose()?;
-    for stride in strides(panel.first_bar, 0..panel.rows) {
-        features_block(panel, stride.clone(), &mut scratch)?;
-        for bars in stretches(stride) {
-            let mut rows = [FeatureRow::EMPTY; Reader::BARS];
-            let rows = &mut rows[..bars.len()];
-            for (row, t) in rows.iter_mut().zip(bars.clone()) {
-                *row = scratch.row(panel.first_bar + t as i64);
-            }
-            let mut signals = reader.as_mut().map(|reader| reader.read(rows, &[params]));
-            for ((k, t), row) in bars.enumerate().zip(&*rows) {
-                let signal = signals.as_deref_mut().map(|signals| &mut signals[k]);
-                book.bar(panel, t, row, signal);
-                book.keep_bar(&mut run, panel.cols);
-            }
+    for rows in strides(panel.first_bar, 0..panel.rows) {
+        features_block(panel, rows.clone(), &mut scratch)?;
+        for t in rows {
+            book.bar(panel, t, &scratch.row(panel.first_bar + t as i64), None);
+            book.keep_bar(&mut run, panel.cols);
         }
     }
     Ok(book.finish(run))
@@ -58,12 +45,6 @@ pub fn run(panel: &Panel<'_>, params: &Params, setup: &Setup) -> Result<Run> {
 /// May the market be read before the book is asked? A least order has a say in who is eligible.
 pub(crate) fn shares_signal(params: &Params, setup: &Setup) -> bool {
     Signal::is_shared(params) && setup.contracts.is_none()
-}
-
-/// Bars cut into so many as a [`Reader`] reads at a time.
-pub(crate) fn stretches(bars: Range<usize>) -> impl Iterator<Item = Range<usize>> {
-    let end = bars.end;
-    bars.step_by(Reader::BARS).map(move |start| start..end.min(start + Reader::BARS))
 }
 
 /// A running book, bar by bar: everything that changes, and what it decided.
@@ -193,7 +174,7 @@ impl<'a> Book<'a> {
     }
 
     /// Live through bar `t`; bars come in their order. `row` holds its features under this book's
-    /// parameters; `signal` is what [`Decider::read`] made of it where books share one, else `None`.
+    /// parameters; `signal` is what a [`crate::decide::Reader`] made of it where books share one, else `None`.
     pub fn bar(
         &mut self,
         panel: &Panel<'_>,

@@ -10,8 +10,7 @@ use crate::error::Result;
 use crate::features::{Needs, Pool, Seat, blocks};
 use crate::panel::Panel;
 use crate::params::Params;
-use crate::row::FeatureRow;
-use crate::simulate::strategy::{Book, Run, shares_signal, stretches};
+use crate::simulate::strategy::{Book, Run, shares_signal};
 
 /// Most books that are taken through a bar together: so many stay in the second cache beside the
 /// features of a block.
@@ -55,7 +54,7 @@ struct Rider<'a> {
     tally: Tally,
 }
 
-/// Neighbours that read the market alike, and who reads it for them (nobody where each book has a say).
+/// Neighbours that read the market alike, and who reads it for them.
 struct Group {
     riders: Range<usize>,
     reader: Option<Reader>,
@@ -146,37 +145,17 @@ impl Group {
         }
         let (seat, books) = (riders[0].seat, riders.iter().map(|rider| rider.params));
         let books: Vec<_> = books.collect();
-        for bars in stretches(rows) {
-            let mut market = [FeatureRow::EMPTY; Reader::BARS];
-            let market = &mut market[..bars.len()];
-            for (row, t) in market.iter_mut().zip(bars.clone()) {
-                *row = pool.row(&seat, panel.first_bar + t as i64);
-            }
-            let mut signals = self.reader.as_mut().map(|reader| reader.read(market, &books));
+        for t in rows {
+            let bar = panel.first_bar + t as i64;
+            let reader = self.reader.as_mut();
+            let mut signal = reader.map(|reader| reader.read(&pool.row(&seat, bar), &books));
             for rider in &mut *riders {
-                for (k, t) in bars.clone().enumerate() {
-                    let signal = signals.as_deref_mut().map(|signals| &mut signals[k]);
-                    let own = (rider.seat != seat)
-                        .then(|| pool.row(&rider.seat, panel.first_bar + t as i64));
-                    rider.bar(panel, t, own.as_ref().unwrap_or(&market[k]), signal, days);
-                }
+                let row = pool.row(&rider.seat, bar);
+                rider.book.bar(panel, t, &row, signal.as_deref_mut());
+                let close = rider.book.close();
+                rider.tally.note(t, days, close.equity_usdt, close.gross_usdt, close.net_usdt);
+                rider.tally.costs = close.costs;
             }
         }
-    }
-}
-
-impl Rider<'_> {
-    fn bar(
-        &mut self,
-        panel: &Panel<'_>,
-        t: usize,
-        row: &FeatureRow<'_>,
-        signal: Option<&mut Signal>,
-        days: &Days,
-    ) {
-        self.book.bar(panel, t, row, signal);
-        let close = self.book.close();
-        self.tally.note(t, days, close.equity_usdt, close.gross_usdt, close.net_usdt);
-        self.tally.costs = close.costs;
     }
 }

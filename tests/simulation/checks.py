@@ -25,6 +25,21 @@ class BrokenRuleError(AssertionError):
         self.rule = rule
 
 
+def _bare(exchange: Exchange) -> set[str]:
+    """Names whose position has neither a stop of its own nor an order of ours that stands in for one."""
+    bare = [one for one in exchange.account.positions() if one.stop_loss_ticks is None]
+    orders = exchange.account.open_orders() if bare else ()
+    return {one.symbol for one in bare if not any(_stands_in(order, one) for order in orders)}
+
+
+def _stands_in(order: OrderView, position: PositionView) -> bool:
+    """Whether it closes all of the position where the price goes against it."""
+    if order.symbol != position.symbol or order.trigger is None or not order.reduce_only or order.of_position:
+        return False
+    against = order.trigger.rising == (position.lots < 0)
+    return against and order.lots * position.lots < 0 and abs(order.lots - order.filled_lots) >= abs(position.lots)
+
+
 class Checks:
     """The rules, and what they have to remember."""
 
@@ -67,7 +82,7 @@ class Checks:
                 raise BrokenRuleError("accepted_twice", f"{name} was taken {times} times")
         held = exchange.account.positions()
         if not exchange.dark:
-            self._naked(now_ms, held)
+            self._naked(now_ms, _bare(exchange))
         self._gross(held, exchange)
 
     def at_rest(self, book: Book, exchange: Exchange) -> None:
@@ -78,7 +93,7 @@ class Checks:
             raise BrokenRuleError("ledger_lots", f"we hold {ours}, the exchange says {held}")
         self._cash(book, exchange)
         self._resolved(book, exchange)
-        self._safe(book, exchange.account.positions())
+        self._safe(book, exchange)
 
     def _resolved(self, book: Book, exchange: Exchange) -> None:
         for order in book.orders.values():
@@ -91,6 +106,9 @@ class Checks:
         if book.tasks:
             raise BrokenRuleError("unresolved", f"tasks are left: {sorted(book.tasks)}")
         left = {one.client_order_id: one for one in exchange.account.open_orders() if not one.of_position}
+        for one in exchange.account.positions():
+            if one.stop_loss_ticks is None:
+                left = {name: order for name, order in left.items() if not _stands_in(order, one)}
         for symbol, kept in book.protection.items():
             self._ladder(
                 symbol, int(book.lots[SYMBOLS.index(symbol)]), [left.pop(one.order_id, None) for one in kept.rungs]
@@ -106,10 +124,10 @@ class Checks:
         if sum(abs(one.lots - one.filled_lots) for one in standing) > abs(lots):
             raise BrokenRuleError("ladder", f"rungs of {symbol} close more than {lots}")
 
-    def _safe(self, book: Book, held: tuple[PositionView, ...]) -> None:
-        for one in held:
-            if one.stop_loss_ticks is None:
-                raise BrokenRuleError("naked", f"{one.symbol} stands without a stop at rest")
+    def _safe(self, book: Book, exchange: Exchange) -> None:
+        held = exchange.account.positions()
+        for symbol in _bare(exchange):
+            raise BrokenRuleError("naked", f"{symbol} stands without a stop at rest")
         if self._killed and book.kill.flatten and held:
             raise BrokenRuleError("flatten", f"killed, and {[one.symbol for one in held]} is held")
         if self._killed and not book.kill.active:
@@ -138,8 +156,7 @@ class Checks:
         if name in exchange.accepted or exchange.under_way.get(name, -1) >= now_ms:
             raise BrokenRuleError("sent_again", f"{name} was sent again, and may be there twice")
 
-    def _naked(self, now_ms: int, held: tuple[PositionView, ...]) -> None:
-        bare = {one.symbol for one in held if one.stop_loss_ticks is None}
+    def _naked(self, now_ms: int, bare: set[str]) -> None:
         self._naked_ms = {one: self._naked_ms.get(one, now_ms) for one in sorted(bare)}
         for symbol, since_ms in self._naked_ms.items():
             bare_ms = now_ms - since_ms

@@ -31,6 +31,12 @@ async def test_every_command_acts(rig):
         "skew": (await order(rig, "skew", ms=7))[0] == 200 and rig.world.clock.skew_ms == 7,
         "speed": (await order(rig, "speed", speed=60))[0] == 200 and rig.world.clock.speed == 60,
         "shock": (await order(rig, "shock", symbol=SYMBOL, share=0.9))[0] == 200 and 22_400 < rig.price() < 22_600,
+        "lean": (await order(rig, "lean", symbol=SYMBOL, share=0.5))[0] == 200
+        and rig.world.prices.leans[SYMBOL] == 0.5,
+        "modes": (await order(rig, "modes", account="main", hedge=True, isolated=True))[0] == 200
+        and rig.world.modes.hedged == rig.world.modes.isolated == {0}
+        and (await order(rig, "modes", account="main"))[1] == {"account": "main", "hedge": False, "isolated": False}
+        and rig.world.modes.hedged == set(),
         "delist": (await order(rig, "delist", symbol=SYMBOL, at_ms=begin_ms + 100 * HOUR_MS))[0] == 200
         and rig.world.told_delisting(SYMBOL),
         "maintenance": (await order(rig, "maintenance", title="upgrade", begin_ms=begin_ms, end_ms=begin_ms + 1))[0]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from xsmom.domain.orders import Allow, Task, Verdict
+from xsmom.domain.orders import Allow, Refuse, Task, Verdict
 from xsmom.engine import execution
 from xsmom.engine.facts import fills_at_bars
 from xsmom.engine.gates import GATES, Gate, Standing
@@ -72,4 +72,4 @@ def _against(turn: Turn, task: Task, common: dict[Gate, Verdict]) -> Iterator[tu
                 common[gate] = verdict
         if not isinstance(verdict, Allow):
             tell(turn, gate, intent, verdict)
-            yield gate, getattr(verdict, "why", "")
+            yield gate, verdict.why if isinstance(verdict, Refuse) else ""

@@ -11,9 +11,7 @@ back, and what it had not filled once it is final is closed at market: never bot
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -25,6 +23,7 @@ from xsmom.domain.protection import Protection, Rung
 from xsmom.domain.trading import AmendRequest, OrderRequest, OrderState, OrderView, Trigger, VenueFill
 from xsmom.engine import reading
 from xsmom.engine.sentinel.holdings import Holding
+from xsmom.engine.sentinel.levels import ticks_away
 from xsmom.engine.turn import Turn
 
 LADDER_LEG = 400_000
@@ -163,21 +162,13 @@ def _wanted(turn: Turn, holding: Holding) -> list[Rung]:
             number=one.rung,
             lots=one.lots,
             level=one.price,
-            ticks=_ticks_beyond(one.price, holding.tick, side),
+            # Away from the position: never earlier than its level.
+            ticks=ticks_away(one.price, holding.tick, -side),
             exit_by=one.reason,
         )
         for one in exits
         if one.rung and one.lots and side * one.price > side * start
     ]
-
-
-def _ticks_beyond(price: float, tick: Decimal, side: int) -> int:
-    """Whole ticks of a rung, away from the position: never earlier than its level."""
-    exact = price / float(tick)
-    nearest = round(exact)
-    if abs(exact - nearest) <= _SNAP * max(1.0, abs(exact)):
-        return max(1, nearest)
-    return max(1, math.ceil(exact) if side > 0 else math.floor(exact))
 
 
 # --- what is done --------------------------------------------------------------------------------

@@ -121,7 +121,7 @@ fn form_groups(
         let end = trials.len().min(start + TOGETHER);
         let more = (start + 1..end).take_while(like).count();
         let riders = start..start + 1 + more;
-        let reader = shares(leader)
+        let reader = (more > 0)
             .then(|| Reader::new(panel.symbols, panel.listed_ms, panel.delisted_ms, leader.params));
         start = riders.end;
         groups.push(Group { riders, reader: reader.transpose()? });

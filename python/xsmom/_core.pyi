@@ -10,7 +10,11 @@ __version__: str
 
 @type_check_only
 class PanelLike(Protocol):
-    """What the core reads of a panel: any object with these attributes."""
+    """What the core reads of a panel: any object with these attributes.
+
+    A simulation asks for `settles` as well, which need not be there: whether any funding rate of a bar is other than 0,
+    one bool a bar.
+    """
 
     @property
     def bar_ms(self) -> int: ...

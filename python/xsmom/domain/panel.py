@@ -133,6 +133,15 @@ class Panel:
         return len(self.close_ms)
 
     @cached_property
+    def settles(self) -> NDArray[np.bool_]:
+        """Whether any name's funding rate of a bar is other than 0 (or unknown), one entry a bar: a simulation
+        reads no rates of the others, which are most.
+        """
+        settles: NDArray[np.bool_] = (self.funding_frac != 0).any(axis=1)
+        settles.flags.writeable = False
+        return settles
+
+    @cached_property
     def hash(self) -> str:
         """sha256 of the content in its canonical form: the same in memory, in a file, on any machine."""
         return self.known_hash or hash_panel(self)

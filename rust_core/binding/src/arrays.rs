@@ -42,10 +42,34 @@ impl PanelArrays<'_> {
             close: field("close", &self.close)?,
             volume_usdt: field("volume_usdt", &self.volume_usdt)?,
             funding_frac: field("funding_frac", &self.funding_frac)?,
+            settles: &[],
             listed_ms: slice1("listed_ms", &self.listed_ms)?,
             delisted_ms: slice1("delisted_ms", &self.delisted_ms)?,
         };
         panel.check_shape().map_err(|error| raise(&error))?;
+        Ok(panel)
+    }
+}
+
+/// The arrays of a panel that is simulated over, and which of its bars settle funding, where the panel says so.
+pub(crate) struct SimulatedPanel<'py> {
+    arrays: PanelArrays<'py>,
+    settles: Option<PyReadonlyArray1<'py, bool>>,
+}
+
+impl<'py> SimulatedPanel<'py> {
+    pub(crate) fn read(panel: &Bound<'py, PyAny>) -> PyResult<Self> {
+        let settles = panel.getattr_opt("settles")?.map(|found| found.extract()).transpose()?;
+        Ok(Self { arrays: panel.extract()?, settles })
+    }
+
+    /// The kernel's view of these arrays; lengths are checked, cells are not.
+    pub(crate) fn view(&self) -> PyResult<Panel<'_>> {
+        let mut panel = self.arrays.view()?;
+        if let Some(settles) = &self.settles {
+            panel.settles = slice1("settles", settles)?;
+            panel.check_shape().map_err(|error| raise(&error))?;
+        }
         Ok(panel)
     }
 }

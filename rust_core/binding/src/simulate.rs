@@ -12,7 +12,7 @@ use xsmom_kernel::simulate::strategy::{self, Contracts};
 use xsmom_kernel::simulate::weights::{Run, Setup, run};
 use xsmom_kernel::simulate::{FillAt, FillRow, Timing, TripRow};
 
-use crate::arrays::{PanelArrays, slice2};
+use crate::arrays::{PanelArrays, SimulatedPanel, slice2};
 use crate::enter::{enter, raise};
 use crate::meta::give_report;
 use crate::params::PyParams;
@@ -94,7 +94,7 @@ pub(crate) fn run_weights<'py>(
                     maintenance_frac=0.01, tiers=None, keep_fills=false, keep_trips=true, keep_units=false))]
 pub(crate) fn simulate<'py>(
     py: Python<'py>,
-    panel: PanelArrays<'py>,
+    panel: &Bound<'py, PyAny>,
     params: &PyParams,
     costs: CostFields,
     fill_at: &str,
@@ -107,6 +107,7 @@ pub(crate) fn simulate<'py>(
     keep_trips: bool,
     keep_units: bool,
 ) -> PyResult<Bound<'py, PyDict>> {
+    let panel = SimulatedPanel::read(panel)?;
     let view = panel.view()?;
     let setup = strategy::Setup {
         costs: costs.read(),

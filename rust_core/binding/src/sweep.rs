@@ -13,7 +13,7 @@ use xsmom_kernel::panel::Panel;
 use xsmom_kernel::simulate::strategy::{Contracts, Setup};
 use xsmom_kernel::sweep::{Control, Days, Outcome, Trial, check_trials, plan_batches, run_batch};
 
-use crate::arrays::PanelArrays;
+use crate::arrays::SimulatedPanel;
 use crate::enter::enter;
 use crate::params::PyParams;
 use crate::simulate::{CostFields, read_tiers, read_timing};
@@ -30,7 +30,7 @@ type Done = (usize, Result<Option<Vec<Outcome>>, KernelError>);
 #[pyo3(signature = (panel, params, setups, setup_of, *, contracts=None, threads=1, daily_returns=false, progress=None))]
 pub(crate) fn sweep<'py>(
     py: Python<'py>,
-    panel: PanelArrays<'py>,
+    panel: &Bound<'py, PyAny>,
     params: Vec<Py<PyParams>>,
     setups: Vec<SetupFields>,
     setup_of: Vec<usize>,
@@ -39,6 +39,7 @@ pub(crate) fn sweep<'py>(
     daily_returns: bool,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyDict>> {
+    let panel = SimulatedPanel::read(panel)?;
     let view = panel.view()?;
     if setup_of.len() != params.len() || setup_of.iter().any(|place| *place >= setups.len()) {
         let text = format!("setup_of wants {} places in the list of setups", params.len());

@@ -90,6 +90,7 @@ impl Arrays {
             close: &self.close,
             volume_usdt: &self.volume_usdt,
             funding_frac: &self.funding_frac,
+            settles: &[],
             listed_ms: &self.listed_ms,
             delisted_ms: &self.delisted_ms,
         }

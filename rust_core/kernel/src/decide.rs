@@ -49,6 +49,8 @@ struct Scratch {
     columns: correlation::Columns,
     /// What the renewed tranche wants is written into the state.
     keeps_tranche: bool,
+    /// Nobody reads why a name was chosen, but how many were.
+    may_leave_untold: bool,
 }
 
 /// Is the bar that closes at `close_ms` one at which targets are decided?
@@ -87,6 +89,7 @@ impl Decider {
                 rows_of(params.correlation_enabled, params.correlation_bars),
             ),
             keeps_tranche: true,
+            may_leave_untold: false,
         };
         let (calendar, signal) = (Calendar::new(names), Signal::new(&facts));
         Ok(Self { facts, calendar, signal, scratch })
@@ -97,6 +100,31 @@ impl Decider {
     pub(crate) fn with_state_unseen(mut self, params: &Params) -> Self {
         self.scratch.keeps_tranche = params.tranches > 1;
         self
+    }
+
+    /// For a caller who asks [`Self::untold`] for the reasons of the chosen names.
+    pub(crate) fn with_reasons_untold(mut self, may: bool) -> Self {
+        // Older tranches look at the reasons of the newest.
+        self.scratch.may_leave_untold = may && !self.scratch.keeps_tranche;
+        self
+    }
+
+    /// Where the last decision did not say who was selected and who kept, and no other rule said anything about
+    /// anybody since: how many were `[selected, kept]`.
+    #[inline(always)]
+    pub(crate) fn untold(&self, reason: &[Reason]) -> Option<[usize; 2]> {
+        let silent = |row: &[Reason]| {
+            let odd = |any, reason: &Reason| any | (*reason as u8 ^ Reason::NotSelected as u8);
+            row.iter().fold(0, odd) == 0
+        };
+        self.scratch.picks.untold.filter(|_| silent(reason))
+    }
+
+    /// Say who was selected and who kept, where that was not said and no later rule has spoken.
+    pub(crate) fn tell(&self, weight_now_frac: &[f64], reason: &mut [Reason]) {
+        if self.scratch.picks.untold.is_some() {
+            self.scratch.picks.tell(weight_now_frac, reason);
+        }
     }
 
     /// Names that the last decision may want (and no other name has a weight).
@@ -204,6 +232,7 @@ impl Scratch {
         let names = facts.names();
         let reason = &mut out.reason[..];
         universe::tell(scene, &signal.roll, &mut self.frozen, &state.member, reason);
+        self.picks.untold = None;
         let dispersed = signal.dispersed;
         let k = select::names_a_side(signal.roll.eligible, row.dispersion_ratio, params);
         if params.tranches > 1 {
@@ -264,6 +293,7 @@ impl Scratch {
             in_other_tranche: &in_other_tranche,
             awaiting: &state.awaiting_reentry,
             any_awaiting,
+            untold: self.may_leave_untold && roll.eligible == names,
         };
         self.picks.choose(&field, ladders, reason);
         if any_awaiting {

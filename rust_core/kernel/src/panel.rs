@@ -30,6 +30,8 @@ pub struct Panel<'a> {
     pub volume_usdt: &'a [f64],
     /// Sum of the funding rates settled inside the bar; NaN where unknown.
     pub funding_frac: &'a [f64],
+    /// Whether any rate of a bar is other than 0, one entry a bar; empty where nobody has looked.
+    pub settles: &'a [bool],
     /// First moment at which each symbol could be traded, UTC milliseconds.
     pub listed_ms: &'a [i64],
     /// Moment from which it could not any more; `i64::MAX` while alive.
@@ -90,6 +92,10 @@ impl<'a> Panel<'a> {
                 let found = len.to_string();
                 return Err(KernelError::Shape { field, found, expected: self.cols.to_string() });
             }
+        }
+        if !(self.settles.is_empty() || self.settles.len() == self.rows) {
+            let (found, expected) = (self.settles.len().to_string(), self.rows.to_string());
+            return Err(KernelError::Shape { field: "settles", found, expected });
         }
         Ok(())
     }

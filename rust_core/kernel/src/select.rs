@@ -50,6 +50,8 @@ pub(crate) struct Field<'a> {
     pub(crate) in_other_tranche: &'a dyn Fn(usize) -> bool,
     pub(crate) awaiting: &'a [[bool; 2]],
     pub(crate) any_awaiting: bool,
+    /// The reasons of chosen names may be left untold: nobody else has one.
+    pub(crate) untold: bool,
 }
 
 impl Field<'_> {
@@ -129,6 +131,8 @@ pub(crate) struct Picks {
     slots: [Vec<Slot>; 2],
     /// Selected names.
     pub(crate) chosen: Chosen,
+    /// How many were `[selected, kept]`, where their reasons were not written.
+    pub(crate) untold: Option<[usize; 2]>,
     /// Places that the last walk came past.
     depth: usize,
     /// Tests switch the short cut off to compare it with the long way.
@@ -140,6 +144,7 @@ impl Picks {
         Self {
             slots: Side::BOTH.map(|_| vec![Slot::Free; names / 2]),
             chosen: Chosen { names: List::with_room(names), longs: 0 },
+            untold: None,
             depth: 0,
             shortcut: true,
         }

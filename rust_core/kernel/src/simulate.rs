@@ -3,11 +3,13 @@
 mod account;
 mod names;
 mod rows;
+mod settlements;
 mod setup;
 pub mod strategy;
 mod tally;
 pub mod weights;
 
+pub use settlements::Settlements;
 pub use setup::{FillRow, TripRow};
 
 /// The price at which a decision is filled.

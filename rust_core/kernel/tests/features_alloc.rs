@@ -72,6 +72,7 @@ fn streaming_allocates_nothing() {
         close: &close,
         volume_usdt: &high,
         funding_frac: &low,
+        settles: &[],
         listed_ms: &listed_ms,
         delisted_ms: &delisted_ms,
     };

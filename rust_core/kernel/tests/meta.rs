@@ -230,6 +230,7 @@ fn a_feature_row_carries_what_the_meta_labeller_reads() {
         close: &prices,
         volume_usdt: &volume,
         funding_frac: &funding,
+        settles: &[],
         listed_ms: &[0; 4],
         delisted_ms: &[i64::MAX; 4],
     };

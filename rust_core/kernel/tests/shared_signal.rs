@@ -6,7 +6,7 @@ use xsmom_kernel::fill::Costs;
 use xsmom_kernel::panel::Panel;
 use xsmom_kernel::params::Params;
 use xsmom_kernel::simulate::strategy::{Book, Close, Run, Setup, run};
-use xsmom_kernel::simulate::{FillAt, Timing};
+use xsmom_kernel::simulate::{FillAt, Settlements, Timing};
 
 mod random_market;
 use random_market::Market;
@@ -68,7 +68,8 @@ fn alone(panel: &Panel<'_>, params: &Params, setup: &Setup) -> (Vec<Close>, Run)
     let mut closes = Vec::new();
     for t in 0..panel.rows {
         features_block(panel, t..t + 1, &mut scratch).unwrap();
-        book.bar(panel, t, &scratch.row(panel.first_bar + t as i64), None);
+        let rates = Settlements::of(panel, t..t + 1).rates(panel, t);
+        book.bar(panel, t, &scratch.row(panel.first_bar + t as i64), rates, None);
         closes.push(book.close());
     }
     (closes, book.finish(Run::default()))
@@ -92,11 +93,13 @@ fn books_that_share_a_signal_are_what_they_are_alone() {
         for (scratch, ..) in &mut books {
             features_block(&panel, rows.clone(), scratch).unwrap();
         }
+        let settlements = Settlements::of(&panel, rows.clone());
         for t in rows {
             let bar = panel.first_bar + t as i64;
             let signal = reader.read(&books[0].0.row(bar), &wanted);
             for (scratch, book, closes) in &mut books {
-                book.bar(&panel, t, &scratch.row(bar), Some(&mut *signal));
+                let rates = settlements.rates(&panel, t);
+                book.bar(&panel, t, &scratch.row(bar), rates, Some(&mut *signal));
                 closes.push(book.close());
             }
         }

@@ -149,8 +149,7 @@ fn kept_of(goal: f64, held: f64) -> f64 {
 /// is asked again by [`plan`], so each question may say no too often.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sure {
-    /// All bits: a quotient may be a whole number, a name has lots that rounding alone would sell, or it
-    /// changes side.
+    /// All bits: a quotient may be a whole number, or a name changes side.
     odd: [u64; LANES],
     /// Names that will be held.
     count: Lane,
@@ -178,20 +177,23 @@ impl Sure {
         sizing_usdt: f64,
         band_frac: f64,
     ) -> f64 {
-        let rough = weight.abs() * sizing_usdt / unit;
+        let size = weight.abs() * sizing_usdt;
+        let rough = size / unit;
         let near = (rough + TO_WHOLE) - TO_WHOLE;
         let whole = near - if near > rough { 1.0 } else { 0.0 };
         let (above, below) = (rough - whole, 1.0 - (rough - whole));
         // Three roundings stay below 1e-15 of the quotient; beyond 5e13 nothing is clear. Below a lot it is
         // 0 lots, whatever the last bits are.
         let clear = rough * 1e-14 <= if above < below { above } else { below };
-        let one_short = held.abs() == whole + 1.0;
+        // What is held but for the rounding of a division stays held.
+        let one_short = (held.abs() == whole + 1.0) & (held * weight > 0.0);
+        let kept = one_short & (size >= (held.abs() * unit) * (1.0 - 1e-9));
         // 0 + x turns −0 into 0.
-        let lots = 0.0 + whole.copysign(weight);
+        let lots = if kept { held } else { 0.0 + whole.copysign(weight) };
         let goal = if BAND { banded(lots, held, band_frac) } else { lots };
-        let odd = !clear | one_short | (goal * held < 0.0) | (unit < 1e-280);
+        let odd = !clear | (goal * held < 0.0) | (unit < 1e-280);
         self.odd[k] |= u64::from(odd).wrapping_neg();
-        self.count[k] += if whole < 1.0 { whole } else { 1.0 };
+        self.count[k] += if goal == 0.0 { 0.0 } else { 1.0 };
         self.goal_usdt[k] += goal * unit;
         if BAND {
             self.target_usdt[k] += lots * unit;
@@ -199,21 +201,19 @@ impl Sure {
         goal
     }
 
-    /// Is all that was asked sure, with `wanted` names wanted?
+    /// Are so many names to be held? Fewer than are wanted where some have no whole lot.
     #[inline(always)]
-    pub(crate) fn holds<const BAND: bool>(
-        &self,
-        wanted: u32,
-        sizing_usdt: f64,
-        params: &Params,
-    ) -> bool {
+    pub(crate) fn holds_so_many(&self, names: u32) -> bool {
+        fold(self.count) == f64::from(names)
+    }
+
+    /// Is all that was asked sure?
+    #[inline(always)]
+    pub(crate) fn holds<const BAND: bool>(&self, sizing_usdt: f64, params: &Params) -> bool {
         let odd = self.odd.iter().fold(0, |any, lane| any | lane);
         let most = NET_TOLERANCE_FRAC.min(net_cap_frac(params)) * sizing_usdt * CLEAR_FRAC;
         let balanced = |sum: Lane| !params.market_neutral | (fold(sum).abs() < most);
-        (odd == 0)
-            & (fold(self.count) == f64::from(wanted))
-            & balanced(self.goal_usdt)
-            & (!BAND | balanced(self.target_usdt))
+        (odd == 0) & balanced(self.goal_usdt) & (!BAND | balanced(self.target_usdt))
     }
 }
 

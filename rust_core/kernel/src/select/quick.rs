@@ -34,16 +34,32 @@ impl Picks {
         }
         let names = field.scene.facts.names();
         let (held, reason) = (&field.held_weight[..names], &mut reason[..names]);
+        let mut kept = 0;
         for side in Side::BOTH {
-            for name in first(side) {
-                let i = *name as usize;
-                let keeps = side.sign() * held[i] > 0.0;
-                reason[i] = if keeps { Reason::Kept } else { Reason::Selected };
+            if field.untold {
+                for name in first(side) {
+                    kept += usize::from(keeps(held, *name, side));
+                }
+            } else {
+                tell(first(side), side, held, reason);
             }
             self.chosen.begin(side);
             self.chosen.names.append(ladders[side as usize].known_and_room(), field.k);
         }
+        self.untold = field.untold.then_some([2 * field.k - kept, kept]);
         true
+    }
+
+    /// Say who was selected and who kept, where no later rule has spoken.
+    pub(crate) fn tell(&self, held: &[f64], reason: &mut [Reason]) {
+        let (long, short) = self.chosen.names.split_at(self.chosen.longs);
+        for (names, side) in [(long, Side::Long), (short, Side::Short)] {
+            for name in names {
+                if reason[*name as usize] == Reason::NotSelected {
+                    tell(std::slice::from_ref(name), side, held, reason);
+                }
+            }
+        }
     }
 
     /// Some names are barred: those held among the first `k` stay, and each slot that is left goes to the
@@ -85,6 +101,20 @@ impl Picks {
         }
         self.depth = ends[0].max(ends[1]);
         true
+    }
+}
+
+/// Is the name held on this side?
+#[inline(always)]
+fn keeps(held: &[f64], name: u32, side: Side) -> bool {
+    side.sign() * held[name as usize] > 0.0
+}
+
+#[inline(always)]
+fn tell(names: &[u32], side: Side, held: &[f64], reason: &mut [Reason]) {
+    for name in names {
+        let keeps = keeps(held, *name, side);
+        reason[*name as usize] = if keeps { Reason::Kept } else { Reason::Selected };
     }
 }
 

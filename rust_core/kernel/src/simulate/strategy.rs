@@ -1,12 +1,12 @@
 //! The strategy over a panel: features → decide with guards → plan → fill → exits → account, in the
 //! order of docs/explanation/accounting.md. Every step is the function that the live engine calls.
 
-use super::FillAt;
 use super::account::Account;
 use super::names::NameSet;
 pub(crate) use super::setup::check;
 pub use super::setup::{Contracts, Run, Setup, fine_lots};
 use super::setup::{any_guard, may_be_barred, sizing_usdt, watches_names};
+use super::{FillAt, Settlements};
 use crate::book::{BookRow, DecisionState, GuardAction, Targets};
 use crate::decide::{Decider, Signal, is_rebalance};
 use crate::error::Result;
@@ -34,8 +34,10 @@ pub fn run(panel: &Panel<'_>, params: &Params, setup: &Setup) -> Result<Run> {
     let mut run = Run::with_room(panel, setup);
     for rows in strides(panel.first_bar, 0..panel.rows) {
         features_block(panel, rows.clone(), &mut scratch)?;
+        let settlements = Settlements::of(panel, rows.clone());
         for t in rows {
-            book.bar(panel, t, &scratch.row(panel.first_bar + t as i64), None);
+            let row = scratch.row(panel.first_bar + t as i64);
+            book.bar(panel, t, &row, settlements.rates(panel, t), None);
             book.keep_bar(&mut run, panel.cols);
         }
     }
@@ -139,7 +141,8 @@ impl<'a> Book<'a> {
             setup,
             account,
             decider: Decider::new(panel.symbols, panel.listed_ms, panel.delisted_ms, params)?
-                .with_state_unseen(params),
+                .with_state_unseen(params)
+                .with_reasons_untold(!params.meta_enabled),
             state: DecisionState::new(cols, params.tranches as usize),
             targets: Targets::new(cols),
             guards: Guards::new(cols),
@@ -174,12 +177,13 @@ impl<'a> Book<'a> {
     }
 
     /// Live through bar `t`; bars come in their order. `row` holds its features under this book's
-    /// parameters; `signal` is what a [`crate::decide::Reader`] made of it where books share one, else `None`.
+    /// parameters, and `rates` its funding ([`Settlements::rates`]); `signal` is what a [`crate::decide::Reader`] made of it where books share one, else `None`.
     pub fn bar(
         &mut self,
         panel: &Panel<'_>,
         t: usize,
         row: &FeatureRow<'_>,
+        rates: Option<&[f64]>,
         signal: Option<&mut Signal>,
     ) {
         if self.over() {
@@ -194,8 +198,8 @@ impl<'a> Book<'a> {
         }
         // The row of the features begins at a cache line, and is at hand.
         let close = row.close;
-        if self.setup.costs.funding {
-            self.account.settle(close, panel.row(panel.funding_frac, t));
+        if let (true, Some(rates)) = (self.setup.costs.funding, rates) {
+            self.account.settle(close, rates);
         }
         if self.may_exit && !self.account.flat() {
             self.exit_inside(&rows::bar_row(panel, t, close_ms, row), t);
@@ -262,11 +266,22 @@ impl<'a> Book<'a> {
             decider.decide_fitting(signal, row, &book, state, self.params, out);
             self.rows.enter(row, &self.targets, self.params);
             self.end.decisions += 1;
-            self.reasons.count(&self.targets.reason);
+            self.count_reasons();
         }
         let busy = !self.account.flat() || !self.waiting.is_empty();
         if rebalance || (busy && self.account.restless(self.action != GuardAction::None)) {
             self.plan(t, row, sizing, rebalance);
+        }
+    }
+
+    /// Count the reasons of the decision just taken.
+    fn count_reasons(&mut self) {
+        let row = &mut self.targets.reason;
+        if let Some(chosen) = self.decider.untold(row) {
+            self.reasons.add(chosen, row.len());
+        } else {
+            self.decider.tell(&self.rows.weight_now_frac, row);
+            self.reasons.count(row);
         }
     }
 

@@ -26,15 +26,19 @@ impl Tally {
             || count_common(row),
         );
         if common {
-            let [selected, kept] = chosen;
-            self.counts[Reason::Selected as usize] += selected;
-            self.counts[Reason::Kept as usize] += kept;
-            self.counts[Reason::NotSelected as usize] += row.len() as u64 - selected - kept;
+            self.add(chosen.map(|count| count as usize), row.len());
         } else {
             for reason in row {
                 self.counts[*reason as usize] += 1;
             }
         }
+    }
+
+    /// Count a row of which so many are selected and kept, and all others not selected.
+    pub(super) fn add(&mut self, [selected, kept]: [usize; 2], names: usize) {
+        self.counts[Reason::Selected as usize] += selected as u64;
+        self.counts[Reason::Kept as usize] += kept as u64;
+        self.counts[Reason::NotSelected as usize] += (names - selected - kept) as u64;
     }
 
     /// Reasons that stood at all, by rising code.

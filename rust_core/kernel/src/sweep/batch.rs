@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::features::{Needs, Pool, Seat, blocks};
 use crate::panel::Panel;
 use crate::params::Params;
+use crate::simulate::Settlements;
 use crate::simulate::strategy::{Book, Run, shares_signal};
 
 /// Most books that are taken through a bar together: so many stay in the second cache beside the
@@ -82,8 +83,9 @@ pub fn run_batch(
             return Ok(None);
         }
         pool.enter_block(panel, rows.clone());
+        let settlements = Settlements::of(panel, rows.clone());
         for group in &mut groups {
-            group.ride(panel, rows.clone(), &mut pool, &mut riders, days);
+            group.ride(panel, rows.clone(), settlements, &mut pool, &mut riders, days);
         }
         control.add(rows.len() * trials.len());
     }
@@ -135,6 +137,7 @@ impl Group {
         &mut self,
         panel: &Panel<'_>,
         rows: Range<usize>,
+        settlements: Settlements,
         pool: &mut Pool,
         riders: &mut [Rider<'_>],
         days: &Days,
@@ -147,11 +150,11 @@ impl Group {
         let books: Vec<_> = books.collect();
         for t in rows {
             let bar = panel.first_bar + t as i64;
-            let reader = self.reader.as_mut();
+            let (reader, rates) = (self.reader.as_mut(), settlements.rates(panel, t));
             let mut signal = reader.map(|reader| reader.read(&pool.row(&seat, bar), &books));
             for rider in &mut *riders {
                 let row = pool.row(&rider.seat, bar);
-                rider.book.bar(panel, t, &row, signal.as_deref_mut());
+                rider.book.bar(panel, t, &row, rates, signal.as_deref_mut());
                 let close = rider.book.close();
                 rider.tally.note(t, days, close.equity_usdt, close.gross_usdt, close.net_usdt);
                 rider.tally.costs = close.costs;

@@ -118,6 +118,7 @@ impl Arrays {
             close: &self.close[cells.clone()],
             volume_usdt: &self.volume_usdt[cells.clone()],
             funding_frac: &self.funding_frac[cells],
+            settles: &[],
             listed_ms: &self.listed_ms,
             delisted_ms: &self.delisted_ms,
         }

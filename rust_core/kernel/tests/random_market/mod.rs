@@ -130,6 +130,7 @@ impl Market {
             close: &self.close,
             volume_usdt: &self.volume,
             funding_frac: &self.funding,
+            settles: &[],
             listed_ms: &self.listed_ms,
             delisted_ms: &self.delisted_ms,
         }

@@ -8,14 +8,6 @@ impl Account<'_> {
     /// Funding of the bar on the units held. It comes before the exits inside the bar: a position that
     /// leaves there is charged, and its round trip must know.
     pub(in crate::simulate) fn settle(&mut self, close: &[f64], rate_frac: &[f64]) {
-        // Most bars settle nothing.
-        let due = dispatch(
-            #[inline(always)]
-            || any_rate(rate_frac),
-        );
-        if !due {
-            return;
-        }
         let Self { ledger, held, positions, flow_usdt, trip_flow_usdt, wants, .. } = self;
         held.each(|i| {
             let rate = rate_frac[i];
@@ -75,13 +67,6 @@ impl Account<'_> {
     }
 }
 
-/// May any name pay or receive funding at this bar? By the bits but for the sign: an unknown rate
-/// counts, and is asked again.
-#[inline(always)]
-fn any_rate(rate_frac: &[f64]) -> bool {
-    rate_frac.iter().fold(0, |any, rate| any | rate.to_bits()) << 1 != 0
-}
-
 /// An absent price leaves the last mark standing; whether there is one.
 #[inline(always)]
 fn take_closes(mark: &mut [f64], close: &[f64]) -> bool {
@@ -123,7 +108,7 @@ pub(super) fn value_into(worth: &mut [f64], units: &[f64], mark: &[f64]) -> (f64
 
 /// Names of which units are held.
 #[inline(always)]
-fn write_held(units: &[f64], held: &mut NameSet) {
+pub(super) fn write_held(units: &[f64], held: &mut NameSet) {
     for (word, units) in held.words_mut().iter_mut().zip(units.chunks(64)) {
         *word = bits_where(
             units,

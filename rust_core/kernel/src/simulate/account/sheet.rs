@@ -4,7 +4,7 @@
 //! not ordinary beyond doubt is left to these two, and until that is known nothing has happened.
 
 use super::Account;
-use super::marks::value_into;
+use super::marks::{value_into, write_held};
 use super::trade::bill;
 use crate::fill::{Depth, Rates};
 use crate::lanes::{LANES, dispatch, end_lane, whole_number};
@@ -51,7 +51,7 @@ pub(super) struct Sheet {
     count: usize,
     /// One bit a place, 64 places a word: orders that reduce, and orders that open or increase.
     orders: [[u64; WORDS]; 2],
-    /// Names that are wanted, of all.
+    /// Names that are wanted, of all; in the end those that are held.
     wanted: NameSet,
 }
 
@@ -116,9 +116,14 @@ impl Sheet {
         Some(many)
     }
 
-    /// Work out what each name is to hold; whether all of it is sure.
+    /// Work out what each name is to hold, where all of it is sure; whether all that are wanted are to be held.
     #[inline(always)]
-    fn aim<const BAND: bool>(&mut self, wanted: u32, sizing_usdt: f64, params: &Params) -> bool {
+    fn aim<const BAND: bool>(
+        &mut self,
+        wanted: u32,
+        sizing_usdt: f64,
+        params: &Params,
+    ) -> Option<bool> {
         let chunks = self.count.div_ceil(LANES);
         let prices = &self.price.as_chunks::<LANES>().0[..chunks];
         let steps = &self.step.as_chunks::<LANES>().0[..chunks];
@@ -136,7 +141,7 @@ impl Sheet {
             }
             goals[c] = goal;
         }
-        sure.holds::<BAND>(wanted, sizing_usdt, params)
+        sure.holds::<BAND>(sizing_usdt, params).then(|| sure.holds_so_many(wanted))
     }
 
     /// Work out the orders and what each pays, and what will be held.
@@ -249,28 +254,29 @@ impl Account<'_> {
             #[inline(always)]
             || {
                 let wanted = sheet.gather(held, lots, ask)?;
-                let sure = if params.band_frac == 0.0 {
+                let all_held = if params.band_frac == 0.0 {
                     sheet.aim::<false>(wanted, ask.sizing_usdt, params)
                 } else {
                     sheet.aim::<true>(wanted, ask.sizing_usdt, params)
-                };
-                if !sure {
-                    return None;
-                }
+                }?;
                 sheet.price_orders(rates.without_impact());
                 sheet.pay(ledger);
                 sheet.move_lots(lots, &mut ledger.units);
+                if !all_held {
+                    // Who is wanted, but not by a whole lot, is not held.
+                    write_held(&ledger.units, &mut sheet.wanted);
+                }
                 Some(value_into(worth_usdt, &ledger.units, &ledger.mark))
             },
         );
         debug_assert!(self.plain, "nobody reads single orders");
         let Some(value) = value else { return false };
         (self.value_usdt, self.gross_usdt) = value;
-        // None changes side: who is no longer wanted has left.
+        // None changes side: who is to be held no more has left.
         let sets = self.held.words().iter().zip(self.sheet.wanted.words());
         let left = sets.map(|(held, wanted)| (held & !wanted).count_ones());
         self.trips_closed += u64::from(left.sum::<u32>());
-        // Who is wanted has lots, and nobody else.
+        // These have lots, and nobody else.
         self.held.words_mut().copy_from_slice(self.sheet.wanted.words());
         true
     }

@@ -68,6 +68,18 @@ impl Scene {
         scene
     }
 
+    /// Every name is worth so much that a weight is a handful of lots, of which about as many are held.
+    fn hold_few_lots(&mut self, sizing_usdt: f64) {
+        for i in 0..self.lots.len() {
+            let weight = self.targets.weight_frac[i];
+            self.price[i] *= sizing_usdt * 0.02 / STEP[i] / 100.0;
+            let lots = weight * sizing_usdt / (self.price[i] * STEP[i]);
+            let near = lots as i64 + lots.signum() as i64 * (i as i64 % 3 - 1);
+            self.lots[i] =
+                if self.lots[i] != 0 && near * lots.signum() as i64 > 0 { near } else { 0 };
+        }
+    }
+
     fn account<'a>(&self, params: &Params, setup: &'a Setup) -> Account<'a> {
         let mut account = Account::new(N, params, setup);
         for i in 0..N {
@@ -131,9 +143,13 @@ proptest! {
         band_frac in prop_oneof![Just(0.0), 0.0..1.0f64],
         market_neutral in any::<bool>(),
         sizing_usdt in prop_oneof![Just(1e4), Just(3.0), 1e3..1e6f64],
+        few_lots in any::<bool>(),
     ) {
         let params = Params { market_neutral, band_frac, ..plain() };
-        let (scene, setup) = (Scene::of(&seed), setup());
+        let (mut scene, setup) = (Scene::of(&seed), setup());
+        if few_lots {
+            scene.hold_few_lots(sizing_usdt);
+        }
         let mut quick = scene.account(&params, &setup);
         let before = state(&quick);
         if quick.trade_at_once(&scene.ask(sizing_usdt), &params) {
@@ -171,6 +187,20 @@ fn an_ordinary_rebalance_is_done_at_once() {
         assert!(account.trade_at_once(&scene.ask(1e4), &params));
         assert!(account.ledger.fills > 10 && account.ledger.cash_usdt != 1e4);
     }
+}
+
+/// Names that are wanted by less than a lot, and some of which a lot more or less is held.
+#[test]
+fn a_handful_of_lots_is_ordinary() {
+    let params = Params { band_frac: 0.0, market_neutral: false, ..plain() };
+    let (mut scene, setup) = (ordinary(), setup());
+    scene.hold_few_lots(1e4);
+    let mut account = scene.account(&params, &setup);
+    let wanted = scene.targets.weight_frac.iter().filter(|weight| **weight != 0.0).count();
+    assert!(account.trade_at_once(&scene.ask(1e4), &params));
+    let held = (0..N).filter(|i| account.lots[*i] != 0).count();
+    assert!(held > 0 && held < wanted, "{held} of {wanted}");
+    assert!((0..N).all(|i| account.held.has(i) == (account.lots[i] != 0)));
 }
 
 #[test]

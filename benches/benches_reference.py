@@ -73,6 +73,7 @@ def make_panel(market) -> SimpleNamespace:
         close_ms=(np.arange(bars, dtype=np.int64) + 400_000) * BAR_MS,
         symbols=tuple(f"S{i:03}" for i in range(names)),
         **market._asdict(),
+        settles=(market.funding_frac != 0).any(axis=1),  # as the package's panel says
         listed_ms=np.zeros(names, dtype=np.int64),
         delisted_ms=np.full(names, np.iinfo(np.int64).max),
     )

@@ -134,9 +134,7 @@ class Panel:
 
     @cached_property
     def settles(self) -> NDArray[np.bool_]:
-        """Whether any name's funding rate of a bar is other than 0 (or unknown), one entry a bar: a simulation
-        reads no rates of the others, which are most.
-        """
+        """Whether any funding rate of a bar is other than 0, or unknown: of other bars a simulation reads no rate."""
         settles: NDArray[np.bool_] = (self.funding_frac != 0).any(axis=1)
         settles.flags.writeable = False
         return settles

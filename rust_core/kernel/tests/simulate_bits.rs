@@ -9,6 +9,7 @@
 #![allow(clippy::format_push_string)] // a table for the eye of whoever broke the bits
 
 use xsmom_kernel::fill::Costs;
+use xsmom_kernel::panel::Panel;
 use xsmom_kernel::params::{Params, StreakScope, TrailKind};
 use xsmom_kernel::simulate::strategy::{Contracts, Run, Setup, run};
 use xsmom_kernel::simulate::{FillAt, Timing, weights};
@@ -234,6 +235,23 @@ fn what_is_kept_changes_no_bit() {
         assert_eq!(full.fill_count, full.fills.len() as u64, "{name}");
         assert_eq!(full.trip_count, full.trips.len() as u64, "{name}");
     }
+}
+
+/// A panel that knows which bars settle funding spares a run the look at their rates, and nothing else.
+#[test]
+fn known_settlements_change_no_bit() {
+    let market = Market::new(700, 40, 11, true);
+    let panel = market.panel();
+    let (params, setup) = (classic(), setup());
+    let looked = run(&panel, &params, &setup).unwrap();
+    let rows = panel.funding_frac.chunks_exact(market.cols);
+    let settles: Vec<bool> = rows.map(|row| row.iter().any(|rate| *rate != 0.0)).collect();
+    assert!(settles.contains(&true) && settles.contains(&false));
+    let told = run(&Panel { settles: &settles, ..panel }, &params, &setup).unwrap();
+    assert_ne!(looked.costs.last().unwrap().funding_usdt, 0.0);
+    assert_eq!(hash(&told), hash(&looked));
+    let short = Panel { settles: &settles[1..], ..panel };
+    assert!(short.check_shape().is_err());
 }
 
 /// The same pins without the CPU's vector registers.

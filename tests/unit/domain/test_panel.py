@@ -162,6 +162,15 @@ def test_the_clock_is_strictly_regular(hours: list[int], words: str) -> None:
         make(close_ms=FIRST_MS + HOUR_MS * np.array(hours))
 
 
+def test_a_bar_settles_where_a_rate_is_not_nothing_or_unknown() -> None:
+    funding = np.zeros((6, 3))
+    funding[1, 2], funding[3, 0], funding[4, 1] = 1e-9, np.nan, -0.0
+    panel = make(funding_frac=funding)
+    assert panel.settles.tolist() == [False, True, False, True, False, False]
+    assert not panel.settles.flags.writeable
+    assert panel.slice(1, 3).settles.tolist() == [True, False]
+
+
 def test_a_symbol_stands_once() -> None:
     with pytest.raises(KernelError, match="AAA stands twice"):
         make(symbols=("AAA", "BBB", "AAA"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from tests.oracle.simulation import Setup, simulate
 from tests.oracle.simulation_cases import COSTS, QUIET
 from tests.oracle.simulation_compare import check_run
 from xsmom import kernel
+from xsmom.errors import KernelError
 
 PRICES = ("open", "high", "low", "close")
 
@@ -65,6 +67,15 @@ def test_a_run_that_can_decide_nothing_holds_nothing(panel, spoil, reason):
     check_run(found, simulate(spoiled, params, setup), setup.cash_usdt)
     assert (found["equity_usdt"] == setup.cash_usdt).all()
     assert reason in dict(found["reason_counts"])
+
+
+def test_settlements_of_another_panel_are_refused(panel):
+    params = markets.make_params(**QUIET)
+    own = core.to_panel(panel, params["bar_ms"])
+    fields = {name: getattr(own, name) for name in (*core.PANEL_FIELDS, "bar_ms")}
+    other = SimpleNamespace(**fields, settles=own.settles[1:])
+    with pytest.raises(KernelError, match=r"settles.*79.*80"):
+        core.simulate_panel(other, params, Setup(COSTS["mixed"]))
 
 
 def test_look_backs_longer_than_the_panel_trade_nothing(panel):

@@ -72,7 +72,7 @@ impl Scene {
     fn hold_few_lots(&mut self, sizing_usdt: f64) {
         for i in 0..self.lots.len() {
             let weight = self.targets.weight_frac[i];
-            self.price[i] *= sizing_usdt * 0.02 / STEP[i] / 100.0;
+            self.price[i] *= sizing_usdt * 0.01 / STEP[i];
             let lots = weight * sizing_usdt / (self.price[i] * STEP[i]);
             let near = lots as i64 + lots.signum() as i64 * (i as i64 % 3 - 1);
             self.lots[i] =

@@ -9,6 +9,7 @@ from typing import Any
 from xsmom.domain.book import Book
 from xsmom.domain.effects import Effect, Note, Severity
 from xsmom.domain.evolve import evolve
+from xsmom.domain.tape import Tape
 from xsmom.engine.rules import Rules
 
 
@@ -21,6 +22,8 @@ class Turn:
     now_ms: int
     effects: list[Effect] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    #: What moves the book, where somebody wants to know it.
+    tape: list[Tape] | None = None
 
     def put(self, **changes: Any) -> None:
         """Replace parts of the book."""
@@ -33,6 +36,11 @@ class Turn:
         if value is not None:
             after[key] = value
         self.put(**{part: after})
+
+    def record(self, what: Tape) -> None:
+        """Something has moved the book."""
+        if self.tape is not None:
+            self.tape.append(what)
 
     def send(self, effect: Effect) -> None:
         """Something goes out."""

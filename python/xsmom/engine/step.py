@@ -67,6 +67,12 @@ def grow(window: Window, event: Event) -> None:
 
 def step(book: Book | None, window: Window, event: Event, now_ms: int, rules: Rules) -> Outcome:
     """Take one event; `window` has grown by it already."""
+    turn = live_through(book, window, event, now_ms, rules)
+    return turn.book, tuple(turn.effects), tuple(turn.notes)
+
+
+def live_through(book: Book | None, window: Window, event: Event, now_ms: int, rules: Rules) -> Turn:
+    """The same step, with what it read on the way: for who explains a decision."""
     turn = _open(book, event, now_ms, rules)
     intents = _fold(turn, window, event)
     settle_mode(turn)
@@ -77,7 +83,7 @@ def step(book: Book | None, window: Window, event: Event, now_ms: int, rules: Ru
     execution.start(turn, review(turn, intents))
     execution.work(turn)
     turn.put(seq=turn.book.seq + 1, as_of_ms=now_ms)
-    return turn.book, tuple(turn.effects), tuple(turn.notes)
+    return turn
 
 
 def _open(book: Book | None, event: Event, now_ms: int, rules: Rules) -> Turn:

@@ -249,7 +249,7 @@ def _explain(taken: Retaken, symbol: str, asked_ms: int) -> Explanation:
 
 def show_trader(told: Account) -> None:
     """For people: the answer first, then the ladder, then what followed."""
-    from xsmom.cli.why import show_around, show_rungs
+    from xsmom.cli.why_tables import show_around, show_rungs
     from xsmom.domain.stamps import format_ms
 
     weight = told.row.weight_frac or 0.0

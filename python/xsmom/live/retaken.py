@@ -16,8 +16,8 @@ import numpy as np
 from xsmom import kernel
 from xsmom.domain.book import Book, Roster
 from xsmom.domain.events import Started
+from xsmom.domain.journal import Entry
 from xsmom.domain.ledger import DecisionRow
-from xsmom.domain.limits import Limits
 from xsmom.domain.panel import CELL_FIELDS, Panel
 from xsmom.domain.window import Window
 from xsmom.engine.rules import Rules
@@ -56,42 +56,54 @@ def retake(
     """
     seq = rows[0].seq
     kept = reader.snapshot_before(seq)
-    book, window = (None, None) if kept is None else (kept[0], unpack(kept[1]))
-    begun = 0 if book is None else book.seq
-    bounded = rules if book is None else rules.within(book.limits)
+    fold = _Fold(rules) if kept is None else _Fold(rules.within(kept[0].limits), kept[0], unpack(kept[1]))
+    begun = 0 if fold.book is None else fold.book.seq
     try:
         for entry in reader.entries(begun):
-            if isinstance(entry.event, Started):
-                roster = Roster.of(entry.event.instruments)
-                if window is None or window.symbols != roster.symbols:
-                    window = new_window(rules, roster)
-                bounded = _bounded(rules, entry.event.limits, entry.event)
-            if window is None:
-                raise StateError("what led to it is no longer in the journal (storage.keep_days)")
-            grow(window, entry.event)
-            turn = live_through(book, window, entry.event, entry.at_ms, bounded)
-            book = turn.book
+            turn = fold.take(entry, rules)
             if progress is not None:
                 progress(entry.seq - begun, seq - begun)
             if entry.seq == seq:
-                return _compare(turn, window, rows, config_hash)
+                break
+        else:
+            raise StateError(f"entry {seq} of the journal, which decided it, is not there")
     except XsmomError as error:
-        if book is not None and book.config_hash != config_hash:
+        if fold.book is not None and fold.book.config_hash != config_hash:
             raise StateError(_OTHER_SETTINGS) from error
         raise
-    raise StateError(f"entry {seq} of the journal, which decided it, is not there")
+    assert fold.window is not None, "the first entry is a start"
+    return _compare(turn, fold.window, rows, config_hash)
+
+
+@dataclass(slots=True)
+class _Fold:
+    """The book as it comes about, and the rules within the bounds of the newest start."""
+
+    rules: Rules
+    book: Book | None = None
+    window: Window | None = None
+
+    def take(self, entry: Entry, whole: Rules) -> Turn:
+        """One entry more; `whole` are the rules without bounds."""
+        event = entry.event
+        if isinstance(event, Started):
+            roster = Roster.of(event.instruments)
+            if self.window is None or self.window.symbols != roster.symbols:
+                self.window = new_window(whole, roster)
+            agree = replace(whole.agree, adopt=event.adopt, ignore=event.ignore)
+            self.rules = replace(whole.within(event.limits), agree=agree)
+        if self.window is None:
+            raise StateError("the journal does not begin with a start: it was cut")
+        grow(self.window, event)
+        turn = live_through(self.book, self.window, event, entry.at_ms, self.rules)
+        self.book = turn.book
+        return turn
 
 
 _OTHER_SETTINGS = (
     "it was decided with other settings: give --config and --set as the trader had them when it decided (xsmom status "
     "tells whether they have changed since its start)"
 )
-
-
-def _bounded(rules: Rules, limits: Limits, event: Started) -> Rules:
-    """As this start had settled it."""
-    agree = replace(rules.agree, adopt=event.adopt, ignore=event.ignore)
-    return replace(rules.within(limits), agree=agree)
 
 
 def _compare(turn: Turn, window: Window, rows: Sequence[DecisionRow], config_hash: str) -> Retaken:

@@ -23,7 +23,7 @@ from xsmom.engine import modes, money, sentinel
 from xsmom.engine.execution import working_lots
 from xsmom.engine.guard_notes import tell_book_guards, tell_name_guards, tell_regimes, tell_shaped
 from xsmom.engine.plan import plan_intents, sizing_usdt
-from xsmom.engine.turn import Turn
+from xsmom.engine.turn import DecisionRead, Turn
 
 Row: TypeAlias = dict[str, Any]
 
@@ -260,7 +260,8 @@ def _label(turn: Turn, row: Row) -> None:
 
 def _decide(turn: Turn, window: Window, row: Row, close_ms: int) -> None:
     book, params = turn.book, turn.rules.params
-    weights, reasons, state = kernel.decide(row, book_row(turn, row, close_ms), dict(book.decision), params, window)
+    turn.decision = DecisionRead(close_ms, row, book_row(turn, row, close_ms), book.decision)
+    weights, reasons, state = kernel.decide(row, turn.decision.book_row, dict(book.decision), params, window)
     turn.put(
         decision=state,
         cycle=evolve(

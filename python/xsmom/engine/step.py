@@ -70,6 +70,14 @@ def step(
     book: Book | None, window: Window, event: Event, now_ms: int, rules: Rules, tape: list[Tape] | None = None
 ) -> Outcome:
     """Take one event; `window` has grown by it already. What moves the book is put on `tape`, where there is one."""
+    turn = live_through(book, window, event, now_ms, rules, tape)
+    return turn.book, tuple(turn.effects), tuple(turn.notes)
+
+
+def live_through(
+    book: Book | None, window: Window, event: Event, now_ms: int, rules: Rules, tape: list[Tape] | None = None
+) -> Turn:
+    """The same step, with what it read on the way: for who explains a decision."""
     turn = _open(book, event, now_ms, rules)
     turn.tape = tape
     intents = _fold(turn, window, event)
@@ -81,7 +89,7 @@ def step(
     execution.start(turn, review(turn, intents))
     execution.work(turn)
     turn.put(seq=turn.book.seq + 1, as_of_ms=now_ms)
-    return turn.book, tuple(turn.effects), tuple(turn.notes)
+    return turn
 
 
 def _open(book: Book | None, event: Event, now_ms: int, rules: Rules) -> Turn:

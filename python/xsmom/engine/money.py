@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from xsmom import kernel
 from xsmom.domain.book import Book, Columns
 from xsmom.domain.effects import Severity
-from xsmom.domain.events import FundingPaid, TransferSeen
+from xsmom.domain.events import Event, FillSeen, FundingPaid, TransferSeen
 from xsmom.domain.evolve import evolve
 from xsmom.domain.orders import Approved
 from xsmom.domain.tape import Corrected, Filled, Settled, Transferred
@@ -76,6 +76,13 @@ def equity_now_usdt(book: Book) -> float:
 def remember_fill(turn: Turn, fill: VenueFill) -> None:
     """An execution that the book holds already, by another way."""
     turn.put(fills_seen=_remember(turn.book.fills_seen, fill.exec_id, fill.at_ms))
+
+
+def knows(book: Book, event: Event) -> bool:
+    """An execution or settlement that the book has folded or set aside already, told once more: it changes nothing."""
+    if not isinstance(event, FillSeen | FundingPaid):
+        return False
+    return book.fills_seen.get(event.fill.exec_id) == event.fill.at_ms
 
 
 def remember_move(turn: Turn, move_id: str, at_ms: int) -> None:

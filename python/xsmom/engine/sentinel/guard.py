@@ -17,7 +17,7 @@ from xsmom.domain.orders import Intent, Purpose
 from xsmom.domain.protection import Protection
 from xsmom.domain.trading import TriggerBy
 from xsmom.engine import reading
-from xsmom.engine.rules import ProtectRules
+from xsmom.engine.rules import ProtectRules, Rules
 from xsmom.engine.sentinel import asking
 from xsmom.engine.sentinel.holdings import Holding, holdings
 from xsmom.engine.sentinel.ladder import keep_ladder
@@ -44,7 +44,8 @@ def guard_positions(turn: Turn) -> list[Intent]:
         held.add(holding.symbol)
         if not _is_quiet(turn.book.protection.get(holding.symbol), holding, read_ms):
             intents += _guard(turn, holding)
-        intents += keep_ladder(turn, holding)
+        if not turn.rules.watches:
+            intents += keep_ladder(turn, holding)
     for symbol in sorted(turn.book.protection.keys() - held):
         _let_go(turn, symbol)
     reading.keep_reading(turn)
@@ -57,6 +58,11 @@ def coverage_frac(book: Book) -> float:
     if not held:
         return 1.0
     return sum(_is_verified(book, symbol) for symbol in held) / len(held)
+
+
+def covers(book: Book, rules: Rules) -> bool:
+    """Whether nothing is held that the sentinel still has to protect."""
+    return rules.watches or coverage_frac(book) == 1.0
 
 
 def _is_verified(book: Book, symbol: str) -> bool:
@@ -87,6 +93,9 @@ def _guard(turn: Turn, holding: Holding) -> list[Intent]:
     kept = _kept(turn, holding)
     sight = look(turn.book, holding, kept, turn.rules.protect)
     kept = _judge(turn, holding, kept, sight)
+    if turn.rules.watches:
+        _keep(turn, holding.symbol, kept)
+        return []
     kept = _follow_price(turn, holding, _want(turn, holding, kept, sight))
     _keep(turn, holding.symbol, kept)
     if kept.crossed_ms is not None:
@@ -159,7 +168,7 @@ def _miss(turn: Turn, holding: Holding, kept: Protection, sight: Sight) -> Prote
     since_ms = now_ms if kept.naked_since_ms is None else kept.naked_since_ms
     if kept.sighted_ms is None and sight.seen_ms >= since_ms:
         kept = replace(kept, sighted_ms=now_ms)
-    if now_ms - since_ms >= turn.rules.protect.confirm_ms:
+    if not turn.rules.watches and now_ms - since_ms >= turn.rules.protect.confirm_ms:
         turn.note_once(
             "stop.unverified",
             _TOLD_MS,

@@ -40,14 +40,15 @@ def guard_positions(turn: Turn) -> list[Intent]:
     intents: list[Intent] = []
     held: set[str] = set()
     read_ms = min(turn.book.venue.positions_ms, turn.book.venue.orders_ms)
+    ours = asking.stand_ins(turn.book)
     for holding in holdings(turn.book, rules.trigger):
         held.add(holding.symbol)
         if not _is_quiet(turn.book.protection.get(holding.symbol), holding, read_ms):
-            intents += _guard(turn, holding)
+            intents += _guard(turn, holding, ours)
         if not turn.rules.watches:
             intents += keep_ladder(turn, holding)
     for symbol in sorted(turn.book.protection.keys() - held):
-        _let_go(turn, symbol)
+        _let_go(turn, symbol, ours)
     reading.keep_reading(turn)
     return intents
 
@@ -89,7 +90,7 @@ def _is_quiet(kept: Protection | None, holding: Holding, read_ms: int) -> bool:
     return (kept.emergency or planned is not None) and not any(is_tighter(one, ticks, holding.side) for one in wanted)
 
 
-def _guard(turn: Turn, holding: Holding) -> list[Intent]:
+def _guard(turn: Turn, holding: Holding, ours: asking.StandIns) -> list[Intent]:
     kept = _kept(turn, holding)
     sight = look(turn.book, holding, kept, turn.rules.protect)
     kept = _judge(turn, holding, kept, sight)
@@ -101,7 +102,7 @@ def _guard(turn: Turn, holding: Holding) -> list[Intent]:
     if kept.crossed_ms is not None:
         return _carry_out(turn, holding, kept)
     if kept.verified_ms is not None:
-        asking.tidy(turn, holding.symbol, sight.standing_id)
+        asking.tidy(turn, holding.symbol, ours, sight.standing_id)
         _move(turn, holding, kept, sight)
         return []
     return _repair(turn, holding, kept, sight)
@@ -301,10 +302,10 @@ def _is_leaving(book: Book, holding: Holding, now_ms: int, rules: ProtectRules) 
     return -leaving * holding.side >= abs(holding.lots)
 
 
-def _let_go(turn: Turn, symbol: str) -> None:
+def _let_go(turn: Turn, symbol: str, ours: asking.StandIns) -> None:
     """Nothing is held any more: orders of ours that stood in go too; the venue's own stop goes by itself."""
     kept = turn.book.protection[symbol]
-    asking.tidy(turn, symbol, "", rungs=True)
+    asking.tidy(turn, symbol, ours, "", rungs=True)
     if kept.lots:
         closed = Protection(fill_ms=turn.now_ms, fill_seq=kept.fill_seq, stop_order_ids=kept.stop_order_ids)
         turn.set_item("protection", symbol, closed)

@@ -84,11 +84,12 @@ def _alarm(turn: Turn, name: str, **fields: object) -> None:
 
 def watch(turn: Turn) -> None:
     """Look at everything once; called at each decision and by its own timer."""
-    _watch_fills(turn)
-    _watch_orders(turn)
-    _watch_exits(turn)
-    _watch_drift(turn)
-    _watch_costs(turn)
+    if not turn.rules.watches:  # where nothing is sent nothing fills, and nobody need be told
+        _watch_fills(turn)
+        _watch_orders(turn)
+        _watch_exits(turn)
+        _watch_drift(turn)
+        _watch_costs(turn)
     _watch_positions(turn)
     if turn.rules.gates.facts_needed:
         turn.send(SetTimer("watch", turn.now_ms + EVERY_MS))
@@ -133,6 +134,8 @@ def _watch_exits(turn: Turn) -> None:
 def _watch_drift(turn: Turn) -> None:
     """Held lots against those of the newest plan, once its orders have had their time."""
     book, pace = turn.book, turn.rules.pace
+    if book.stopping:
+        return  # its orders were taken back on purpose
     if turn.now_ms - book.last_plan_ms < min(pace.stuck_ms, pace.bar_ms // 2):
         return
     for symbol, share in _drifts(book):

@@ -9,7 +9,9 @@ pub mod strategy;
 mod tally;
 pub mod weights;
 
+pub(crate) use rows::CAP_HAIR;
 pub use settlements::Settlements;
+pub(crate) use setup::sizing_usdt;
 pub use setup::{FillRow, TripRow};
 
 /// The price at which a decision is filled.

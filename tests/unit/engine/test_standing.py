@@ -10,11 +10,12 @@ import pytest
 
 from tests.unit.engine.gate_books import account, entry, worked
 from tests.unit.engine.gate_steps import Outcome, healthy, out_there, take
-from xsmom.domain.book import Book, Kill
+from xsmom.domain.book import Book, Kill, Mode
 from xsmom.domain.effects import AmendOrder, CancelOrder, SendOrder
 from xsmom.domain.events import TimerFired
 from xsmom.domain.market_data import Trading
 from xsmom.domain.orders import LiveOrder, Phase, Purpose
+from xsmom.domain.protection import Protection
 from xsmom.engine.gates import GATES, Standing
 from xsmom.engine.rules import Rules
 
@@ -46,7 +47,8 @@ def bare(made: Book) -> Book:
     """A position that no stop protects."""
     positions = {**made.positions, "lots": made.positions["lots"].copy()}
     positions["lots"][1] = 5
-    return replace(made, positions=positions, names=replace(made.names, mark=made.names.mark))
+    protection = {**made.protection, made.roster.symbols[1]: Protection(lots=5)}
+    return replace(made, positions=positions, protection=protection)
 
 
 def in_doubt(made: Book) -> Book:
@@ -178,3 +180,14 @@ def test_a_gate_that_goes_on_takes_back_once() -> None:
     again = look(first.book, watched(""))
     assert CancelOrder(opening.symbol, opening.client_order_id) in first.effects
     assert not any(isinstance(effect, CancelOrder) for effect in again.effects)
+
+
+def test_a_process_that_just_began_tells_its_mode_and_not_each_gate() -> None:
+    """After a restart with entries at work nothing of the account is known for a moment."""
+    made, _, _ = at_work()
+    begun = replace(made, mode=Mode.RECONCILING, venue=replace(made.venue, account=None, reconciled_ms=0))
+    outcome = look(begun, watched("margin_soft"))
+    gates = {name for name in outcome.told if name.startswith("gate.")}
+    assert gates <= {"gate.mode"}
+    later = replace(begun, venue=replace(begun.venue, reconciled_ms=made.as_of_ms))
+    assert "gate.margin_soft" in look(later, watched("margin_soft")).told

@@ -73,7 +73,7 @@ def test_settlements_of_another_panel_are_refused(panel):
     params = markets.make_params(**QUIET)
     own = core.to_panel(panel, params["bar_ms"])
     fields = {name: getattr(own, name) for name in (*core.PANEL_FIELDS, "bar_ms")}
-    other = SimpleNamespace(**fields, settles=own.settles[1:])
+    other: Any = SimpleNamespace(**fields, settles=own.settles[1:])
     with pytest.raises(KernelError, match=r"settles.*79.*80"):
         core.simulate_panel(other, params, Setup(COSTS["mixed"]))
 

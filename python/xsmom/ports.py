@@ -297,8 +297,16 @@ class JournalReader(Protocol):
         """What was decided at the close of a bar, or at the newest."""
         ...
 
-    def decided_ms(self, count: int) -> Sequence[int]:
-        """Closes of the newest decisions, falling."""
+    def decided_ms(self, count: int | None = ..., until_ms: int = ...) -> Sequence[int]:
+        """Closes of the newest decisions before a time, falling."""
+        ...
+
+    def entries(self, after_seq: int) -> Iterator[Entry]:
+        """All entries above a number, rising, each against its hash."""
+        ...
+
+    def snapshot_before(self, seq: int) -> tuple[Book, bytes] | None:
+        """The newest book that was kept before an entry, with its window."""
         ...
 
     def notes(

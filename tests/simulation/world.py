@@ -189,7 +189,9 @@ class World:
         return self
 
     def _fold_again(self) -> None:
-        differences = [f"{one.seq}: {one.what}" for one in recompute(self.journal, self.rules).differences]
+        done = recompute(self.journal, self.rules)
+        assert done.followed is not None, "every world begins with its first start, and keeps its names"
+        differences = [f"{one.seq}: {one.what}" for one in done.differences] + done.followed.differences
         if differences:
             raise BrokenRuleError("restart", f"folded again, {differences[0]}")
 

@@ -44,8 +44,6 @@ EXPLAINED = {
     "gate.stop_coverage": "",
     # An answer that took half a second leaves the clock unknown by minutes, in time-lapse: entries wait.
     "clock.skewed": "",
-    # The end of the run: it was asked to end.
-    "mode.changed": "mode=halted why=stopping",
 }
 """What may be said as an error in such weather, and what the line then says."""
 

@@ -50,6 +50,12 @@ def check(
             "--equity", metavar="USDT", min=0.01, help="List the names that an account of this size can trade."
         ),
     ] = None,
+    firings: Annotated[
+        bool,
+        typer.Option(
+            "--firings", help="Count how often each guard fires a month, in a backtest of this configuration."
+        ),
+    ] = False,
     panel: PanelFile = None,
     data: DataDir = None,
     as_json: AsJson = False,
@@ -62,10 +68,15 @@ def check(
     and the least equity that the configuration needs. Decision and plan are the core's own, at the newest bar of
     the market that is given. Ends with 1 below the least equity, where `xsmom live` refuses too.
 
+    With --firings also: how often each guard that runs in a backtest would have fired, a month, on the market that is
+    given, else on a synthetic one. Its bars are led through the engine, which takes seconds for daily bars and a
+    minute or more for hourly ones; without it a check takes a moment.
+
     \b
     Examples:
       xsmom config check
       xsmom config check classic --set strategy.k_max=6
+      xsmom config check config.yaml --firings --panel market.panel
       xsmom config check config.yaml --equity 500 --data lake
       xsmom config check config.yaml --env production --json
     """
@@ -81,29 +92,47 @@ def check(
         from xsmom.cli.affordable import look_affordable
 
         carried = look_affordable(config, equity, panel, data)
-    elif panel is not None or data is not None:
-        raise typer.BadParameter("a market is looked at only with --equity", param_hint="--equity")
-    _tell(config, carried, str(file or DEFAULT_FILE), as_json=as_json)
+    elif (panel is not None or data is not None) and not firings:
+        raise typer.BadParameter("a market is looked at only with --equity or --firings", param_hint="--equity")
+    counted = None
+    if firings:
+        from xsmom.cli.firings import look_firings
+
+        counted = look_firings(config, panel, data)
+    _tell(config, carried, counted, str(file or DEFAULT_FILE), as_json=as_json)
     if carried is not None and not carried["enough"]:
         from xsmom.cli.main import EXIT_FOUND
 
         raise typer.Exit(EXIT_FOUND)
 
 
-def _tell(config: Resolved, carried: dict[str, Any] | None, name: str, *, as_json: bool) -> None:
+def _tell(
+    config: Resolved,
+    carried: dict[str, Any] | None,
+    counted: dict[str, Any] | None,
+    name: str,
+    *,
+    as_json: bool,
+) -> None:
     if as_json:
         found = {"ok": True, **_hashes(config), "warnings": config.warnings, "notes": config.notes}
-        print_json(found if carried is None else {**found, "equity": carried})
+        asked = {"equity": carried, "firings": counted}
+        print_json({**found, **{key: one for key, one in asked.items() if one is not None}})
         return
     for line in config.notes:
         typer.echo(f"note: {line}")
     for line in config.warnings:
         typer.echo(f"warning: {line}")
-    typer.echo(f"{name}: can be used (config hash {config.config_hash[:16]})")
+    hint = "" if counted is not None else "; how often its guards would fire is told by --firings"
+    typer.echo(f"{name}: can be used (config hash {config.config_hash[:16]}){hint}")
     if carried is not None:
         from xsmom.cli.affordable import print_affordable
 
         print_affordable(carried)
+    if counted is not None:
+        from xsmom.cli.firings import print_firings
+
+        print_firings(counted)
 
 
 @app.command()

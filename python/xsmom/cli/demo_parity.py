@@ -46,6 +46,10 @@ class DemoParity:
     books_agree: bool
     live_costs: dict[str, float]
     model_costs: dict[str, float]
+    #: Targets and plans of the trader, and what the backtest's own loop, given its fills, made otherwise.
+    targets: int
+    plans: int
+    followed_apart: tuple[str, ...]
     #: Largest relative difference between a close of the panel and its candle, since an exchange's prices have ticks.
     price_frac: float
 
@@ -53,6 +57,7 @@ class DemoParity:
     def passed(self) -> bool:
         """The journal comes out again, features are those of the backtest, and the first targets are the same."""
         exact = self.entries_same == self.entries and all(bar.features_same for bar in self.bars)
+        exact = exact and self.targets > 0 and not self.followed_apart
         return exact and self.books_agree and bool(self.bars) and self.bars[0].names_same == self.bars[0].names
 
     def document(self) -> dict[str, Any]:
@@ -84,6 +89,8 @@ def compare(traded: Traded, config: Resolved, market: Any, progress: Callable[[i
     replayed = replay.run(keep)
     assert replayed.book is not None
     rows = [_row(one, *model[one.close_ms]) for one in done.decided if one.close_ms in model]
+    followed = done.followed
+    assert followed is not None, "the demo begins with a first start, and keeps its names"
     columns = [market.symbols.index(symbol) for symbol in seen.symbols]
     at = np.searchsorted(market.close_ms, seen.close_ms)
     return DemoParity(
@@ -93,6 +100,9 @@ def compare(traded: Traded, config: Resolved, market: Any, progress: Callable[[i
         books_agree=traded.truth_lots == traded.held_lots,
         live_costs=_costs(book),
         model_costs=_costs(replayed.book),
+        targets=followed.decisions,
+        plans=followed.plans,
+        followed_apart=tuple(followed.differences),
         price_frac=float(np.nanmax(np.abs(seen.close / market.close[at][:, columns] - 1.0))),
     )
 
@@ -149,6 +159,11 @@ def print_demo_parity(found: DemoParity, traded: Traded) -> None:
     print(
         f"\n{found.entries_same:,} of {found.entries:,} journal entries come out the same when they are taken again; "
         f"the features of every decision {same} those of the backtest, bit for bit."
+    )
+    apart = "".join(f" NOT: {one}." for one in found.followed_apart) or " come out of it, bit for bit."
+    print(
+        f"The backtest's loop, given the fills, funding and verdicts of this run: {found.targets} targets and "
+        f"{found.plans} plans in whole lots{apart}"
     )
     agree = "agree" if found.books_agree else "DO NOT agree"
     print(f"Journal and exchange {agree} on {len(traded.truth_lots)} positions, each with its stop on the exchange.")

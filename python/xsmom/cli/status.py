@@ -76,7 +76,7 @@ def look(trader: Trader, reader: JournalReader) -> dict[str, Any]:
     return {
         "account": reader.account,
         "run_id": book.run_id,
-        "trader": _life(trader, reader),
+        "trader": life_of(trader, reader),
         "watchdog": _watchdog(trader),
         "now_ms": now_ms,
         "as_of_ms": book.as_of_ms,
@@ -93,7 +93,7 @@ def look(trader: Trader, reader: JournalReader) -> dict[str, Any]:
     }
 
 
-def _life(trader: Trader, reader: JournalReader) -> dict[str, Any]:
+def life_of(trader: Trader, reader: JournalReader) -> dict[str, Any]:
     """Whether a process leads it, by its heartbeat and by the journal's lease."""
     beat, writer = trader.heartbeat(), reader.writer()
     silent_s = None if beat is None else round(trader.silent_s(beat), 1)

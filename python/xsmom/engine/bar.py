@@ -17,11 +17,13 @@ from xsmom.domain.effects import Severity
 from xsmom.domain.events import BarClosed, Stage
 from xsmom.domain.evolve import evolve
 from xsmom.domain.orders import Intent, Purpose, Style
+from xsmom.domain.tape import Closed, Marked, Touched
 from xsmom.domain.window import Window
-from xsmom.engine import money, sentinel
+from xsmom.engine import modes, money, sentinel
+from xsmom.engine.execution import working_lots
 from xsmom.engine.guard_notes import tell_book_guards, tell_name_guards, tell_regimes, tell_shaped
 from xsmom.engine.plan import plan_intents, sizing_usdt
-from xsmom.engine.turn import Turn
+from xsmom.engine.turn import DecisionRead, Turn
 
 Row: TypeAlias = dict[str, Any]
 
@@ -64,6 +66,7 @@ def _touch(turn: Turn, window: Window, event: BarClosed) -> list[Intent]:
     bar |= {name: getattr(row, name) for name in ("open", "high", "low", "close")}
     positions, exits = kernel.advance_stops(dict(book.positions), bar, turn.rules.params)
     turn.put(positions=positions)
+    turn.record(Touched(event.close_ms))
     if exits:
         turn.put(cycle=evolve(turn.book.cycle, exited=True))
     return exit_intents(turn, exits)
@@ -117,6 +120,7 @@ def _mark(turn: Turn, window: Window, event: BarClosed) -> list[Intent]:
     value = money.unit_value(turn.book)
     kept = turn.book.money
     turn.put(money=evolve(kept, unit_value_peak=max(kept.unit_value_peak, value)))
+    turn.record(Marked(event.close_ms))
     return []
 
 
@@ -134,6 +138,8 @@ def _close(turn: Turn, window: Window, event: BarClosed) -> list[Intent]:
     rebalance = is_rebalance(turn, event.close_ms)
     _label(turn, row)
     late = event.late or turn.now_ms - event.close_ms > turn.rules.pace.decision_lag_max_ms
+    if turn.tape is not None:
+        turn.record(_closed(turn, event.close_ms, late=late))
     if late:
         if rebalance:
             turn.note("decision.skipped", Severity.WARNING, close_ms=event.close_ms, now_ms=turn.now_ms)
@@ -148,6 +154,19 @@ def _close(turn: Turn, window: Window, event: BarClosed) -> list[Intent]:
     if rebalance or _restless(turn.book):
         return plan_intents(turn, row, event.close_ms, rebalance=rebalance)
     return []
+
+
+def _closed(turn: Turn, close_ms: int, *, late: bool) -> Closed:
+    """What is known at this close beside bars and fills."""
+    book, rules = turn.book, turn.rules
+    return Closed(
+        close_ms=close_ms,
+        late=late,
+        plans=modes.plans(book),
+        guard=modes.plan_guard(book, rules, turn.now_ms),
+        waiting_lots=working_lots(book),
+        works=works(book),
+    )
 
 
 def is_rebalance(turn: Turn, close_ms: int) -> bool:
@@ -241,7 +260,8 @@ def _label(turn: Turn, row: Row) -> None:
 
 def _decide(turn: Turn, window: Window, row: Row, close_ms: int) -> None:
     book, params = turn.book, turn.rules.params
-    weights, reasons, state = kernel.decide(row, book_row(turn, row, close_ms), dict(book.decision), params, window)
+    turn.decision = DecisionRead(close_ms, row, book_row(turn, row, close_ms), book.decision)
+    weights, reasons, state = kernel.decide(row, turn.decision.book_row, dict(book.decision), params, window)
     turn.put(
         decision=state,
         cycle=evolve(
@@ -302,10 +322,14 @@ def book_row(turn: Turn, row: Row, close_ms: int) -> Row:
     }
 
 
+def works(book: Book) -> bool:
+    """Whether anything of ours may still fill."""
+    return bool(book.tasks) or any(not order.phase.final for order in book.orders.values())
+
+
 def _restless(book: Book) -> bool:
     """Something needs a plan between rebalances: an exit that waits or has just left, a guard."""
-    working = any(not order.phase.final for order in book.orders.values())
-    if book.flat and not (working or book.tasks):
+    if book.flat and not works(book):
         return False
     closing = bool(((book.positions["closing"] != 0) & (book.lots != 0)).any())
     return (

@@ -13,6 +13,7 @@ from xsmom import kernel
 from xsmom.domain.book import Book, Columns, Cycle, Mode, Money, Names, Roster
 from xsmom.domain.effects import EnsureModes, FetchAccount, Severity
 from xsmom.domain.events import InstrumentsSeen, Started
+from xsmom.domain.tape import Specified
 from xsmom.domain.trading import Modes
 from xsmom.engine.rules import Rules
 from xsmom.engine.turn import Turn
@@ -129,6 +130,7 @@ def take_specs(turn: Turn, event: InstrumentsSeen) -> None:
             "close them by hand, then start again with --adopt"
         )
     turn.put(roster=Roster.of(after))
+    turn.record(Specified(turn.book.roster.qty_step, turn.book.roster.notional_usdt_min))
     turn.note("specs.changed", Severity.WARNING, symbols=changed[:20], count=len(changed))
 
 
@@ -137,6 +139,7 @@ def take_roster(turn: Turn, roster: Roster) -> None:
     book, old = turn.book, turn.book.roster
     if old.symbols == roster.symbols:
         turn.put(roster=roster)
+        turn.record(Specified(roster.qty_step, roster.notional_usdt_min))
         return
     gone = [name for at, name in enumerate(old.symbols) if book.lots[at] and roster.index(name) is None]
     if gone:

@@ -10,6 +10,7 @@ from xsmom import kernel
 from xsmom.domain.book import Kill
 from xsmom.domain.effects import Severity
 from xsmom.domain.events import Command, CommandGiven
+from xsmom.domain.tape import CloseOrdered, Rearmed
 from xsmom.engine import reading, reconcile
 from xsmom.engine.turn import Turn
 
@@ -79,6 +80,7 @@ def _close(turn: Turn, event: CommandGiven, symbol: str) -> Refusal:
     asked = turn.book.names.close_ordered.copy()
     asked[at] = True
     turn.put(names=replace(turn.book.names, close_ordered=asked))
+    turn.record(CloseOrdered(at))
     reconcile.hold(turn, symbol, f"closed by {event.by}")
     return ""
 
@@ -96,6 +98,7 @@ def _rearm(turn: Turn, event: CommandGiven) -> Refusal:
     if not was_latched:
         return f"{guard} is not latched"
     turn.put(guards=state)
+    turn.record(Rearmed(guard))
     turn.note("guard.rearmed", Severity.WARNING, guard=guard, by=event.by)
     return ""
 

@@ -77,12 +77,22 @@ TABLE: Final[Mapping[Mode, Mapping[Cause, Mode]]] = MappingProxyType(
     }
 )
 
+# What the operator asked for is no error; what a guard, the account or the kill switch brings about is.
 _SEVERITY: Final = {
-    Mode.RECONCILING: Severity.INFO,
-    Mode.TRADING: Severity.INFO,
-    Mode.REDUCING: Severity.WARNING,
-    Mode.FLATTENING: Severity.ERROR,
-    Mode.HALTED: Severity.ERROR,
+    Cause.KILL_FLATTEN: Severity.ERROR,
+    Cause.KILL: Severity.ERROR,
+    Cause.STOP_FLATTEN: Severity.WARNING,
+    Cause.STOP_WORKING: Severity.INFO,
+    Cause.STOP: Severity.INFO,
+    Cause.FLATTEN: Severity.WARNING,
+    Cause.REFUSED: Severity.ERROR,
+    Cause.GUARD_FLATTEN: Severity.ERROR,
+    Cause.UNKNOWN: Severity.INFO,
+    Cause.MAINTENANCE: Severity.WARNING,
+    Cause.MARGIN: Severity.WARNING,
+    Cause.PAUSED: Severity.WARNING,
+    Cause.GUARD_BLOCK: Severity.WARNING,
+    Cause.NONE: Severity.INFO,
 }
 
 
@@ -210,7 +220,8 @@ def _step(turn: Turn) -> bool:
     mode = Mode.HALTED if late else TABLE[book.mode][cause]
     if mode is book.mode:
         return False
-    change_mode(turn, mode, _why(book, cause))
+    # Orders that could not be taken back in time are worth a look.
+    change_mode(turn, mode, _why(book, cause), Severity.WARNING if late else _SEVERITY[cause])
     # Out there the gates call entries off (`standing`). What fills whole at bars was sent for good: a guard of the
     # kernel plans around it, as in the simulation.
     by_guard = cause in {Cause.GUARD_FLATTEN, Cause.GUARD_BLOCK, Cause.NONE}
@@ -265,11 +276,11 @@ def _why(book: Book, cause: Cause) -> str:
     return f"{cause.value} ({more})" if more else cause.value
 
 
-def change_mode(turn: Turn, mode: Mode, why: str) -> None:
-    """Go over to a mode, and tell it."""
+def change_mode(turn: Turn, mode: Mode, why: str, severity: Severity) -> None:
+    """Go over to a mode, and tell it as loudly as its cause deserves."""
     before = turn.book.mode
     turn.put(mode=mode, mode_ms=turn.now_ms, mode_why=why)
-    turn.note("mode.changed", _SEVERITY.get(mode, Severity.INFO), before=before.value, mode=mode.value, why=why)
+    turn.note("mode.changed", severity, before=before.value, mode=mode.value, why=why)
 
 
 def plans(book: Book) -> bool:

@@ -7,7 +7,6 @@ price + fee`, units from whole lots, funding as the venue charged it.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,10 @@ from numpy.typing import NDArray
 from xsmom import kernel
 from xsmom.domain.book import Book, Columns
 from xsmom.domain.effects import Severity
-from xsmom.domain.events import FundingPaid, TransferSeen
+from xsmom.domain.events import Event, FillSeen, FundingPaid, TransferSeen
 from xsmom.domain.evolve import evolve
 from xsmom.domain.orders import Approved
+from xsmom.domain.tape import Corrected, Filled, Settled, Transferred
 from xsmom.domain.trading import FillKind, VenueFill
 from xsmom.engine.facts import mark_now
 from xsmom.engine.guard_notes import tell_streak
@@ -30,22 +30,6 @@ _CENT_USDT = 0.01
 """Less than this is what rounding leaves of an account that was emptied."""
 _KEPT_MS = 3 * 86_400_000
 """Ids of executions are remembered so long after the newest one; a venue repeats none that is older."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A fill, or one side of a fill that crossed 0."""
-
-    at: int
-    lots: int
-    price: float
-    fee_usdt: float
-    reference_price: float
-    atr: float
-    at_ms: int
-    exit_by: str
-    #: It left on its own, inside a bar; what the plan closes has been counted when it was planned.
-    on_its_own: bool
 
 
 def equity_usdt(book: Book) -> float:
@@ -94,6 +78,13 @@ def remember_fill(turn: Turn, fill: VenueFill) -> None:
     turn.put(fills_seen=_remember(turn.book.fills_seen, fill.exec_id, fill.at_ms))
 
 
+def knows(book: Book, event: Event) -> bool:
+    """An execution or settlement that the book has folded or set aside already, told once more: it changes nothing."""
+    if not isinstance(event, FillSeen | FundingPaid):
+        return False
+    return book.fills_seen.get(event.fill.exec_id) == event.fill.at_ms
+
+
 def remember_move(turn: Turn, move_id: str, at_ms: int) -> None:
     """A movement of the wallet that is known, and moves nothing here."""
     turn.put(transfers_seen=_remember(turn.book.transfers_seen, move_id, at_ms))
@@ -139,7 +130,9 @@ def fold_funding(turn: Turn, event: FundingPaid) -> None:
     turn.put(money=evolve(money, cash_usdt=cash, funding_usdt=money.funding_usdt + paid))
     turn.note("funding.paid", symbol=fill.symbol, paid_usdt=paid, at_ms=fill.at_ms)
     if at is None:
+        turn.record(Corrected(-paid))
         return
+    turn.record(Settled(at, paid))
     # What flowed is the difference of cash, rounding included: round trips then add up to it.
     received = cash - money.cash_usdt
     names = book.names
@@ -177,6 +170,7 @@ def fold_transfer(turn: Turn, event: TransferSeen) -> None:
             transfers_usdt=money.transfers_usdt + amount,
         ),
     )
+    turn.record(Transferred(amount, left, last))
     turn.note("transfer.seen", Severity.WARNING, id=event.transfer_id, amount_usdt=amount, at_ms=event.at_ms)
 
 
@@ -189,7 +183,7 @@ def approved_of(book: Book, fill: VenueFill) -> Approved | None:
     return order.carries if order else None
 
 
-def _parts(book: Book, at: int, fill: VenueFill, approved: Approved | None, *, stopped: bool) -> list[Part]:
+def _parts(book: Book, at: int, fill: VenueFill, approved: Approved | None, *, stopped: bool) -> list[Filled]:
     held, lots, fee = int(book.lots[at]), fill.lots, float(fill.fee_usdt)
     price, by = float(fill.price), ""
     intent = approved.intent if approved else None
@@ -204,8 +198,8 @@ def _parts(book: Book, at: int, fill: VenueFill, approved: Approved | None, *, s
 
     own = bool(by) and (intent is None or intent.touch_price is not None)
 
-    def part(some: int, fee_usdt: float, exit_by: str) -> Part:
-        return Part(at, some, price, fee_usdt, reference, atr, fill.at_ms, exit_by, own and bool(exit_by))
+    def part(some: int, fee_usdt: float, exit_by: str) -> Filled:
+        return Filled(at, some, price, fee_usdt, reference, atr, fill.at_ms, exit_by, own and bool(exit_by))
 
     if held and (held > 0) != (held + lots > 0) and held + lots:
         closing_fee = fee * abs(held) / abs(lots)
@@ -223,7 +217,8 @@ def _reference_price(fill: VenueFill, approved: Approved | None) -> float:
     return intent.reference_price if intent.touch_price is None else intent.touch_price
 
 
-def _book(turn: Turn, part: Part) -> None:
+def _book(turn: Turn, part: Filled) -> None:
+    turn.record(part)
     book, at = turn.book, part.at
     step, before = float(book.roster.qty_step[at]), int(book.lots[at])
     units = float(part.lots) * step
@@ -263,7 +258,7 @@ def _book(turn: Turn, part: Part) -> None:
         _end_trip(turn, part, trip_flow, 1 if before > 0 else -1, ended)
 
 
-def _end_trip(turn: Turn, part: Part, net_usdt: float, side: int, ended: dict[str, Any] | None) -> None:
+def _end_trip(turn: Turn, part: Filled, net_usdt: float, side: int, ended: dict[str, Any] | None) -> None:
     book, rules, fields = turn.book, turn.rules, turn.rules.fields
     bar_ms = rules.pace.bar_ms
     closes_ms = (part.at_ms // bar_ms + 1) * bar_ms

@@ -56,6 +56,7 @@ def plan_intents(turn: Turn, row: dict[str, Any], close_ms: int, *, rebalance: b
         rules.params,
     )
     legs = done["legs"]
+    turn.plan_reasons = done["reasons"]
     turn.put(names=evolve(turn.book.names, goal_lots=done["goal_lots"]))
     if legs:
         turn.put(last_plan_ms=turn.now_ms)

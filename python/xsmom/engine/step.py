@@ -38,6 +38,7 @@ from xsmom.domain.events import (
     VenueReplied,
 )
 from xsmom.domain.orders import Intent
+from xsmom.domain.tape import Tape
 from xsmom.domain.trading import VenueFill
 from xsmom.domain.window import Window
 from xsmom.engine import boot, commands, execution, health, money, reconcile, sentinel, watch
@@ -65,9 +66,20 @@ def grow(window: Window, event: Event) -> None:
             window.append(row)
 
 
-def step(book: Book | None, window: Window, event: Event, now_ms: int, rules: Rules) -> Outcome:
-    """Take one event; `window` has grown by it already."""
+def step(
+    book: Book | None, window: Window, event: Event, now_ms: int, rules: Rules, tape: list[Tape] | None = None
+) -> Outcome:
+    """Take one event; `window` has grown by it already. What moves the book is put on `tape`, where there is one."""
+    turn = live_through(book, window, event, now_ms, rules, tape)
+    return turn.book, tuple(turn.effects), tuple(turn.notes)
+
+
+def live_through(
+    book: Book | None, window: Window, event: Event, now_ms: int, rules: Rules, tape: list[Tape] | None = None
+) -> Turn:
+    """The same step, with what it read on the way: for who explains a decision."""
     turn = _open(book, event, now_ms, rules)
+    turn.tape = tape
     intents = _fold(turn, window, event)
     settle_mode(turn)
     judge_standing(turn)
@@ -77,7 +89,7 @@ def step(book: Book | None, window: Window, event: Event, now_ms: int, rules: Ru
     execution.start(turn, review(turn, intents))
     execution.work(turn)
     turn.put(seq=turn.book.seq + 1, as_of_ms=now_ms)
-    return turn.book, tuple(turn.effects), tuple(turn.notes)
+    return turn
 
 
 def _open(book: Book | None, event: Event, now_ms: int, rules: Rules) -> Turn:

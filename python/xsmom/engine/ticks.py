@@ -6,6 +6,7 @@ from xsmom import kernel
 from xsmom.domain.events import QuotesSeen
 from xsmom.domain.market_data import Quote
 from xsmom.domain.orders import Intent
+from xsmom.domain.tape import Ticked
 from xsmom.domain.trading import TriggerBy
 from xsmom.engine.bar import exit_intents
 from xsmom.engine.turn import Turn
@@ -42,6 +43,7 @@ def _touch(turn: Turn, at: int, quote: Quote) -> list[Intent]:
     if not exits:
         return []
     turn.put(positions=positions)
+    turn.record(Ticked(at, price, quote.at_ms))
     intents = exit_intents(turn, exits)
     # What the exchange's own stop has met is the exchange's to carry out: it is nearer to the market.
     return [one for one in intents if one.exit_by not in kernel.STOP_EXITS or not _has_met(turn, at, price)]

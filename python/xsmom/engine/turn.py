@@ -6,10 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from xsmom.domain.book import Book
+from xsmom.domain.book import Book, Columns
 from xsmom.domain.effects import Effect, Note, Severity
 from xsmom.domain.evolve import evolve
+from xsmom.domain.tape import Tape
 from xsmom.engine.rules import Rules
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRead:
+    """What a decision read: features, the book's row, and the state that the decision before had left."""
+
+    close_ms: int
+    row: Mapping[str, Any]
+    book_row: dict[str, Any]
+    state: Columns
 
 
 @dataclass(slots=True)
@@ -21,6 +32,11 @@ class Turn:
     now_ms: int
     effects: list[Effect] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    #: What moves the book, where somebody wants to know it.
+    tape: list[Tape] | None = None
+    #: Of a step that decided, and of one that planned: the plan's reason for each name. For whoever explains it.
+    decision: DecisionRead | None = None
+    plan_reasons: Any = None
 
     def put(self, **changes: Any) -> None:
         """Replace parts of the book."""
@@ -33,6 +49,11 @@ class Turn:
         if value is not None:
             after[key] = value
         self.put(**{part: after})
+
+    def record(self, what: Tape) -> None:
+        """Something has moved the book."""
+        if self.tape is not None:
+            self.tape.append(what)
 
     def send(self, effect: Effect) -> None:
         """Something goes out."""

@@ -17,6 +17,7 @@ from xsmom.domain.events import BarClosed, CommandGiven, Event, QuotesSeen, Time
 from xsmom.domain.journal import Entry
 from xsmom.domain.market_data import Quote
 from xsmom.domain.window import Window
+from xsmom.engine import money
 from xsmom.engine.rules import Rules
 from xsmom.engine.step import grow, step
 from xsmom.ports import Clock, Journal, Sink
@@ -135,6 +136,9 @@ class Loop:
         if isinstance(event, QuotesSeen):
             self._fresh.update({one.symbol: one for one in event.quotes})
             self._take(self._resting(self._concerned()), only_news=True)
+            return
+        if self.book is not None and money.knows(self.book, event):
+            # Lists of executions overlap, so that none is missed: what is read again need not be journaled again.
             return
         wide = isinstance(event, BarClosed | CommandGiven)
         self._take(self._resting(None if wide else self._concerned()))

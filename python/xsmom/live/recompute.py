@@ -1,9 +1,10 @@
 """A journal taken again from its first entry: does every decision come out as it was written, and what was decided?
 
-Two independent looks at each decision. The engine is given the same events again, fills and verdicts among them, and
-must ask for the same orders, of the same targets and the same planned lots. And the features that it decided on,
-computed live from a window of the newest bars, must be those that a simulation computes in blocks over all bars, bit
-for bit.
+Three independent looks at each decision. The engine is given the same events again, fills and verdicts among them, and
+must ask for the same orders, of the same targets and the same planned lots. The features that it decided on, computed
+live from a window of the newest bars, must be those that a simulation computes in blocks over all bars, bit for bit.
+And the loop of the simulation, given the recorded fills, funding and verdicts, must reproduce every target and every
+planned lot (`live.follow`).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from xsmom.engine import money
 from xsmom.engine.rules import Rules
 from xsmom.engine.step import grow, step
 from xsmom.errors import StateError
+from xsmom.live.follow import Followed, Recording, follow
 from xsmom.live.recovery import new_window
 from xsmom.ports import Journal
 from xsmom.store import codec
@@ -73,51 +75,82 @@ class Recomputed:
     decided: list[Decided] = field(default_factory=list)
     panel: Panel | None = None
     book: Book | None = None
+    #: What the loop of the simulation made of the same fills; None where nothing was decided, or names have changed.
+    followed: Followed | None = None
 
     @property
     def same(self) -> bool:
         """Every entry and every decision came out as it was written."""
-        return not self.differences and all(one.features_same for one in self.decided)
+        followed = self.followed is None or self.followed.same
+        return followed and not self.differences and all(one.features_same for one in self.decided)
 
 
 def recompute(journal: Journal, rules: Rules, progress: Progress | None = None) -> Recomputed:
     """Take every entry again. The rules are those that the process had, what its venue can do included."""
-    done, book, window = Recomputed(), None, None
-    bars: dict[int, BarRow] = {}
-    rows: dict[int, Row] = {}
-    books: dict[int, Book] = {}
+    again = _Again(rules)
     for entry in journal.entries(0):
-        if isinstance(entry.event, Started):
-            roster = Roster.of(entry.event.instruments)
-            if window is None or window.symbols != roster.symbols:
-                window, bars, rows, books = new_window(rules, roster), {}, {}, {}
-        if window is None:
-            raise StateError("the journal does not begin with a start: it was cut, and cannot be taken again")
-        _collect(bars, entry.event)
-        grow(window, entry.event)
-        before = 0 if book is None else book.cycle.decided_ms
-        book, effects, notes = step(book, window, entry.event, entry.at_ms, rules)
-        done.differences += _differences(entry, effects, notes)
-        if book.cycle.decided_ms != before:
-            rows[book.cycle.decided_ms] = (kernel.features_last(window, rules.params), money.equity_usdt(book))
-        if book.cycle.decided_ms:
-            books[book.cycle.decided_ms] = book
-        done.entries += 1
+        again.take(entry)
         if progress is not None:
-            progress(done.entries, journal.last_seq)
-    done.book = book
-    if window is not None and bars:
-        done.panel = _join(window, bars)
-        done.decided = _judge(done.panel, rules, rows, books)
-    return done
+            progress(again.done.entries, journal.last_seq)
+    return again.finish()
 
 
-def _collect(bars: dict[int, BarRow], event: Event) -> None:
-    """Bars by their close, as they came."""
-    if isinstance(event, BarsBackfilled):
-        bars.update((row.close_ms, row) for row in event.rows)
-    elif isinstance(event, BarClosed) and event.stage is Stage.TOUCH and event.row is not None:
-        bars[event.close_ms] = event.row
+@dataclass(slots=True)
+class _Again:
+    """A journal on its way, entry by entry: what the engine makes of it, and what both judges will read."""
+
+    rules: Rules
+    done: Recomputed = field(default_factory=Recomputed)
+    window: Window | None = None
+    bars: dict[int, BarRow] = field(default_factory=dict)
+    rows: dict[int, Row] = field(default_factory=dict)
+    books: dict[int, Book] = field(default_factory=dict)
+    recording: Recording | None = None
+
+    def take(self, entry: Entry) -> None:
+        if isinstance(entry.event, Started):
+            self._begin(entry.event)
+        if self.window is None:
+            raise StateError("the journal does not begin with a start: it was cut, and cannot be taken again")
+        self._collect(entry.event)
+        grow(self.window, entry.event)
+        last, tape = self.done.book, None if self.recording is None else self.recording.tape
+        book, effects, notes = step(last, self.window, entry.event, entry.at_ms, self.rules, tape)
+        self.done.book = book
+        self.done.entries += 1
+        self.done.differences += _differences(entry, effects, notes)
+        if last is None:
+            self.recording = Recording.of(book)
+        elif self.recording is not None:
+            self.recording.note(last, book)
+        decided_ms = book.cycle.decided_ms
+        if decided_ms != (0 if last is None else last.cycle.decided_ms):
+            self.rows[decided_ms] = (kernel.features_last(self.window, self.rules.params), money.equity_usdt(book))
+        if decided_ms:
+            self.books[decided_ms] = book
+
+    def finish(self) -> Recomputed:
+        """Features and decisions held against those of the simulation."""
+        done = self.done
+        if self.window is not None and self.bars:
+            done.panel = _join(self.window, self.bars)
+            done.decided = _judge(done.panel, self.rules, self.rows, self.books)
+            if self.recording is not None and done.book is not None:
+                done.followed = follow(self.recording, done.panel, self.rules, done.book)
+        return done
+
+    def _begin(self, event: Started) -> None:
+        roster = Roster.of(event.instruments)
+        if self.window is None or self.window.symbols != roster.symbols:
+            self.window = new_window(self.rules, roster)
+            self.bars, self.rows, self.books, self.recording = {}, {}, {}, None
+
+    def _collect(self, event: Event) -> None:
+        """Bars by their close, as they came."""
+        if isinstance(event, BarsBackfilled):
+            self.bars.update((row.close_ms, row) for row in event.rows)
+        elif isinstance(event, BarClosed) and event.stage is Stage.TOUCH and event.row is not None:
+            self.bars[event.close_ms] = event.row
 
 
 def _join(window: Window, bars: dict[int, BarRow]) -> Panel:

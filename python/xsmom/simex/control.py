@@ -125,7 +125,7 @@ class Control:
         faults.script.extend(script)
         if "rate" in given:
             faults.set_profile(float(given["rate"]), int(given.get("seed", 0)))
-        return {"faults": len(faults.script), "done": faults.done[-100:]}
+        return {"faults": len(faults.script), "done": list(faults.done)[-100:]}
 
     async def _kill_sockets(self, given: dict[str, Any]) -> Any:
         return {"killed": self.hub.kill_all(str(given.get("kind", "")))}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -55,6 +56,9 @@ EVENT_DEEDS: dict[str, str] = {
     "silent_socket": "leaves those sockets open and never says a word on them again, not even a pong",
 }
 """What can happen to an event of a stream."""
+
+DONE_MAX = 10_000
+"""Deeds that are remembered."""
 
 _DRAWN: tuple[Deed, ...] = ("drop", "http", "html200", "empty", "cut", "ret", "delay")
 _STATUS_MIN, _STATUS_MAX = 200, 599
@@ -121,7 +125,8 @@ class Faults:
     script: list[Fault] = field(default_factory=list)
     rate_frac: float = 0.0
     seed: int = 0
-    done: list[dict[str, Any]] = field(default_factory=list)
+    #: The newest of what they did: an exchange that runs for weeks in bad weather must not grow by it.
+    done: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=DONE_MAX))
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)  # noqa: S311  faults, not secrets

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from xsmom.domain.book import Book
 from xsmom.domain.events import Started
+from xsmom.domain.journal import Entry
 from xsmom.domain.ledger import (
     DecisionRow,
     EquityRow,
@@ -22,14 +23,15 @@ from xsmom.domain.ledger import (
     TransferRow,
     WriterRow,
 )
-from xsmom.errors import StateError
-from xsmom.store import codec
+from xsmom.errors import JournalCorrupt, StateError
+from xsmom.store import chain, codec
 from xsmom.store.book_parts import join
 from xsmom.store.database import Place, close_quietly, find_place, open_engine, telling_database
 from xsmom.store.rules import StoreRules
 from xsmom.store.schema import REVISIONS, read_revision, refuse_newer
+from xsmom.store.snapshots import read_snapshot
 from xsmom.store.tables import BOOK, DECISIONS, ENTRIES, EQUITY, FILLS, FUNDING, LEASE, META, NOTES, ORDERS, TRANSFERS
-from xsmom.store.tail import Tail
+from xsmom.store.tail import Tail, read_rows
 
 FOREVER_MS = 2**62
 """An end that no time reaches."""
@@ -152,11 +154,34 @@ class SqlReader:
         asked = sa.select(DECISIONS).where(DECISIONS.c.close_ms == (newest if close_ms is None else close_ms))
         return self._rows(DecisionRow, _of_symbol(asked, DECISIONS, symbol).order_by(DECISIONS.c.symbol))
 
-    def decided_ms(self, count: int) -> Sequence[int]:
-        """Closes of the newest decisions, falling."""
-        asked = sa.select(DECISIONS.c.close_ms).distinct().order_by(DECISIONS.c.close_ms.desc()).limit(count)
+    def decided_ms(self, count: int | None = None, until_ms: int = FOREVER_MS) -> Sequence[int]:
+        """Closes of the newest decisions before a time, falling."""
+        asked = sa.select(DECISIONS.c.close_ms).where(DECISIONS.c.close_ms < until_ms).distinct()
         with self._picture() as connection:
-            return list(connection.execute(asked).scalars())
+            return list(connection.execute(asked.order_by(DECISIONS.c.close_ms.desc()).limit(count)).scalars())
+
+    def entries(self, after_seq: int) -> Iterator[Entry]:
+        """All entries above a number that are there when they are reached, rising, each against its hash."""
+        with self._picture() as connection:
+            before = Tail.hash_at(connection, after_seq)
+        if before is None:
+            raise JournalCorrupt(
+                f"the journal {self._place.name} no longer has all entries after {after_seq}: storage.keep_days has "
+                "let the oldest go"
+            )
+        while True:
+            with self._picture() as connection:
+                rows = read_rows(connection, after_seq)
+            if not rows:
+                return
+            for row in rows:
+                yield chain.read(row, before)
+                after_seq, before = row["seq"], row["hash"]
+
+    def snapshot_before(self, seq: int) -> tuple[Book, bytes] | None:
+        """The newest book that was kept before an entry, with its window; one that cannot be read is passed over."""
+        with self._picture() as connection:
+            return read_snapshot(connection, before_seq=seq).snapshot
 
     def notes(
         self,

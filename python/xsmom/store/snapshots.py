@@ -41,10 +41,13 @@ def write_snapshot(connection: sa.Connection, book: Book, window: bytes, entry_h
     connection.execute(SNAPSHOTS.delete().where(SNAPSHOTS.c.seq.not_in(newest.scalar_subquery())))
 
 
-def read_snapshot(connection: sa.Connection) -> Found:
-    """The newest that is whole and belongs to an entry of this journal."""
+def read_snapshot(connection: sa.Connection, before_seq: int | None = None) -> Found:
+    """The newest (before an entry) that is whole and belongs to an entry of this journal."""
     told: list[Note] = []
-    numbers = connection.execute(sa.select(SNAPSHOTS.c.seq).order_by(SNAPSHOTS.c.seq.desc())).scalars().all()
+    asked = sa.select(SNAPSHOTS.c.seq).order_by(SNAPSHOTS.c.seq.desc())
+    if before_seq is not None:
+        asked = asked.where(SNAPSHOTS.c.seq < before_seq)
+    numbers = connection.execute(asked).scalars().all()
     for seq in numbers:
         try:
             return Found(_read(connection, seq), tuple(told))

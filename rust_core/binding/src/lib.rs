@@ -11,6 +11,7 @@ mod enter;
 mod exchange;
 mod features;
 mod fields;
+mod follow;
 mod guards;
 mod indicators;
 mod ledger;
@@ -54,6 +55,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(model_book::model_book, module)?)?;
     module.add_function(wrap_pyfunction!(model_book::model_weights, module)?)?;
     module.add_function(wrap_pyfunction!(simulate::simulate, module)?)?;
+    module.add_function(wrap_pyfunction!(follow::follow, module)?)?;
     module.add_function(wrap_pyfunction!(margin::margin_due, module)?)?;
     module.add_class::<exchange::Exchange>()?;
     add_book(module)?;

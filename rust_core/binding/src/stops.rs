@@ -247,7 +247,7 @@ pub(crate) fn write_positions<'py>(py: Python<'py>, positions: &[Position]) -> P
     Ok(dict)
 }
 
-fn read_reason(name: &str, code: u8) -> PyResult<Option<ExitReason>> {
+pub(crate) fn read_reason(name: &str, code: u8) -> PyResult<Option<ExitReason>> {
     if code == 0 {
         return Ok(None);
     }

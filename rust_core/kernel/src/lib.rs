@@ -14,6 +14,7 @@ pub mod error;
 pub mod exchange;
 pub mod features;
 pub mod fill;
+pub mod follow;
 pub mod guards;
 pub mod indicators;
 pub mod lanes;

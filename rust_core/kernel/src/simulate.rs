@@ -8,6 +8,8 @@ pub mod strategy;
 mod tally;
 pub mod weights;
 
+pub(crate) use rows::CAP_HAIR;
+pub(crate) use setup::sizing_usdt;
 pub use setup::{FillRow, TripRow};
 
 /// The price at which a decision is filled.

@@ -24,6 +24,9 @@ def test_the_live_half_decides_what_the_backtest_decides(tmp_path: Path, capsys:
     assert first["names_same"] == first["names"] == second["names_same"]
     assert first["difference_frac"] == 0.0
     assert first["gross_frac"] > 0.1
+    assert live["followed_apart"] == []
+    assert live["targets"] == len(live["bars"])
+    assert live["plans"] >= 1
     assert live["live_costs"]["traded_usdt"] > 1_000.0
     assert 0.0 < live["price_frac"] < 0.01
     reader = open_reader(StoreRules.of(load_config("weekly")), Path(live["state_dir"]))
@@ -37,7 +40,7 @@ def test_the_live_half_decides_what_the_backtest_decides(tmp_path: Path, capsys:
 
 
 BAR = BarParity(0, 2, 2, 0.0, 1.0, True, 1.0, 1.0, 2)
-FOUND = DemoParity((BAR,), 10, 10, True, {}, {}, 0.0)
+FOUND = DemoParity((BAR,), 10, 10, True, {}, {}, 1, 1, (), 0.0)
 
 
 @pytest.mark.parametrize(
@@ -45,6 +48,8 @@ FOUND = DemoParity((BAR,), 10, 10, True, {}, {}, 0.0)
     [
         {"entries_same": 9},
         {"books_agree": False},
+        {"targets": 0},
+        {"followed_apart": ("planned lots: 3 live, 2 here",)},
         {"bars": ()},
         {"bars": (replace(BAR, names_same=1),)},
         {"bars": (BAR, replace(BAR, features_same=False))},

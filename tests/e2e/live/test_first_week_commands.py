@@ -36,4 +36,30 @@ def test_preflight_plan_and_live_within_the_same_bounds(tmp_path: Path) -> None:
         assert told["limits"]["order_usdt_max"] == 350.0
         assert told["limits"]["ramp_frac"] == 0.5
         assert told["live_settings_changed"] is False
+        _explain(programs)
         programs.kill()
+
+
+def _explain(programs: Programs) -> None:
+    """Why of a name that is held, of a trader that runs: its own decision, what the bounds cut, and its stop."""
+    held, _ = programs.journal()
+    name = max(held, key=lambda one: abs(held[one]))
+    told = json.loads(programs.run("why", name, "--mode", "live", "--lapse", LAPSE, "--json"))
+    assert told["unexplained"] == ""
+    assert told["trader"]["state"] == "running"
+    assert (told["symbol"], told["is_newest"]) == (name, True)
+    assert told["weight_frac"] * held[name] > 0.0
+    assert {rung["stage"] for rung in told["rungs"]} == {"universe", "signal", "selection", "size"}
+    target = next(rung["value"] for rung in told["rungs"] if rung["rule"] == "target")
+    assert target == told["weight_frac"]
+    verdict = next(one["text"] for one in told["said"] if one["topic"] == "verdict")
+    assert "was cut to" in verdict
+    assert "the book grows to full size" in verdict
+    assert "executed" in {one["topic"] for one in told["since"]}
+    now = {one["topic"]: one["text"] for one in told["now"]}
+    assert now["mode"].startswith("The trader is trading since")
+    assert f"Held: {'long' if held[name] > 0 else 'short'}" in now["position"]
+    assert "it stands on the exchange at" in now["stop"]
+    text = programs.run("why", name, "--mode", "live", "--lapse", LAPSE)
+    assert "taken again, with the same result" in text
+    assert now["stop"] in text

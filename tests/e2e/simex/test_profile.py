@@ -5,7 +5,7 @@ import asyncio
 import ccxt
 
 from tests.e2e.simex.rig import BTC, SYMBOL, on_exchange
-from xsmom.simex.faults import Faults
+from xsmom.simex.faults import DONE_MAX, Faults
 
 INTENTS, AT_ONCE = 80, 16
 LONGEST_DELAY_S = 0.35
@@ -25,6 +25,14 @@ def test_the_same_seed_meets_the_same_requests():
     assert {row["do"] for row in met(1) if row["when"] == "event"} == {"late", "duplicate", "reorder"}
     assert Faults().idle
     assert not Faults(rate_frac=0.1).idle
+
+
+def test_what_faults_did_is_remembered_up_to_a_bound():
+    faults = Faults(rate_frac=1.0, seed=1)
+    for number in range(DONE_MAX + 5):
+        faults.find(f"/path/{number}", "before")
+    assert len(faults.done) == DONE_MAX
+    assert (faults.done[0]["where"], faults.done[-1]["where"]) == ("/path/5", f"/path/{DONE_MAX + 4}")
 
 
 async def look_up(client, name):

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from xsmom.cli.config import app
 from xsmom.config.load import load_config
 from xsmom.config.reference import reference_page
-from xsmom.errors import ConfigError, OutputError
+from xsmom.errors import ConfigError, DataError, OutputError
 
 
 @pytest.fixture(autouse=True)
@@ -26,10 +26,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(*arguments: str) -> str:
     result = CliRunner().invoke(app, list(arguments))
-    if isinstance(result.exception, ConfigError | OutputError):
+    if isinstance(result.exception, ConfigError | DataError | OutputError):
         raise result.exception
     assert result.exit_code == 0, result.output
-    return result.output
+    return result.stdout
 
 
 def test_check_says_that_a_file_can_be_used(folder: Path) -> None:
@@ -68,6 +68,62 @@ def test_check_says_what_an_equity_carries(folder: Path) -> None:
     assert poor.exit_code == 1
     assert "NOT ENOUGH: 4 names want at least 50.00 USDT" in poor.output
     assert CliRunner().invoke(app, [*given]).exit_code == 2, "a market without an equity is a mistake"
+
+
+def test_check_counts_how_often_guards_fire(folder: Path) -> None:
+    from tests.unit.live.test_firings import SETTINGS
+    from xsmom.lake.sample import SampleMarket
+
+    SampleMarket(8, 200, 4 * 3_600_000, seed=5, momentum=1.0).write(folder / "market.panel")
+    plain = [f"{key}={json.dumps(one)}" for key, one in SETTINGS.items()]
+    sets = [part for text in [*plain, "risk.max_daily_loss_pct=2"] for part in ("--set", text)]
+    given = ("check", "classic", "--panel", "market.panel", "--firings", *sets)
+    told = json.loads(run(*given, "--json"))["firings"]
+    (row,) = [one for one in told["guards"] if one["guard"] == "daily_loss"]
+    assert (row["on"], row["limit"], row["setting"]) == (True, 2, "risk.max_daily_loss_pct")
+    assert row["a_month"] == row["firings"] / told["months"] > 0
+    text = run(*given)
+    assert "firings of guards on market.panel, " in text
+    (line,) = [one for one in text.splitlines() if one.startswith("daily_loss")]
+    assert line.split()[:6] == [
+        "daily_loss",
+        "risk.max_daily_loss_pct",
+        "2",
+        f"{row['a_month']:.2f}",
+        f"{row['firings']}",
+        "a",
+    ]
+    assert "off: emergency_loss, drawdown, longterm_drawdown, " in text
+    assert "this market is made up (synthetic sample, seed 5, momentum 1)" in text
+    assert "months are too few" in text
+    assert "how often its guards would fire is told by --firings" not in text
+    assert "how often its guards would fire is told by --firings" in run("check", "classic")
+
+
+def test_firings_say_what_ended_the_count_and_who_was_blind() -> None:
+    from xsmom.cli.firings import _caveats
+
+    told = {
+        "label": "",
+        "ended_by": "drawdown",
+        "until_ms": 0,
+        "months": 7.0,
+        "guards": [{"guard": "cvar", "blind_bars": 3}],
+    }
+    first, second, third = _caveats(told)
+    assert first.startswith("counted up to 1970-01-01 00:00Z only: the drawdown guard closed everything")
+    assert second.startswith("cvar could not be evaluated at 3 closes")
+    assert third.startswith("not counted: gates on facts of an account")
+
+
+def test_check_counts_only_on_a_market_that_fits(folder: Path) -> None:
+    from xsmom.lake.sample import SampleMarket
+
+    SampleMarket(4, 30, 86_400_000, seed=5).write(folder / "short.panel")
+    with pytest.raises(DataError, match="the panel has 30 bars and this configuration looks back on"):
+        run("check", "weekly", "--panel", "short.panel", "--firings")
+    with pytest.raises(ConfigError, match="the panel has bars of 1d"):
+        run("check", "classic", "--panel", "short.panel", "--firings")
 
 
 def test_check_takes_the_contracts_that_a_lake_knows(folder: Path) -> None:

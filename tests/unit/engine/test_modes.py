@@ -21,7 +21,7 @@ from tests.unit.engine.gate_books import (
     worked,
 )
 from xsmom.domain.book import Book, Kill, Mode
-from xsmom.domain.effects import CancelOrder, Exit
+from xsmom.domain.effects import CancelOrder, Exit, Severity
 from xsmom.domain.orders import Purpose, Style
 from xsmom.engine import execution, modes
 from xsmom.engine.modes import TABLE, Cause, cause_of, plan_guard, plans, settle_mode
@@ -108,6 +108,25 @@ def test_every_cause_is_read_off_the_book_and_settles_the_mode(cause: Cause) -> 
     if cause is not Cause.NONE:
         assert now.book.mode_ms == NOW_MS
         assert now.book.mode_why.startswith(cause.value)
+
+
+@pytest.mark.parametrize("cause", Cause)
+def test_what_the_operator_asked_for_is_no_error(cause: Cause) -> None:
+    now = turn(CAUSES[cause]())
+    settle_mode(now)
+    found = [note.severity for note in now.notes if note.name == "mode.changed"]
+    loud = {Cause.KILL_FLATTEN, Cause.KILL, Cause.REFUSED, Cause.GUARD_FLATTEN}
+    quiet = {Cause.STOP, Cause.STOP_WORKING, Cause.UNKNOWN}
+    wanted = Severity.ERROR if cause in loud else Severity.INFO if cause in quiet else Severity.WARNING
+    assert found == ([] if cause is Cause.NONE else [wanted])
+
+
+def test_orders_that_could_not_be_taken_back_at_a_stop_are_a_warning() -> None:
+    made = CAUSES[Cause.STOP_WORKING]()
+    late = turn(replace(made, mode=Mode.REDUCING, mode_ms=NOW_MS - 30_000))
+    settle_mode(late)
+    (note,) = [one for one in late.notes if one.name == "mode.changed"]
+    assert (note.severity, note.fields["mode"]) == (Severity.WARNING, "halted")
 
 
 @pytest.mark.parametrize("cause", Cause)

@@ -250,6 +250,26 @@ def test_decisions_of_the_newest_bar_and_of_one_before(trader: Trader) -> None:
     (one,) = reader.decisions(nouns.HOUR_MS, "C002USDT")
     assert (one.close_ms, one.seq, one.reason) == (nouns.HOUR_MS, 2, kernel.REASONS[0])
     assert list(reader.decided_ms(5)) == [2 * nouns.HOUR_MS, nouns.HOUR_MS]
+    assert list(reader.decided_ms()) == [2 * nouns.HOUR_MS, nouns.HOUR_MS]
+    assert list(reader.decided_ms(until_ms=2 * nouns.HOUR_MS)) == [nouns.HOUR_MS]
+
+
+def test_entries_and_kept_books_are_read_while_the_writer_writes(trader: Trader) -> None:
+    for at in range(5):
+        trader.step(TimerFired("work", at), notes=(Note("work", fields={"at": at}),))
+        if at in {1, 3}:
+            trader.journal.save_snapshot(trader.book, b"window")
+    reader, walk = trader.reader, trader.reader.entries(0)
+    assert next(walk).seq == 1
+    trader.step(TICK)  # a writer that goes on while we read
+    assert [entry.seq for entry in walk][:4] == [2, 3, 4, 5]
+    assert [entry.event for entry in reader.entries(4)] == [TimerFired("work", 4), TICK]
+    assert [entry.notes[0].fields["at"] for entry in reader.entries(3) if entry.notes] == [3, 4]
+    assert list(reader.entries(6)) == []
+    found = [reader.snapshot_before(seq) for seq in (2, 3, 4, 5, 9)]
+    assert [None if one is None else one[0].seq for one in found] == [None, 2, 2, 4, 4]
+    with pytest.raises(StateError, match="no longer has all entries after 99"):
+        next(reader.entries(99))
 
 
 def test_equity_at_each_close(trader: Trader) -> None:

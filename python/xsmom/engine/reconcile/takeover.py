@@ -8,6 +8,7 @@ from decimal import Decimal
 import numpy as np
 
 from xsmom.domain.effects import Severity
+from xsmom.domain.tape import Held
 from xsmom.domain.trading import FillKind, PositionView, VenueFill
 from xsmom.engine import execution, money
 from xsmom.engine.turn import Turn
@@ -101,3 +102,4 @@ def _set_hold(turn: Turn, at: int, *, on: bool) -> None:
     held = np.array(turn.book.positions["hold"])
     held[at] = on
     turn.put(positions={**turn.book.positions, "hold": held})
+    turn.record(Held(at, on))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from xsmom.domain.book import Roster
 from xsmom.domain.effects import Severity
 from xsmom.domain.events import Started, VenueReplied
 from xsmom.domain.trading import Unknown, VenueFill
@@ -17,6 +19,8 @@ _MODES_AGAIN_MS = 10_000
 """After so long the modes of the account are asked for again when nobody answered."""
 _MODES_REFUSED_MS = 60_000
 """The same where some could not be set: a busy exchange answers later, and an account can be mended meanwhile."""
+
+_NAMES_TOLD = 8
 
 
 def on_started(turn: Turn, event: Started) -> None:
@@ -95,12 +99,27 @@ def on_modes(turn: Turn, event: VenueReplied) -> None:
         return
     due_ms = turn.now_ms + _MODES_REFUSED_MS if report.failed else 0
     turn.put(venue=replace(turn.book.venue, modes_told=True, modes_due_ms=due_ms))
-    for what, why in report.failed:
+    for what, why in _together(turn.book.roster, report.failed):
         _add(turn, Finding("R12", "", f"{what} could not be set: {why}"), told=before)
     if before and not report.failed:
         turn.note("modes.set")
     if report.changed:
         turn.note("modes.changed", Severity.WARNING, changed=list(report.changed))
+
+
+def _together(roster: Roster, failed: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """What failed and why; what was refused of many names in the same words is one line, and not one of each."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for what, why in failed:
+        head, _, last = what.rpartition(" ")
+        named = roster.index(last) is not None
+        names.setdefault((head if named else what, why), []).extend([last] if named else [])
+    return [(f"{what} {_some(symbols)}".rstrip(), why) for (what, why), symbols in names.items()]
+
+
+def _some(symbols: Sequence[str]) -> str:
+    more = len(symbols) - _NAMES_TOLD
+    return ", ".join(symbols[:_NAMES_TOLD]) + (f" and {more} more" if more > 0 else "")
 
 
 def _add(turn: Turn, finding: Finding, told: tuple[str, ...] = ()) -> None:

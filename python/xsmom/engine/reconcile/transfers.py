@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from xsmom.domain.effects import Severity
 from xsmom.domain.events import MoveSeen, TransferSeen, TransfersRead
+from xsmom.domain.tape import Corrected
 from xsmom.engine import money, reading
 from xsmom.engine.reconcile.invariants import invariant_of
 from xsmom.engine.turn import Turn
@@ -81,6 +82,7 @@ def classify(turn: Turn, amount_usdt: float | None, *, as_transfer: bool, why: s
         kept = turn.book.money
         corrected = replace(kept, cash_usdt=kept.cash_usdt + amount, corrections_usdt=kept.corrections_usdt + amount)
         turn.put(money=corrected)
+        turn.record(Corrected(amount))
     venue, left = turn.book.venue, found - amount
     kept_lines = tuple(one for one in venue.mismatches if left or invariant_of(one).number != "R11")
     # Should the exchange list any of it later, it is not counted again.

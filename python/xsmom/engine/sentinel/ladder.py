@@ -20,6 +20,7 @@ from xsmom import kernel
 from xsmom.domain.effects import AmendOrder, CancelOrder, SendOrder, Severity
 from xsmom.domain.orders import Approved, Intent, LiveOrder, Phase, Purpose, Style
 from xsmom.domain.protection import Protection, Rung
+from xsmom.domain.tape import Ticked
 from xsmom.domain.trading import AmendRequest, OrderRequest, OrderState, OrderView, Trigger, VenueFill
 from xsmom.engine import reading
 from xsmom.engine.sentinel.holdings import Holding
@@ -79,6 +80,7 @@ def call_rung(turn: Turn, fill: VenueFill) -> None:
     tick = {"kind": "tick", "symbol": at, "price": rung.level, "at_ms": fill.at_ms}
     after, _ = kernel.advance_stops(dict(positions), tick, turn.rules.params)
     turn.put(positions=after)
+    turn.record(Ticked(at, rung.level, fill.at_ms))
 
 
 def send_rung(turn: Turn, approved: Approved) -> None:

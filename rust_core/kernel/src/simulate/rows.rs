@@ -12,7 +12,7 @@ use crate::row::FeatureRow;
 use crate::stops::BarRow;
 
 /// A cap of whole lots that has been through divisions must still give those lots back.
-const CAP_HAIR: f64 = 1.0 + 1e-12;
+pub(crate) const CAP_HAIR: f64 = 1.0 + 1e-12;
 
 #[derive(Debug)]
 pub(super) struct Rows {

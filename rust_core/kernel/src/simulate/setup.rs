@@ -232,7 +232,7 @@ pub(super) fn fill_price(panel: &Panel<'_>, at: FillAt, t: usize, symbol: usize)
 }
 
 /// Equity that may be used for sizing.
-pub(super) fn sizing_usdt(equity: f64, params: &Params) -> f64 {
+pub(crate) fn sizing_usdt(equity: f64, params: &Params) -> f64 {
     let capital = equity * params.capital_frac;
     if params.capital_usdt_max > 0.0 { capital.min(params.capital_usdt_max) } else { capital }
 }

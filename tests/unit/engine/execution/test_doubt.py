@@ -181,6 +181,42 @@ def test_an_order_that_was_there_is_never_sent_again_but_may_be_forgotten() -> N
     assert len(stage.sent(SendOrder)) == 1
 
 
+@pytest.mark.parametrize(("visible_ms", "limit_ms"), [(10_000, 60_000), (5_000, 60_000), (40_000, 240_000)])
+def test_an_order_is_forgotten_at_its_limit_and_not_a_moment_sooner(visible_ms: int, limit_ms: int) -> None:
+    """A minute, and six times the lateness of a view where that is longer, as it is in time-lapse."""
+
+    def told_after(wait_ms: int) -> bool:
+        stage = Stage()
+        stage.rules = replace(stage.rules, agree=replace(stage.rules.agree, visible_ms=visible_ms))
+        stage.start(stage.approve(50, style=Style.POST_ONLY))
+        order = stage.live()[0]
+        stage.update(view(order, OrderState.WORKING))
+        stage.lookup(order, None)  # from here on it is in doubt
+        doubted_ms = stage.book.orders[order.client_order_id].doubted_ms
+        assert doubted_ms == stage.now_ms
+        stage.now_ms = doubted_ms + wait_ms
+        stage.lookup(order, None, asked_ms=doubted_ms + wait_ms)
+        assert bool(stage.told("order.forgotten")) == (not stage.live())
+        return bool(stage.told("order.forgotten"))
+
+    assert not told_after(limit_ms - 1)
+    assert told_after(limit_ms)
+
+
+def test_a_late_answer_to_an_early_question_forgets_nothing() -> None:
+    """It is the time of the question that counts: what was asked early says nothing of later."""
+    stage = Stage()
+    stage.start(stage.approve(50, style=Style.POST_ONLY))
+    order = stage.live()[0]
+    stage.update(view(order, OrderState.WORKING))
+    stage.lookup(order, None)
+    asked_ms = stage.now_ms + 1_000
+    stage.now_ms += 600_000
+    stage.lookup(order, None, asked_ms=asked_ms)
+    assert not stage.told("order.forgotten")
+    assert stage.live()
+
+
 def test_a_working_order_that_a_list_lacks_is_watched_until_it_is_forgotten() -> None:
     stage = Stage()
     stage.start(stage.approve(50, style=Style.POST_ONLY))

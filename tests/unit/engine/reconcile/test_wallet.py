@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.engine.books import CASH, T0, fill
 from tests.unit.engine.reconcile.scenes import RULES, A, B, agreed, begin, scene
-from xsmom.domain.effects import EnsureModes
+from xsmom.domain.effects import EnsureModes, Severity
 from xsmom.domain.events import Ask, FundingPaid, Started, TransferSeen, VenueReplied
 from xsmom.domain.trading import FillKind, ModeReport
 from xsmom.engine import money, reconcile
@@ -149,6 +149,32 @@ def test_modes_that_could_not_be_set_block_entries_and_a_later_answer_clears_the
     acted.run(30_000)
     assert [at for at, one in acted.sent if isinstance(one, EnsureModes)] == [turn.now_ms + 10_000]
     assert turn.book.venue.mismatches == ("R12: the modes of the account could not be set: no answer",)
+
+
+def test_modes_that_many_names_were_refused_in_the_same_words_are_one_line() -> None:
+    acted = agreed()
+    turn = acted.turn()
+    names = turn.book.roster.symbols
+    failed = (*((f"leverage {name}", "110090") for name in names), ("position mode", "110025"), ("leverage X", "1"))
+    reconcile.on_modes(turn, VenueReplied(Ask.MODES, "", "", T0, modes=ModeReport(failed=failed)))
+    lines = (
+        f"R12: leverage {', '.join(names)} could not be set: 110090",
+        "R12: position mode could not be set: 110025",
+        "R12: leverage X could not be set: 1",
+    )
+    assert turn.book.venue.mismatches == lines
+    loud = [note.fields["text"] for note in turn.notes if note.severity is Severity.CRITICAL]
+    assert loud == list(lines)
+    acted.book = turn.book
+    again = acted.turn()
+    reconcile.on_modes(again, VenueReplied(Ask.MODES, "", "", T0, modes=ModeReport(failed=failed)))
+    assert again.notes == [], "and told once"
+
+
+def test_many_names_are_cut_short() -> None:
+    from xsmom.engine.reconcile.told import _some
+
+    assert _some([f"N{at}" for at in range(30)]) == "N0, N1, N2, N3, N4, N5, N6, N7 and 22 more"
 
 
 def test_a_start_forgets_what_the_venue_said_and_reads_it_anew() -> None:

@@ -127,8 +127,8 @@ def test_given_weights_over_numpy(market, budgets) -> None:
 
 
 def test_doubling_bars_and_names(market, budgets) -> None:
-    """Trading is free here: costs leave less than a millionth of the account in the second half of these bars, a few lots a
-    name, and such a bar takes longer. What is asked is how time grows with the size of a panel."""
+    """How time grows with the size of a panel. Trading is free: else costs leave less than a millionth of the
+    account at the end of the whole run alone, a few lots a name, and such a bar takes longer."""
     params = classic()
     sizes = {"whole": (BARS, NAMES), "half the bars": (BARS // 2, NAMES), "half the names": (BARS, NAMES // 2)}
     panels = {name: make_panel(cut(market, *size)) for name, size in sizes.items()}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -22,6 +23,8 @@ Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it i
 Symbol = Annotated[str, typer.Argument(metavar="SYMBOL", help="A name as the exchange writes it, such as BTCUSDT.")]
 
 _WAIT_S = 10.0
+_ANSWERS = 20
+"""So many of the newest refusals are looked at for the one to a command."""
 
 kill_app = typer.Typer()
 flatten_app, pause_app, resume_app, release_app = (typer.Typer() for _ in range(4))
@@ -96,17 +99,28 @@ def status(config: ConfigFile = "config.yaml", mode: ModeName = "live", override
 
 @flatten_app.command()
 def flatten(
-    reason: Reason, config: ConfigFile = "config.yaml", mode: ModeName = "live", overrides: Overrides = None
+    reason: Reason,
+    symbol: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[SYMBOL]", help="Close this position alone; it is then held by hand.", show_default=False
+        ),
+    ] = None,
+    config: ConfigFile = "config.yaml",
+    mode: ModeName = "live",
+    overrides: Overrides = None,
 ) -> None:
-    """Close every position, and wait flat until `xsmom resume`.
+    """Close every position, and wait flat until `xsmom resume`; or one position, until `xsmom release SYMBOL`.
 
     \b
     Examples:
       xsmom flatten --reason "away for a week"
+      xsmom flatten BTCUSDT --reason "news of the issuer"
     """
     from xsmom.domain.events import Command
 
-    _give(Command.FLATTEN, config, mode, overrides, reason)
+    args = {} if symbol is None else {"symbol": symbol.upper()}
+    _give(Command.FLATTEN, config, mode, overrides, reason, args)
 
 
 @pause_app.command()
@@ -259,6 +273,7 @@ def _give(
     args: dict[str, str] | None = None,
 ) -> None:
     """Leave the command, and wait a moment to see whether somebody takes it."""
+    from xsmom.errors import StateError
     from xsmom.live.control import write_command
 
     trader = Trader.of(config, mode, overrides)
@@ -275,4 +290,17 @@ def _give(
     if path.exists():
         print(f"{command.value}: left in {path.parent}, not taken within {_WAIT_S:g} s: look at the trader's log")
         raise typer.Exit(1)
+    refusal = _refusal(trader, path.stem)
+    if refusal:
+        raise StateError(f"{command.value} was refused: {refusal}")
     print(f"{command.value}: taken")
+
+
+def _refusal(trader: Trader, letter: str) -> str:
+    """Why the engine refused this very command; nothing where it did not. The file goes once the answer is kept."""
+    with trader.looking() as reader:
+        for told in reversed(reader.notes(name="command.refused", count=_ANSWERS)):
+            args = told.note.fields.get("args")
+            if isinstance(args, Mapping) and args.get("id") == letter:
+                return str(told.note.fields.get("why", ""))
+    return ""

@@ -90,6 +90,8 @@ class Refuse:
 
     veto: Veto
     why: str = ""
+    #: An ordinary wait, over in a moment: it holds like any other, and alarms nobody.
+    calm: bool = False
 
 
 Verdict: TypeAlias = Allow | Shrink | Refuse

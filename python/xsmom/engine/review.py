@@ -122,6 +122,8 @@ def _apply(case: _Case, verdict: Verdict) -> bool:
 
 def tell(turn: Turn, gate: Row, intent: Intent, verdict: Verdict) -> None:
     """Say that a gate fires; what goes on is repeated now and then."""
+    if isinstance(verdict, Refuse) and verdict.calm:
+        return
     blind = isinstance(verdict, Refuse) and verdict.veto is Veto.BLIND
     turn.note_once(
         gate.alert,

@@ -133,6 +133,8 @@ def _watch_exits(turn: Turn) -> None:
 def _watch_drift(turn: Turn) -> None:
     """Held lots against those of the newest plan, once its orders have had their time."""
     book, pace = turn.book, turn.rules.pace
+    if book.stopping:
+        return  # its orders were taken back on purpose
     if turn.now_ms - book.last_plan_ms < min(pace.stuck_ms, pace.bar_ms // 2):
         return
     for symbol, share in _drifts(book):

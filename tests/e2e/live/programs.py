@@ -100,12 +100,17 @@ class Programs:
         self.trader.wait()
 
     def run(self, *arguments: str) -> str:
-        command = [sys.executable, "-W", "ignore", "-m", "xsmom", *arguments, "--config", str(self.config)]
-        answer = subprocess.run(
-            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=120, check=False
-        )
+        """What a command says, which has to succeed."""
+        answer = self.answer(*arguments)
         assert answer.returncode == 0, answer.stdout + answer.stderr
         return answer.stdout
+
+    def answer(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """What a command says and how it ends."""
+        command = [sys.executable, "-W", "ignore", "-m", "xsmom", *arguments, "--config", str(self.config)]
+        return subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=120, check=False
+        )
 
     def said(self) -> str:
         """Everything that the trader has logged."""

@@ -37,7 +37,22 @@ def test_preflight_plan_and_live_within_the_same_bounds(tmp_path: Path) -> None:
         assert told["limits"]["ramp_frac"] == 0.5
         assert told["live_settings_changed"] is False
         _explain(programs)
+        _command(programs)
         programs.kill()
+
+
+def _command(programs: Programs) -> None:
+    """What the trader refuses is told, and an error; one position can be closed, and is then held by hand."""
+    refused = programs.answer("rearm", "drawdown", "--reason", "try")
+    assert (refused.returncode, refused.stderr.strip()) == (20, "xsmom: rearm was refused: drawdown is not latched")
+    held, _ = programs.journal()
+    name = next(one for one in sorted(held) if held[one])
+    assert f"{name} is not held by hand" in programs.answer("release", name).stderr
+    assert "flatten: taken" in programs.run("flatten", name.lower(), "--reason", "try")
+    programs.until(lambda: name not in programs.truth()["positions"])
+    assert "closed by" in json.loads(programs.run("status", "--json"))["held_by_hand"][name]
+    assert "release: taken" in programs.run("release", name)
+    assert f"no position in {name}" in programs.answer("flatten", name, "--reason", "again").stderr
 
 
 def _explain(programs: Programs) -> None:

@@ -15,6 +15,7 @@ from xsmom.domain.effects import AmendOrder, CancelOrder, SendOrder
 from xsmom.domain.events import TimerFired
 from xsmom.domain.market_data import Trading
 from xsmom.domain.orders import LiveOrder, Phase, Purpose
+from xsmom.domain.protection import Protection
 from xsmom.engine.gates import GATES, Standing
 from xsmom.engine.rules import Rules
 
@@ -46,7 +47,8 @@ def bare(made: Book) -> Book:
     """A position that no stop protects."""
     positions = {**made.positions, "lots": made.positions["lots"].copy()}
     positions["lots"][1] = 5
-    return replace(made, positions=positions, names=replace(made.names, mark=made.names.mark))
+    protection = {**made.protection, made.roster.symbols[1]: Protection(lots=5)}
+    return replace(made, positions=positions, protection=protection)
 
 
 def in_doubt(made: Book) -> Book:

@@ -156,6 +156,10 @@ def test_a_plan_that_was_just_made_is_given_its_time() -> None:
     assert alarms(look(drifting(0, 100, last_plan_ms=NOW_MS - 60_000))) == set()
 
 
+def test_orders_that_a_stop_took_back_are_no_drift() -> None:
+    assert alarms(look(drifting(0, 100, stopping="keep"))) == set()
+
+
 def test_names_that_a_plan_cannot_move_stand_apart() -> None:
     made = drifting(0, 100)
     frozen = replace(made, names=replace(made.names, stale_bars=np.array([1, 0, 0], dtype=np.uint32)))

@@ -8,15 +8,18 @@ from xsmom.domain.book import Book
 from xsmom.domain.orders import Intent, Refuse, Verdict, Veto
 from xsmom.engine.gates.gate import ALLOW, blind
 from xsmom.engine.rules import Rules
-from xsmom.engine.sentinel import coverage_frac
+from xsmom.engine.sentinel import coverage_frac, settles
 
 
 def judge(intent: Intent, book: Book, rules: Rules, now_ms: int) -> Verdict:
     """No opening below full coverage."""
-    del intent, now_ms
+    del intent
     if not rules.protect.enabled:
         return ALLOW
     covered = coverage_frac(book)
     if math.isnan(covered):
         return blind("which stops stand is not known")
-    return Refuse(Veto.STOP_COVERAGE, f"{covered:.0%} of the positions have theirs") if covered < 1.0 else ALLOW
+    if covered == 1.0:
+        return ALLOW
+    why = f"{covered:.0%} of the positions have theirs"
+    return Refuse(Veto.STOP_COVERAGE, why, calm=settles(book, rules.protect, now_ms))

@@ -1,7 +1,7 @@
 """The only writer of protective orders: every position has a verified stop on the exchange, or is closed."""
 
 from xsmom.engine.sentinel.asking import on_fill, on_stop_reply, send_stop
-from xsmom.engine.sentinel.guard import coverage_frac, guard_positions
+from xsmom.engine.sentinel.guard import coverage_frac, guard_positions, settles
 from xsmom.engine.sentinel.ladder import call_rung, is_rung, standing_rungs
 from xsmom.engine.sentinel.levels import entry_stop_ticks
 
@@ -14,5 +14,6 @@ __all__ = [
     "on_fill",
     "on_stop_reply",
     "send_stop",
+    "settles",
     "standing_rungs",
 ]

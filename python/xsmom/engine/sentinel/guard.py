@@ -64,6 +64,14 @@ def _is_verified(book: Book, symbol: str) -> bool:
     return kept is not None and kept.verified_ms is not None
 
 
+def settles(book: Book, rules: ProtectRules, now_ms: int) -> bool:
+    """Whether all that is not covered was filled just now, so that its stop may still be on its way."""
+    bare = (one.symbol for one in holdings(book, TriggerBy.MARK) if not _is_verified(book, one.symbol))
+    young = (book.protection.get(symbol) for symbol in bare)
+    # A position of this very step has no record yet; the sentinel looks at it at the end of the step.
+    return all(one is None or now_ms - one.fill_ms < rules.confirm_ms for one in young)
+
+
 def _is_quiet(kept: Protection | None, holding: Holding, read_ms: int) -> bool:
     """Nothing is to be done: verified by the newest reading, as large as then, not met, and where it is wanted."""
     if kept is None or kept.verified_ms is None or kept.verified_ms < read_ms or kept.lots != holding.lots:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from tests.unit.engine.gate_books import NOW_MS, book, entry, rules
@@ -23,6 +24,23 @@ def test_it_fires_through_the_step() -> None:
     assert outcome.reductions > 0
     assert "gate.stop_coverage" in outcome.told
     assert "stop_coverage" not in decide(rules=with_stops, held=True).refused
+
+
+def test_the_moments_after_a_fill_hold_like_any_other_and_alarm_nobody() -> None:
+    def filled(before_ms: int) -> Callable[[Book], Book]:
+        def bare(made: Book) -> Book:
+            fill_ms = made.cycle.marked_ms - before_ms
+            kept = {name: replace(one, fill_ms=fill_ms) for name, one in naked(made).protection.items()}
+            return replace(made, protection=kept)
+
+        return bare
+
+    with_stops = replace(out_there(), protect=replace(out_there().protect, enabled=True))
+    outcome = decide(filled(1_000), with_stops, held=True)
+    assert "stop_coverage" in outcome.refused
+    assert outcome.opened == set()
+    assert "gate.stop_coverage" not in outcome.told
+    assert "gate.stop_coverage" in decide(filled(3_000), with_stops, held=True).told
 
 
 def test_full_coverage_is_silent_and_so_is_an_empty_book() -> None:

@@ -23,6 +23,8 @@ EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE, what a shell reports for `cat big | hea
 
 _COMPLETION_OPTIONS = ("install_completion", "show_completion")
 _ROWS = {row.name: row for row in COMMANDS}
+_WHOLE_NAMES = {"kill-switch": "kill"}
+"""What a command may be called beside the name that is listed: nobody should have to look that one up in a hurry."""
 
 _EPILOG = (
     "\b\n"
@@ -51,6 +53,7 @@ class FrontGroup(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Swap the stand-in for the real command: the only place that imports one."""
+        args = [_WHOLE_NAMES.get(args[0], args[0]), *args[1:]]
         name, command, rest = super().resolve_command(ctx, args)
         row = _ROWS.get(name or "")
         return name, (command if row is None else load_command(row)), rest

@@ -38,7 +38,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("ledger", "xsmom.cli.ledger", "app", "Equity, costs and funding since the first start."),
     Command("pnl", "xsmom.cli.pnl", "app", "What a day or a week has brought, part by part."),
     Command("export", "xsmom.cli.export", "app", "A trader's past as CSV: fills, funding, income."),
-    Command("kill", "xsmom.cli.operate", "kill_app", "The kill switch: activate, deactivate, status."),
+    Command("kill", "xsmom.cli.operate", "kill_app", "The kill switch (kill-switch is the same)."),
     Command("flatten", "xsmom.cli.operate", "flatten_app", "Close every position and wait."),
     Command("pause", "xsmom.cli.operate", "pause_app", "Enter nothing for a while."),
     Command("resume", "xsmom.cli.operate", "resume_app", "Trade again after a pause."),

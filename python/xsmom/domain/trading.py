@@ -118,6 +118,8 @@ class Refusal(Enum):
     NO_POSITION = "no_position"
     NOT_TRADING = "not_trading"
     MODE = "mode"
+    #: Not sent at all: this account is only looked at.
+    WATCHED = "watched"
     OTHER = "other"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from xsmom.domain.book import Book
+from xsmom.domain.book import Book, Mode
 from xsmom.domain.effects import Severity
 from xsmom.domain.orders import Approved, Intent, Purpose, Refuse, Shrink, Style, Verdict, Veto, client_order_id
 from xsmom.engine import execution
@@ -122,7 +122,7 @@ def _apply(case: _Case, verdict: Verdict) -> bool:
 
 def tell(turn: Turn, gate: Row, intent: Intent, verdict: Verdict) -> None:
     """Say that a gate fires; what goes on is repeated now and then."""
-    if isinstance(verdict, Refuse) and verdict.calm:
+    if isinstance(verdict, Refuse) and (verdict.calm or _begins(turn.book, verdict)):
         return
     blind = isinstance(verdict, Refuse) and verdict.veto is Veto.BLIND
     turn.note_once(
@@ -132,6 +132,12 @@ def tell(turn: Turn, gate: Row, intent: Intent, verdict: Verdict) -> None:
         why=verdict.why if isinstance(verdict, Refuse) else f"{intent.symbol} was made smaller",
         blind=blind,
     )
+
+
+def _begins(book: Book, verdict: Refuse) -> bool:
+    """A process that has just begun knows nothing of its account yet: the mode says so, and each gate need not."""
+    begins = book.mode in {Mode.BOOT, Mode.RECONCILING} and not book.venue.reconciled_ms
+    return begins and verdict.veto is not Veto.MODE
 
 
 def _passes(turn: Turn, case: _Case) -> bool:

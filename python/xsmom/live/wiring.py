@@ -6,7 +6,7 @@ import asyncio
 import signal
 import ssl
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -81,11 +81,12 @@ async def _run(start: Start) -> str:
 def make_setting(start: Start, state_dir: Path) -> Setting:
     """What a process of this start is given."""
     config = start.config
+    rules = replace(stretch(Rules.of(config), start.lapse), watches=start.mode == "shadow")
     grace_ms = round(float(str(config.value("live.bar_grace_seconds"))) * 1_000)
     written = Path(str(config.value("risk.kill_switch.file")))
     return Setting(
         config=config,
-        rules=stretch(Rules.of(config), start.lapse),
+        rules=rules,
         state_dir=state_dir,
         stop_file=written,
         sinks=start.sinks,
@@ -241,4 +242,4 @@ class ShadowVenue:
 
 
 def _shadowed(what: str) -> Rejected:
-    return Rejected(Refusal.OTHER, "shadow", f"{what} was not sent: this account is only watched")
+    return Rejected(Refusal.WATCHED, "shadow", f"{what} was not sent")

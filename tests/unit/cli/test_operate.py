@@ -41,6 +41,12 @@ def test_killing_freezes_or_flattens_as_told(options, tmp_path) -> None:
     assert told == ["yes", "no"]
 
 
+def test_the_kill_switch_goes_by_its_whole_name_too(options, tmp_path) -> None:
+    assert main(["kill-switch", "activate", "--reason", "odd", "--freeze", *options]) == 0
+    (letter,) = read_commands(tmp_path / "state")
+    assert letter.given.command is Command.KILL
+
+
 def test_the_switch_as_the_trader_told_it(options, tmp_path, capsys) -> None:
     assert main(["kill", "status", *options]) == 0
     assert "no trader of this configuration has told anything yet" in capsys.readouterr().out

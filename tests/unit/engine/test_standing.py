@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.engine.gate_books import account, entry, worked
 from tests.unit.engine.gate_steps import Outcome, healthy, out_there, take
-from xsmom.domain.book import Book, Kill
+from xsmom.domain.book import Book, Kill, Mode
 from xsmom.domain.effects import AmendOrder, CancelOrder, SendOrder
 from xsmom.domain.events import TimerFired
 from xsmom.domain.market_data import Trading
@@ -180,3 +180,14 @@ def test_a_gate_that_goes_on_takes_back_once() -> None:
     again = look(first.book, watched(""))
     assert CancelOrder(opening.symbol, opening.client_order_id) in first.effects
     assert not any(isinstance(effect, CancelOrder) for effect in again.effects)
+
+
+def test_a_process_that_just_began_tells_its_mode_and_not_each_gate() -> None:
+    """After a restart with entries at work nothing of the account is known for a moment."""
+    made, _, _ = at_work()
+    begun = replace(made, mode=Mode.RECONCILING, venue=replace(made.venue, account=None, reconciled_ms=0))
+    outcome = look(begun, watched("margin_soft"))
+    gates = {name for name in outcome.told if name.startswith("gate.")}
+    assert gates <= {"gate.mode"}
+    later = replace(begun, venue=replace(begun.venue, reconciled_ms=made.as_of_ms))
+    assert "gate.margin_soft" in look(later, watched("margin_soft")).told

@@ -5,6 +5,7 @@ from __future__ import annotations
 from xsmom.domain.effects import Severity
 from xsmom.domain.evolve import evolve
 from xsmom.domain.orders import Style, Task
+from xsmom.domain.trading import Refusal
 from xsmom.engine.execution.bench import Bench
 
 
@@ -61,7 +62,7 @@ def _tell(bench: Bench, task: Task) -> None:
     whole = task.left_lots == 0
     bench.turn.note(
         "order.done" if whole else "order.given_up",
-        Severity.INFO if whole else Severity.WARNING,
+        Severity.INFO if whole or task.ending == Refusal.WATCHED.value else Severity.WARNING,
         symbol=intent.symbol,
         client_order_id=task.approved.client_order_id,
         purpose=intent.purpose.value,

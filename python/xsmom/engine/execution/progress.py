@@ -12,12 +12,14 @@ from xsmom.domain.effects import CancelOrder, FetchAccount, Severity
 from xsmom.domain.events import OrderUpdated
 from xsmom.domain.evolve import evolve
 from xsmom.domain.orders import LiveOrder, Phase
-from xsmom.domain.trading import OrderView, VenueFill
+from xsmom.domain.trading import OrderView, Refusal, VenueFill
 from xsmom.engine.execution.bench import Bench
 from xsmom.engine.execution.ending import settle
 from xsmom.engine.execution.table import TABLE, Happening, seen
 from xsmom.engine.turn import Turn
 
+_NOT_SENT = f"{Refusal.WATCHED.value}: "
+"""How the reason of an order begins that was meant to go nowhere."""
 _TOLD = {Phase.CANCELLED: Severity.INFO, Phase.REJECTED: Severity.WARNING, Phase.EXPIRED: Severity.WARNING}
 
 
@@ -120,7 +122,7 @@ def _wake(bench: Bench, symbol: str) -> None:
 def _tell(bench: Bench, order: LiveOrder) -> None:
     bench.turn.note(
         f"order.{order.phase.value}",
-        _TOLD[order.phase],
+        Severity.INFO if order.why.startswith(_NOT_SENT) else _TOLD[order.phase],
         symbol=order.symbol,
         client_order_id=order.client_order_id,
         lots=order.request.lots,

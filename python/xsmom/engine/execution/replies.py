@@ -74,7 +74,9 @@ def _submitted(bench: Bench, order: LiveOrder, event: VenueReplied) -> None:
 def _refuse(bench: Bench, task: Task, refusal: Refusal) -> None:
     refusals, opens = task.refusals + 1, not task.approved.intent.reduce_only
     task = bench.put_task(evolve(task, refusals=refusals))
-    if refusal in _GONE:
+    if refusal is Refusal.WATCHED:
+        call_off(bench, task, refusal.value)
+    elif refusal in _GONE:
         bench.turn.send(FetchAccount("a reduction was refused"))
         call_off(bench, task, refusal.value)
     elif (opens and refusal not in _PASSING) or refusals >= REFUSALS_MAX:

@@ -14,7 +14,7 @@ from xsmom.engine.sentinel import coverage_frac, settles
 def judge(intent: Intent, book: Book, rules: Rules, now_ms: int) -> Verdict:
     """No opening below full coverage."""
     del intent
-    if not rules.protect.enabled:
+    if rules.watches or not rules.protect.enabled:
         return ALLOW
     covered = coverage_frac(book)
     if math.isnan(covered):

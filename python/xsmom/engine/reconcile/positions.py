@@ -38,6 +38,11 @@ def is_first_start(book: Book) -> bool:
     return book.first_ms == book.started_ms and not book.venue.reconciled_ms and not book.money.fills
 
 
+def _adopts(book: Book) -> bool:
+    """The first process takes over what stands before it has agreed with the venue for the first time, all of it."""
+    return book.adopt and book.first_ms == book.started_ms and not book.venue.reconciled_ms
+
+
 def _refuse_start(book: Book, shown: dict[str, PositionView]) -> list[Finding]:
     if not is_first_start(book) or book.adopt:
         return []
@@ -77,7 +82,7 @@ def _differs(turn: Turn, at: int, row: PositionView | None, as_of_ms: int, doubt
     doubts.settle(key)
     if not turn.rules.agree.correct:
         return [Finding("R7", symbol, text)]
-    takeover.take_over(turn, at, row, as_of_ms, by_hand=not is_first_start(book))
+    takeover.take_over(turn, at, row, as_of_ms, by_hand=not _adopts(book))
     return []
 
 

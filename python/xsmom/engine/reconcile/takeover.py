@@ -25,7 +25,8 @@ def take_over(turn: Turn, at: int, row: PositionView | None, as_of_ms: int, *, b
         money.fold_fill(turn, _fill(f"taken-{symbol}-{as_of_ms}-{part}", symbol, some, price, seq, at_ms))
     taken = {**turn.book.venue.taken, symbol: (seq, at_ms)}
     turn.put(venue=replace(turn.book.venue, taken=taken))
-    turn.note("position.taken_over", Severity.ERROR, symbol=symbol, lots=lots, before=held, by_hand=by_hand)
+    severity = Severity.ERROR if by_hand else Severity.WARNING
+    turn.note("position.taken_over", severity, symbol=symbol, lots=lots, before=held, by_hand=by_hand)
     if by_hand:
         hold(turn, symbol, f"the venue held {lots} lots, the book {held}")
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
+from xsmom.domain.book import Book
 from xsmom.domain.effects import AmendOrder, CancelOrder, SendOrder, SetPositionStop, Severity
 from xsmom.domain.events import VenueReplied
 from xsmom.domain.orders import Approved, Intent, LiveOrder, Phase, Purpose, Style
@@ -167,10 +170,24 @@ def send_stop(turn: Turn, approved: Approved) -> None:
     reading.want(turn, f"stop of {symbol}")
 
 
-def tidy(turn: Turn, symbol: str, standing_id: str, *, rungs: bool = False) -> None:
+StandIns: TypeAlias = Mapping[str, Sequence[str]]
+"""By symbol, the orders of ours that protect it and may still stand."""
+
+
+def stand_ins(book: Book) -> StandIns:
+    """All of them; looked for once a step, since there are many orders and many positions."""
+    found: dict[str, list[str]] = {}
+    for name, live in book.orders.items():
+        if live.protective and not live.phase.final:
+            found.setdefault(live.symbol, []).append(name)
+    return found
+
+
+def tidy(turn: Turn, symbol: str, ours: StandIns, standing_id: str, *, rungs: bool = False) -> None:
     """Take back, once, each order that stood in and is not what stands now; `rungs`: those of the ladder too."""
-    for name, live in list(turn.book.orders.items()):
-        if not live.protective or live.symbol != symbol or name == standing_id or (is_rung(live) and not rungs):
+    for name in ours.get(symbol, ()):
+        live = turn.book.orders[name]
+        if name == standing_id or (is_rung(live) and not rungs):
             continue
         if not live.phase.final and live.cancel_asked_ms is None:
             turn.send(CancelOrder(symbol, name))

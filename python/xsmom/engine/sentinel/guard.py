@@ -17,7 +17,7 @@ from xsmom.domain.orders import Intent, Purpose
 from xsmom.domain.protection import Protection
 from xsmom.domain.trading import TriggerBy
 from xsmom.engine import reading
-from xsmom.engine.rules import ProtectRules
+from xsmom.engine.rules import ProtectRules, Rules
 from xsmom.engine.sentinel import asking
 from xsmom.engine.sentinel.holdings import Holding, holdings
 from xsmom.engine.sentinel.ladder import keep_ladder
@@ -40,13 +40,15 @@ def guard_positions(turn: Turn) -> list[Intent]:
     intents: list[Intent] = []
     held: set[str] = set()
     read_ms = min(turn.book.venue.positions_ms, turn.book.venue.orders_ms)
+    ours = asking.stand_ins(turn.book)
     for holding in holdings(turn.book, rules.trigger):
         held.add(holding.symbol)
         if not _is_quiet(turn.book.protection.get(holding.symbol), holding, read_ms):
-            intents += _guard(turn, holding)
-        intents += keep_ladder(turn, holding)
+            intents += _guard(turn, holding, ours)
+        if not turn.rules.watches:
+            intents += keep_ladder(turn, holding)
     for symbol in sorted(turn.book.protection.keys() - held):
-        _let_go(turn, symbol)
+        _let_go(turn, symbol, ours)
     reading.keep_reading(turn)
     return intents
 
@@ -57,6 +59,11 @@ def coverage_frac(book: Book) -> float:
     if not held:
         return 1.0
     return sum(_is_verified(book, symbol) for symbol in held) / len(held)
+
+
+def covers(book: Book, rules: Rules) -> bool:
+    """Whether nothing is held that the sentinel still has to protect."""
+    return rules.watches or coverage_frac(book) == 1.0
 
 
 def _is_verified(book: Book, symbol: str) -> bool:
@@ -83,16 +90,19 @@ def _is_quiet(kept: Protection | None, holding: Holding, read_ms: int) -> bool:
     return (kept.emergency or planned is not None) and not any(is_tighter(one, ticks, holding.side) for one in wanted)
 
 
-def _guard(turn: Turn, holding: Holding) -> list[Intent]:
+def _guard(turn: Turn, holding: Holding, ours: asking.StandIns) -> list[Intent]:
     kept = _kept(turn, holding)
     sight = look(turn.book, holding, kept, turn.rules.protect)
     kept = _judge(turn, holding, kept, sight)
+    if turn.rules.watches:
+        _keep(turn, holding.symbol, kept)
+        return []
     kept = _follow_price(turn, holding, _want(turn, holding, kept, sight))
     _keep(turn, holding.symbol, kept)
     if kept.crossed_ms is not None:
         return _carry_out(turn, holding, kept)
     if kept.verified_ms is not None:
-        asking.tidy(turn, holding.symbol, sight.standing_id)
+        asking.tidy(turn, holding.symbol, ours, sight.standing_id)
         _move(turn, holding, kept, sight)
         return []
     return _repair(turn, holding, kept, sight)
@@ -159,7 +169,7 @@ def _miss(turn: Turn, holding: Holding, kept: Protection, sight: Sight) -> Prote
     since_ms = now_ms if kept.naked_since_ms is None else kept.naked_since_ms
     if kept.sighted_ms is None and sight.seen_ms >= since_ms:
         kept = replace(kept, sighted_ms=now_ms)
-    if now_ms - since_ms >= turn.rules.protect.confirm_ms:
+    if not turn.rules.watches and now_ms - since_ms >= turn.rules.protect.confirm_ms:
         turn.note_once(
             "stop.unverified",
             _TOLD_MS,
@@ -292,10 +302,10 @@ def _is_leaving(book: Book, holding: Holding, now_ms: int, rules: ProtectRules) 
     return -leaving * holding.side >= abs(holding.lots)
 
 
-def _let_go(turn: Turn, symbol: str) -> None:
+def _let_go(turn: Turn, symbol: str, ours: asking.StandIns) -> None:
     """Nothing is held any more: orders of ours that stood in go too; the venue's own stop goes by itself."""
     kept = turn.book.protection[symbol]
-    asking.tidy(turn, symbol, "", rungs=True)
+    asking.tidy(turn, symbol, ours, "", rungs=True)
     if kept.lots:
         closed = Protection(fill_ms=turn.now_ms, fill_seq=kept.fill_seq, stop_order_ids=kept.stop_order_ids)
         turn.set_item("protection", symbol, closed)

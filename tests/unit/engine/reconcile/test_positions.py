@@ -185,10 +185,11 @@ def test_a_first_start_on_positions_is_refused() -> None:
 def test_adopting_takes_them_over_without_a_hold() -> None:
     acted = scene()
     held(acted, A, 40, 99.0)
+    held(acted, B, -30, 50.0)
     acted.book = replace(acted.book, adopt=True)
     begin(acted)
     acted.run(20_000)
-    assert acted.book.lots[0] == 40
+    assert acted.book.lots[:2].tolist() == [40, -30]
     assert acted.book.positions["entry_price"][0] == pytest.approx(99.0, rel=1e-12)
     assert acted.book.held_by_hand == {}
     assert acted.book.venue.reconciled_ms > 0

@@ -42,6 +42,9 @@ EXPLAINED = {
     "stop.missing": "",
     # For as long nothing more is opened.
     "gate.stop_coverage": "",
+    # The exchange's stop had met the price; that it was carried out is told a tenth of a second of the wall later,
+    # which is minutes here. The order that closes the position then finds none.
+    "stop.given_up": "the price is beyond the stop, and the position stands",
     # An answer that took half a second leaves the clock unknown by minutes, in time-lapse: entries wait.
     "clock.skewed": "",
 }

@@ -11,11 +11,11 @@
 //! the arithmetic here.
 
 use crate::error::{KernelError, Result};
-use crate::lanes::{self, PACK, Pack};
 
 mod across;
 mod average;
 mod direction;
+mod down;
 mod order;
 mod owned;
 mod pair;
@@ -60,109 +60,4 @@ fn check_period(period: usize, least: usize) -> Result<()> {
     }
     let what = format!("is {period}, wants at least {least}");
     Err(KernelError::Argument { name: "period", what })
-}
-
-/// Column at which lane `j` begins. The last lane reaches back over columns of the one before it
-/// rather than past the end; both compute the same values for them.
-#[inline(always)]
-fn first_column(j: usize, cols: usize) -> usize {
-    (j * PACK).min(cols.saturating_sub(PACK))
-}
-
-/// Pack `j` of a row; padded with NaN when the row is shorter than a lane.
-#[inline(always)]
-fn lane_of(row: &[f64], j: usize) -> Pack {
-    if let Some(lane) = row[first_column(j, row.len())..].first_chunk::<PACK>() {
-        return *lane;
-    }
-    let mut lane = [f64::NAN; PACK];
-    lane[..row.len()].copy_from_slice(row);
-    lane
-}
-
-/// Write lane `j` of a row, without its padding.
-#[inline(always)]
-fn put_lane(row: &mut [f64], j: usize, lane: Pack) {
-    let cols = row.len();
-    if let Some(place) = row[first_column(j, cols)..].first_chunk_mut::<PACK>() {
-        *place = lane;
-        return;
-    }
-    row.copy_from_slice(&lane[..cols]);
-}
-
-/// How a computation goes down a pack of columns, row by row.
-trait Down<const INPUTS: usize> {
-    /// What it remembers of one pack.
-    type State;
-
-    /// The answer where no column is seeding or absent: nearly always. `None` leaves the state as it
-    /// was and asks for [`Down::slow`].
-    fn fast(&mut self, state: &mut Self::State, x: &[Pack; INPUTS]) -> Option<Pack>;
-
-    /// The answer in every case.
-    fn slow(&mut self, state: &mut Self::State, x: &[Pack; INPUTS]) -> Pack;
-}
-
-/// Go along a row of the inputs into `out`; one state a pack. Whole packs are walked without a bounds
-/// check, and what is rare is kept out of the loop: either would cost as much as an average does.
-#[inline(always)]
-fn along_row<D: Down<INPUTS>, const INPUTS: usize>(
-    work: &mut D,
-    inputs: &[&[f64]; INPUTS],
-    out: &mut [f64],
-    states: &mut [D::State],
-) {
-    let (places, _) = out.as_chunks_mut::<PACK>();
-    let whole = places.len();
-    let mut packs: [&[Pack]; INPUTS] = [&[]; INPUTS];
-    for (packs, row) in packs.iter_mut().zip(inputs) {
-        *packs = &row.as_chunks::<PACK>().0[..whole];
-    }
-    let (states, rest) = states.split_at_mut(whole);
-    for (j, (place, state)) in places.iter_mut().zip(states).enumerate() {
-        let mut x = [[0.0; PACK]; INPUTS];
-        for (x, row) in x.iter_mut().zip(&packs) {
-            *x = row[j];
-        }
-        match work.fast(state, &x) {
-            Some(answer) => *place = answer,
-            None => *place = late(work, inputs, state, j),
-        }
-        lanes::end_lane();
-    }
-    if let Some(state) = rest.first_mut() {
-        let last = late(work, inputs, state, whole);
-        put_lane(out, whole, last);
-    }
-}
-
-/// One pack that is not whole, or is seeding, or has an absent column.
-#[inline(never)]
-fn late<D: Down<INPUTS>, const INPUTS: usize>(
-    work: &mut D,
-    inputs: &[&[f64]; INPUTS],
-    state: &mut D::State,
-    j: usize,
-) -> Pack {
-    let mut x = [[0.0; PACK]; INPUTS];
-    for (x, row) in x.iter_mut().zip(inputs) {
-        *x = lane_of(row, j);
-    }
-    work.fast(state, &x).unwrap_or_else(|| work.slow(state, &x))
-}
-
-/// Whether no column is absent.
-#[inline(always)]
-fn all_present(x: &Pack) -> bool {
-    let mut absent = [0_u64; PACK];
-    for k in 0..PACK {
-        absent[k] = u64::from(x[k].is_nan());
-    }
-    absent == [0; PACK]
-}
-
-/// Whether every column is above `least`.
-fn all_above(x: &Pack, least: f64) -> bool {
-    x.iter().all(|value| *value > least)
 }

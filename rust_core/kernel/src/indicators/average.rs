@@ -1,13 +1,14 @@
 //! Averages that recur: `A[t] = A[t−1] + g·(x[t] − A[t−1])`, seeded with the plain mean of the
 //! first `p` values. EMA has `g = 2/(p+1)`, Wilder's average `g = 1/p`.
 
-use super::{Down, all_above, all_present, along_row, check_period, check_same, rows_of};
+use super::down::{Down, Place, Stretch, all_above, all_present};
+use super::{check_period, check_same, rows_of};
 use crate::error::Result;
 use crate::lanes::{self, PACK, Pack};
 
 /// Recursive average of one pack of columns; aligned, so that no register is split over two lines.
 #[derive(Debug, Clone, Copy)]
-#[repr(align(32))]
+#[repr(align(64))]
 pub(super) struct Average {
     /// Sum of the values so far, then the average.
     state: Pack,
@@ -40,16 +41,16 @@ impl Rate {
 impl Average {
     pub(super) const NEW: Self = Self { state: [0.0; PACK], run: [0.0; PACK], settled: false };
 
-    /// Take in one value a column and give the averages, where no column is seeding or absent.
+    /// The averages, where no column is seeding.
     #[inline(always)]
-    pub(super) fn fast(&mut self, x: &Pack, rate: Rate) -> Option<Pack> {
-        if !self.settled || !all_present(x) {
-            return None;
-        }
-        let gain = rate.gain;
-        let next = lanes::zip(self.state, *x, |state, x| state + gain * (x - state));
-        self.state = next;
-        Some(next)
+    pub(super) fn settled(&self) -> Option<Pack> {
+        self.settled.then_some(self.state)
+    }
+
+    /// Remember averages that no absent value has gone into.
+    #[inline(always)]
+    pub(super) fn keep(&mut self, averages: Pack) {
+        self.state = averages;
     }
 
     /// The same in every case; NaN while seeding.
@@ -74,15 +75,39 @@ impl Average {
     }
 }
 
+/// Take in one value a column, where no column is seeding. An absent value stays in its average from then on.
+#[inline(always)]
+pub(super) fn move_average(averages: &mut Pack, x: &Pack, gain: f64) -> Pack {
+    *averages = lanes::zip(*averages, *x, |average, x| average + gain * (x - average));
+    *averages
+}
+
 impl Down<1> for Rate {
     type State = Average;
+    type Moving = Pack;
+    const ROWS: usize = 16;
 
     #[inline(always)]
-    fn fast(&mut self, average: &mut Average, [x]: &[Pack; 1]) -> Option<Pack> {
-        average.fast(x, *self)
+    fn moving(average: &Average) -> Option<Pack> {
+        average.settled()
     }
 
-    fn slow(&mut self, average: &mut Average, [x]: &[Pack; 1]) -> Pack {
+    #[inline(always)]
+    fn keep(average: &mut Average, moving: Pack) {
+        average.keep(moving);
+    }
+
+    #[inline(always)]
+    fn fast(&self, _: &Average, moving: &mut Pack, [x]: &[Pack; 1]) -> Pack {
+        move_average(moving, x, self.gain)
+    }
+
+    #[inline(always)]
+    fn is_sound(moving: &Pack) -> bool {
+        all_present(moving)
+    }
+
+    fn slow(&self, average: &mut Average, [x]: &[Pack; 1], _: Place) -> Pack {
         average.slow(x, *self)
     }
 }
@@ -95,33 +120,26 @@ pub(super) fn count_run(x: Pack, run: Pack) -> Pack {
 }
 
 /// Average every column of `x` into `out`.
-fn average_into(x: &[f64], cols: usize, rate: Rate, out: &mut [f64]) {
+fn average_into(x: &[f64], cols: usize, rate: Rate, out: &mut [f64]) -> Result<()> {
+    rows_of("x", x.len(), cols)?;
+    check_same("out", out.len(), x.len())?;
     let mut columns = vec![Average::NEW; cols.div_ceil(PACK)];
+    let stretch = Stretch { inputs: [x], cols, first_row: 0 };
     lanes::dispatch(
         #[inline(always)]
-        || {
-            let mut rate = rate;
-            for (row, out) in x.chunks_exact(cols).zip(out.chunks_exact_mut(cols)) {
-                along_row(&mut rate, &[row], out, &mut columns);
-            }
-        },
+        || stretch.go(&rate, out, &mut columns),
     );
+    Ok(())
 }
 
 /// Exponential moving average: first value at the `period`-th, the plain mean so far.
 pub fn ema_into(x: &[f64], cols: usize, period: usize, out: &mut [f64]) -> Result<()> {
     check_period(period, 1)?;
-    rows_of("x", x.len(), cols)?;
-    check_same("out", out.len(), x.len())?;
-    average_into(x, cols, Rate::ema(period), out);
-    Ok(())
+    average_into(x, cols, Rate::ema(period), out)
 }
 
 /// Wilder's average: `(A[t−1]·(p−1) + x[t])/p`, seeded like [`ema_into`].
 pub fn wilder_into(x: &[f64], cols: usize, period: usize, out: &mut [f64]) -> Result<()> {
     check_period(period, 1)?;
-    rows_of("x", x.len(), cols)?;
-    check_same("out", out.len(), x.len())?;
-    average_into(x, cols, Rate::wilder(period), out);
-    Ok(())
+    average_into(x, cols, Rate::wilder(period), out)
 }

@@ -4,8 +4,9 @@
 //! `p − 1` bars that have a predecessor, then `S = S − S/p + x`. `±DI = 100·S(±DM)/S(TR)` from bar
 //! `p` on.
 
-use super::average::{Average, Rate, count_run};
-use super::{Down, all_above, all_present, along_row, check_period, check_same, rows_of};
+use super::average::{Average, Rate, count_run, move_average};
+use super::down::{Down, Place, Stretch, all_above, all_present};
+use super::{check_period, check_same, rows_of};
 use crate::error::Result;
 use crate::lanes::{self, PACK, Pack};
 
@@ -44,23 +45,19 @@ impl Bars<'_> {
         D::State: Copy + Start,
     {
         let cols = self.cols;
+        let Self { high, low, close, .. } = *self;
         let mut columns = vec![D::State::NEW; cols.div_ceil(PACK)];
         // Before the first bar there is none.
         let absent = vec![f64::NAN; cols];
+        let first = cols.min(out.len());
+        let (beginning, later) = out.split_at_mut(first);
+        let inputs = [&high[..first], &low[..first], &absent, &absent, &absent];
+        Stretch { inputs, cols, first_row: 0 }.go_slowly(&work, beginning, &mut columns);
+        let inputs = [&high[first..], &low[first..], high, low, close];
+        let rest = Stretch { inputs, cols, first_row: 1 };
         lanes::dispatch(
             #[inline(always)]
-            move || {
-                let mut work = work;
-                let mut before = [absent.as_slice(); 3];
-                for (t, out) in out.chunks_exact_mut(cols).enumerate() {
-                    let at = t * cols..(t + 1) * cols;
-                    let (high, low) = (&self.high[at.clone()], &self.low[at.clone()]);
-                    let [high_before, low_before, close_before] = before;
-                    let inputs = [high, low, high_before, low_before, close_before];
-                    along_row(&mut work, &inputs, out, &mut columns);
-                    before = [high, low, &self.close[at]];
-                }
-            },
+            move || rest.go(&work, later, &mut columns),
         );
     }
 }
@@ -94,13 +91,28 @@ impl Start for () {
 
 impl Down<5> for Range {
     type State = ();
+    type Moving = ();
+    const ROWS: usize = 2;
 
     #[inline(always)]
-    fn fast(&mut self, (): &mut (), step: &Step) -> Option<Pack> {
-        Some(range_of(step))
+    fn moving((): &()) -> Option<()> {
+        Some(())
     }
 
-    fn slow(&mut self, (): &mut (), step: &Step) -> Pack {
+    #[inline(always)]
+    fn keep((): &mut (), (): ()) {}
+
+    #[inline(always)]
+    fn fast(&self, (): &(), (): &mut (), step: &Step) -> Pack {
+        range_of(step)
+    }
+
+    #[inline(always)]
+    fn is_sound((): &()) -> bool {
+        true
+    }
+
+    fn slow(&self, (): &mut (), step: &Step, _: Place) -> Pack {
         range_of(step)
     }
 }
@@ -114,13 +126,30 @@ impl Start for Average {
 
 impl Down<5> for AverageRange {
     type State = Average;
+    type Moving = Pack;
+    const ROWS: usize = 2;
 
     #[inline(always)]
-    fn fast(&mut self, average: &mut Average, step: &Step) -> Option<Pack> {
-        average.fast(&range_of(step), self.0)
+    fn moving(average: &Average) -> Option<Pack> {
+        average.settled()
     }
 
-    fn slow(&mut self, average: &mut Average, step: &Step) -> Pack {
+    #[inline(always)]
+    fn keep(average: &mut Average, moving: Pack) {
+        average.keep(moving);
+    }
+
+    #[inline(always)]
+    fn fast(&self, _: &Average, moving: &mut Pack, step: &Step) -> Pack {
+        move_average(moving, &range_of(step), self.0.gain)
+    }
+
+    #[inline(always)]
+    fn is_sound(moving: &Pack) -> bool {
+        all_present(moving)
+    }
+
+    fn slow(&self, average: &mut Average, step: &Step, _: Place) -> Pack {
         average.slow(&range_of(step), self.0)
     }
 }
@@ -141,43 +170,48 @@ pub fn atr_into(bars: Bars, period: usize, out: &mut [f64]) -> Result<()> {
 
 /// Wilder's running sums of +DM, −DM and TR.
 #[derive(Debug, Clone, Copy)]
-#[repr(align(32))]
 pub(super) struct Sums {
     pub(super) plus: Pack,
     pub(super) minus: Pack,
     pub(super) range: Pack,
-    /// Bars in a row that have a predecessor.
-    pub(super) run: Pack,
-    /// `run` is above every count that matters in all columns, and need not be counted on.
-    settled: bool,
-}
-
-impl Start for Sums {
-    const NEW: Self = Self {
-        plus: [0.0; PACK],
-        minus: [0.0; PACK],
-        range: [0.0; PACK],
-        run: [0.0; PACK],
-        settled: false,
-    };
 }
 
 impl Sums {
-    /// Take in a bar where no column is seeding or absent; whether that was so.
+    const NEW: Self = Self { plus: [0.0; PACK], minus: [0.0; PACK], range: [0.0; PACK] };
+
+    /// Take in a bar where no column is seeding. One that is absent stays in the sum of ranges from then on.
     #[inline(always)]
-    pub(super) fn fast(&mut self, step: &Step, rate: Rate) -> bool {
+    pub(super) fn fast(&mut self, step: &Step, share: f64) {
         let range = range_of(step);
-        if !self.settled || !all_present(&range) {
-            return false;
-        }
         let (plus, minus) = movement(step);
-        let share = rate.share;
         self.plus = lanes::zip(self.plus, plus, |sum, x| sum - sum * share + x);
         self.minus = lanes::zip(self.minus, minus, |sum, x| sum - sum * share + x);
         self.range = lanes::zip(self.range, range, |sum, x| sum - sum * share + x);
-        true
     }
 
+    /// Whether no absent bar was taken in.
+    #[inline(always)]
+    pub(super) fn is_sound(&self) -> bool {
+        all_present(&self.range)
+    }
+}
+
+/// These sums, and how many bars have gone into them.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
+pub(super) struct Counted {
+    pub(super) sums: Sums,
+    /// Bars in a row that have a predecessor.
+    pub(super) run: Pack,
+    /// `run` is above every count that matters in all columns, and need not be counted on.
+    pub(super) settled: bool,
+}
+
+impl Start for Counted {
+    const NEW: Self = Self { sums: Sums::NEW, run: [0.0; PACK], settled: false };
+}
+
+impl Counted {
     /// The same in every case. From a run of more than `enough` on, nothing depends on its length.
     pub(super) fn slow(&mut self, step: &Step, rate: Rate, enough: f64) {
         let range = range_of(step);
@@ -185,9 +219,10 @@ impl Sums {
         let (plus, minus) = movement(step);
         // Up to bar p − 1 the sums only grow; a new run begins from nothing.
         let fall = lanes::map(run, |run| if run >= rate.period { rate.share } else { 0.0 });
-        self.plus = grow(self.plus, plus, run, fall);
-        self.minus = grow(self.minus, minus, run, fall);
-        self.range = grow(self.range, range, run, fall);
+        let sums = &mut self.sums;
+        sums.plus = grow(sums.plus, plus, run, fall);
+        sums.minus = grow(sums.minus, minus, run, fall);
+        sums.range = grow(sums.range, range, run, fall);
         self.run = run;
         self.settled = all_above(&run, enough);
     }
@@ -224,18 +259,36 @@ struct Directional<F> {
 }
 
 impl<F: Fn(f64, f64, f64) -> f64> Down<5> for Directional<F> {
-    type State = Sums;
+    type State = Counted;
+    type Moving = Sums;
+    const ROWS: usize = 2;
 
     #[inline(always)]
-    fn fast(&mut self, sums: &mut Sums, step: &Step) -> Option<Pack> {
-        sums.fast(step, self.rate)
-            .then(|| lanes::zip3(sums.plus, sums.minus, sums.range, &self.pick))
+    fn moving(counted: &Counted) -> Option<Sums> {
+        counted.settled.then_some(counted.sums)
     }
 
-    fn slow(&mut self, sums: &mut Sums, step: &Step) -> Pack {
-        sums.slow(step, self.rate, self.from.max(self.rate.period));
+    #[inline(always)]
+    fn keep(counted: &mut Counted, moving: Sums) {
+        counted.sums = moving;
+    }
+
+    #[inline(always)]
+    fn fast(&self, _: &Counted, sums: &mut Sums, step: &Step) -> Pack {
+        sums.fast(step, self.rate.share);
+        lanes::zip3(sums.plus, sums.minus, sums.range, &self.pick)
+    }
+
+    #[inline(always)]
+    fn is_sound(sums: &Sums) -> bool {
+        sums.is_sound()
+    }
+
+    fn slow(&self, counted: &mut Counted, step: &Step, _: Place) -> Pack {
+        counted.slow(step, self.rate, self.from.max(self.rate.period));
+        let Counted { sums, run, .. } = *counted;
         let picked = lanes::zip3(sums.plus, sums.minus, sums.range, &self.pick);
-        lanes::zip(sums.run, picked, |run, value| if run >= self.from { value } else { f64::NAN })
+        lanes::zip(run, picked, |run, value| if run >= self.from { value } else { f64::NAN })
     }
 }
 

@@ -3,7 +3,8 @@
 //! `corr = Σ(x−x̄)(y−ȳ)/sqrt(Σ(x−x̄)²·Σ(y−ȳ)²)`, `beta = Σ(x−x̄)(y−ȳ)/Σ(x−x̄)²`. Values are taken
 //! less the window's oldest first, so that neither level nor slow drift costs digits.
 
-use super::{check_period, check_same, lane_of, put_lane, rows_of};
+use super::down::{first_column, pack_of, put_pack};
+use super::{check_period, check_same, rows_of};
 use crate::error::Result;
 use crate::lanes::{self, PACK, Pack};
 
@@ -33,7 +34,8 @@ impl Pair<'_> {
     #[inline(always)]
     fn lanes_at(&self, t: usize, j: usize) -> (Pack, Pack) {
         let row = t * self.cols..(t + 1) * self.cols;
-        (lane_of(&self.x[row.clone()], j), lane_of(&self.y[row], j))
+        let column = first_column(j, self.cols);
+        (pack_of(&self.x[row.clone()], column), pack_of(&self.y[row], column))
     }
 
     #[inline(always)]
@@ -77,7 +79,7 @@ impl Pair<'_> {
                         for k in 0..PACK {
                             lane[k] = finish(xx[k], yy[k], xy[k]);
                         }
-                        put_lane(row, j, lane);
+                        put_pack(row, first_column(j, self.cols), lane);
                     }
                 }
             },

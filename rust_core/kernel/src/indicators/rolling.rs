@@ -5,10 +5,8 @@
 //! has still lost them (the sum of squares is small against all that passed through it), the window
 //! is summed afresh around its own mean, and the sums go on from there.
 
-use super::{
-    Down, all_present, along_row, check_period, check_same, first_column, lane_of, put_lane,
-    rows_of,
-};
+use super::down::{Down, Place, Stretch, all_present, first_column, pack_of, put_pack};
+use super::{check_period, check_same, rows_of};
 use crate::error::{KernelError, Result};
 use crate::lanes::{self, PACK, Pack};
 
@@ -19,28 +17,46 @@ const TRUST_FRAC: f64 = 1e-5;
 
 /// Sums over the window of one pack of columns.
 #[derive(Debug, Clone, Copy)]
-#[repr(align(32))]
 struct Sums {
-    centre: Pack,
     sum: Pack,
     squares: Pack,
     /// Squares that were ever part of the sum since it was fresh.
     passed: Pack,
+    /// The least by which the sum of squares around the mean stood above what is not trusted, in rows that were
+    /// taken on trust; below 0, digits were lost.
+    margin: Pack,
+}
+
+impl Sums {
+    const NEW: Self =
+        Self { sum: [0.0; PACK], squares: [0.0; PACK], passed: [0.0; PACK], margin: [0.0; PACK] };
+
+    /// Take in what is `enter` from the centre, and let go what is `leave` from it.
+    #[inline(always)]
+    fn slide(&mut self, enter: Pack, leave: Pack) {
+        let square = lanes::map(enter, |d| d * d);
+        self.sum = lanes::zip3(self.sum, enter, leave, |sum, enter, leave| (sum + enter) - leave);
+        self.squares =
+            lanes::zip3(self.squares, square, leave, |sum, square, d| (sum + square) - d * d);
+        self.passed = lanes::zip(self.passed, square, |sum, square| sum + square);
+    }
+}
+
+/// The window of one pack of columns: its sums, and around what they are taken.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
+struct Window {
+    centre: Pack,
+    sums: Sums,
     /// Absent values in the window.
     absent: Pack,
     /// No value of the window is absent in any column.
     full: bool,
 }
 
-impl Sums {
-    const NEW: Self = Self {
-        centre: [0.0; PACK],
-        sum: [0.0; PACK],
-        squares: [0.0; PACK],
-        passed: [0.0; PACK],
-        absent: [0.0; PACK],
-        full: true,
-    };
+impl Window {
+    const NEW: Self =
+        Self { centre: [0.0; PACK], sums: Sums::NEW, absent: [0.0; PACK], full: true };
 
     /// Begin anew around the values of `row`.
     #[inline(always)]
@@ -60,39 +76,19 @@ impl Sums {
     fn enter(&mut self, x: Pack) {
         let (distance, absent) = self.terms(x);
         let square = lanes::map(distance, |d| d * d);
-        self.sum = lanes::zip(self.sum, distance, |sum, d| sum + d);
-        self.squares = lanes::zip(self.squares, square, |sum, d| sum + d);
-        self.passed = lanes::zip(self.passed, square, |sum, d| sum + d);
+        let sums = &mut self.sums;
+        sums.sum = lanes::zip(sums.sum, distance, |sum, d| sum + d);
+        sums.squares = lanes::zip(sums.squares, square, |sum, d| sum + d);
+        sums.passed = lanes::zip(sums.passed, square, |sum, d| sum + d);
         self.absent = lanes::zip(self.absent, absent, |sum, d| sum + d);
         lanes::end_lane();
     }
 
-    /// Take in `new` and let `old` go where nothing is absent; whether that was so.
-    #[inline(always)]
-    fn turn(&mut self, new: &Pack, old: &Pack) -> bool {
-        if !self.full || !all_present(new) {
-            return false;
-        }
-        let enter = lanes::zip(*new, self.centre, |x, centre| x - centre);
-        let leave = lanes::zip(*old, self.centre, |x, centre| x - centre);
-        self.slide(enter, leave);
-        true
-    }
-
-    #[inline(always)]
-    fn slide(&mut self, enter: Pack, leave: Pack) {
-        let square = lanes::map(enter, |d| d * d);
-        self.sum = lanes::zip3(self.sum, enter, leave, |sum, enter, leave| (sum + enter) - leave);
-        self.squares =
-            lanes::zip3(self.squares, square, leave, |sum, square, d| (sum + square) - d * d);
-        self.passed = lanes::zip(self.passed, square, |sum, square| sum + square);
-    }
-
-    /// The same in every case.
-    fn turn_absent(&mut self, new: &Pack, old: &Pack) {
+    /// Take in `new` and let `old` go.
+    fn turn(&mut self, new: &Pack, old: &Pack) {
         let (enter, absent) = self.terms(*new);
         let (leave, was_absent) = self.terms(*old);
-        self.slide(enter, leave);
+        self.sums.slide(enter, leave);
         self.absent =
             lanes::zip3(self.absent, absent, was_absent, |sum, now, old| (sum + now) - old);
         self.full = self.absent == [0.0; PACK];
@@ -121,61 +117,56 @@ impl<'a> Plan<'a> {
         &self.x[t * self.cols..(t + 1) * self.cols]
     }
 
-    /// Slide down all rows; `finish(sums, newest, spread)` is what goes to `out`. With `SPREAD` it is
+    /// Slide down all rows; `finish(centre, sums, newest, spread)` is what goes to `out`. With `SPREAD` it is
     /// given the sum of squares around the mean, whose digits are watched over.
     #[inline(always)]
     fn scan<const SPREAD: bool>(
         self,
         out: &mut [f64],
-        finish: impl Fn(&Sums, &Pack, &Pack) -> Pack,
+        finish: impl Fn(&Pack, &Sums, &Pack, &Pack) -> Pack,
     ) {
-        let mut columns = vec![Sums::NEW; self.cols.div_ceil(PACK)];
+        let mut columns = vec![Window::NEW; self.cols.div_ceil(PACK)];
+        let (cols, rows) = (self.cols, out.len() / self.cols);
+        out[..rows.min(self.period - 1) * cols].fill(f64::NAN);
+        let slide = Slide::<_, SPREAD> { plan: self, finish };
         lanes::dispatch(
             #[inline(always)]
             move || {
-                let plan = self;
-                let mut slide = Slide::<_, SPREAD> { plan, finish, doubt: [0.0; PACK] };
-                for (t, out) in out.chunks_exact_mut(plan.cols).enumerate() {
-                    if t + 1 < plan.period {
-                        out.fill(f64::NAN);
-                        continue;
-                    }
-                    slide.doubt = [0.0; PACK];
-                    if t % BLOCK == 0 || t < plan.period {
-                        plan.restart(t, &mut columns);
-                        slide.tell(t, &columns, out);
-                    } else {
-                        let inputs = [plan.row(t), plan.row(t - plan.period)];
-                        along_row(&mut slide, &inputs, out, &mut columns);
-                    }
-                    if slide.doubt != [0.0; PACK] {
-                        plan.repair(t, &mut columns);
-                        slide.tell(t, &columns, out);
-                    }
+                let mut fresh = self.period - 1;
+                while fresh < rows {
+                    self.restart(fresh, &mut columns);
+                    slide.tell(fresh, &mut columns, &mut out[fresh * cols..(fresh + 1) * cols]);
+                    let next = rows.min((fresh / BLOCK + 1) * BLOCK);
+                    let (new, old) = (fresh + 1, fresh + 1 - self.period);
+                    let inputs = [&self.x[new * cols..], &self.x[old * cols..]];
+                    let stretch = Stretch { inputs, cols, first_row: new };
+                    stretch.go(&slide, &mut out[new * cols..next * cols], &mut columns);
+                    fresh = next;
                 }
             },
         );
     }
 
     #[inline(always)]
-    fn restart(&self, t: usize, columns: &mut [Sums]) {
+    fn restart(&self, t: usize, columns: &mut [Window]) {
         let first = (t + 1).saturating_sub(self.period);
         let window = &self.x[first * self.cols..(t + 1) * self.cols];
-        for (j, sums) in columns.iter_mut().enumerate() {
-            let mut fresh = Sums::around(lane_of(self.row(t), j));
+        for (j, place) in columns.iter_mut().enumerate() {
+            let column = first_column(j, self.cols);
+            let mut fresh = Window::around(pack_of(self.row(t), column));
             for row in window.chunks_exact(self.cols) {
-                fresh.enter(lane_of(row, j));
+                fresh.enter(pack_of(row, column));
             }
             fresh.full = fresh.absent == [0.0; PACK];
-            *sums = fresh;
+            *place = fresh;
             lanes::end_lane();
         }
     }
 
     /// Mean of each column.
     #[inline(always)]
-    fn mean(&self, sums: &Sums) -> Pack {
-        lanes::zip(sums.centre, sums.sum, |centre, sum| centre + sum * self.share)
+    fn mean(&self, centre: &Pack, sums: &Sums) -> Pack {
+        lanes::zip(*centre, sums.sum, |centre, sum| centre + sum * self.share)
     }
 
     /// Sum of squares around the mean.
@@ -188,96 +179,111 @@ impl<'a> Plan<'a> {
 
     /// Take the sums that have lost digits afresh, around the mean of their window.
     #[inline(never)]
-    fn repair(&self, t: usize, columns: &mut [Sums]) {
+    fn repair(&self, window: &mut Window, at: Place) {
+        let Place { row: t, column } = at;
         let first = t + 1 - self.period;
-        for (j, sums) in columns.iter_mut().enumerate() {
-            let spread = self.spread(sums);
-            let lost =
-                |k: &usize| sums.absent[*k] == 0.0 && spread[*k] < TRUST_FRAC * sums.passed[*k];
-            let lost: Vec<usize> = (0..PACK.min(self.cols)).filter(lost).collect();
-            for k in lost {
-                let column = first_column(j, self.cols) + k;
-                let window = || (first..=t).map(|u| self.x[u * self.cols + column]);
-                let oldest = self.x[first * self.cols + column];
-                let centre = oldest + window().map(|x| x - oldest).sum::<f64>() * self.share;
-                let squares: f64 = window().map(|x| (x - centre) * (x - centre)).sum();
-                sums.centre[k] = centre;
-                sums.sum[k] = window().map(|x| x - centre).sum();
-                sums.squares[k] = squares;
-                sums.passed[k] = squares;
+        let spread = self.spread(&window.sums);
+        for k in 0..PACK {
+            // What is absent has no digits to lose.
+            let Window { centre, sums, absent, .. } = &mut *window;
+            let lost = spread[k] < TRUST_FRAC * sums.passed[k];
+            if absent[k] > 0.0 || !lost {
+                continue;
             }
+            let column = (column + k) % self.cols;
+            let values = || (first..=t).map(|u| self.x[u * self.cols + column]);
+            let oldest = self.x[first * self.cols + column];
+            centre[k] = oldest + values().map(|x| x - oldest).sum::<f64>() * self.share;
+            sums.sum[k] = values().map(|x| x - centre[k]).sum();
+            sums.squares[k] = values().map(|x| (x - centre[k]) * (x - centre[k])).sum();
+            sums.passed[k] = sums.squares[k];
         }
     }
 }
 
-/// One step of a window down its column.
+/// One step of a window down its columns.
+#[derive(Debug, Clone, Copy)]
 struct Slide<'a, F, const SPREAD: bool> {
     plan: Plan<'a>,
     finish: F,
-    /// Above 0 where a row has lost digits.
-    doubt: Pack,
 }
 
-impl<F: Fn(&Sums, &Pack, &Pack) -> Pack, const SPREAD: bool> Slide<'_, F, SPREAD> {
+impl<F: Fn(&Pack, &Sums, &Pack, &Pack) -> Pack, const SPREAD: bool> Slide<'_, F, SPREAD> {
     /// Value of each column whose window is full. Notes where sliding has lost the digits of a sum of
     /// squares.
     #[inline(always)]
-    fn answer(&mut self, sums: &Sums, newest: &Pack) -> Pack {
+    fn answer(&self, centre: &Pack, sums: &mut Sums, newest: &Pack) -> Pack {
         if !SPREAD {
-            return (self.finish)(sums, newest, newest);
+            return (self.finish)(centre, sums, newest, newest);
         }
         let spread = self.plan.spread(sums);
-        let lost =
-            lanes::zip(
-                spread,
-                sums.passed,
-                |spread, passed| {
-                    if spread < TRUST_FRAC * passed { 1.0 } else { 0.0 }
-                },
-            );
-        self.doubt = lanes::zip(self.doubt, lost, |doubt, lost| doubt + lost);
-        lanes::end_lane();
-        (self.finish)(sums, newest, &spread)
+        let margin = lanes::zip(spread, sums.passed, |spread, passed| spread - TRUST_FRAC * passed);
+        sums.margin = lanes::zip(margin, sums.margin, |new, old| if new < old { new } else { old });
+        (self.finish)(centre, sums, newest, &spread)
     }
 
-    /// The same where a column may have an absent value in its window, and is NaN then.
-    fn answer_absent(&mut self, sums: &Sums, newest: &Pack) -> Pack {
-        let before = self.doubt;
-        let value = self.answer(sums, newest);
-        // What is NaN has no digits to lose.
-        self.doubt =
-            lanes::zip3(
-                before,
-                self.doubt,
-                sums.absent,
-                |before, doubt, absent| {
-                    if absent > 0.0 { before } else { doubt }
-                },
-            );
-        lanes::zip(value, sums.absent, |value, absent| if absent > 0.0 { f64::NAN } else { value })
+    /// The same where a column may have an absent value in its window, and is NaN then, or may have lost its digits.
+    fn answer_any(&self, window: &mut Window, newest: &Pack, at: Place) -> Pack {
+        if SPREAD {
+            self.plan.repair(window, at);
+        }
+        let value = self.answer(&window.centre, &mut window.sums, newest);
+        window.sums.margin = [0.0; PACK];
+        lanes::zip(
+            value,
+            window.absent,
+            |value, absent| if absent > 0.0 { f64::NAN } else { value },
+        )
     }
 
     /// Write the values of a row from the sums as they stand.
-    fn tell(&mut self, t: usize, columns: &[Sums], out: &mut [f64]) {
-        for (j, sums) in columns.iter().enumerate() {
-            let newest = lane_of(self.plan.row(t), j);
-            let value = self.answer_absent(sums, &newest);
-            put_lane(out, j, value);
+    fn tell(&self, t: usize, columns: &mut [Window], out: &mut [f64]) {
+        for (j, window) in columns.iter_mut().enumerate() {
+            let at = Place { row: t, column: first_column(j, self.plan.cols) };
+            let newest = pack_of(self.plan.row(t), at.column);
+            let value = self.answer_any(window, &newest, at);
+            put_pack(out, at.column, value);
         }
     }
 }
 
-impl<F: Fn(&Sums, &Pack, &Pack) -> Pack, const SPREAD: bool> Down<2> for Slide<'_, F, SPREAD> {
-    type State = Sums;
+impl<F: Fn(&Pack, &Sums, &Pack, &Pack) -> Pack, const SPREAD: bool> Down<2>
+    for Slide<'_, F, SPREAD>
+{
+    type State = Window;
+    type Moving = Sums;
+    const ROWS: usize = 2;
 
     #[inline(always)]
-    fn fast(&mut self, sums: &mut Sums, [new, old]: &[Pack; 2]) -> Option<Pack> {
-        sums.turn(new, old).then(|| self.answer(sums, new))
+    fn moving(window: &Window) -> Option<Sums> {
+        window.full.then_some(window.sums)
     }
 
-    fn slow(&mut self, sums: &mut Sums, [new, old]: &[Pack; 2]) -> Pack {
-        sums.turn_absent(new, old);
-        self.answer_absent(sums, new)
+    #[inline(always)]
+    fn keep(window: &mut Window, moving: Sums) {
+        window.sums = moving;
+    }
+
+    #[inline(always)]
+    fn fast(&self, window: &Window, sums: &mut Sums, [new, old]: &[Pack; 2]) -> Pack {
+        let enter = lanes::zip(*new, window.centre, |x, centre| x - centre);
+        let leave = lanes::zip(*old, window.centre, |x, centre| x - centre);
+        sums.slide(enter, leave);
+        self.answer(&window.centre, sums, new)
+    }
+
+    #[inline(always)]
+    fn is_sound(sums: &Sums) -> bool {
+        let mut lost = false;
+        for k in 0..PACK {
+            lost |= sums.margin[k] < 0.0;
+        }
+        !lost && all_present(&sums.sum)
+    }
+
+    fn slow(&self, window: &mut Window, [new, old]: &[Pack; 2], at: Place) -> Pack {
+        window.turn(new, old);
+        self.answer_any(window, new, at)
     }
 }
 
@@ -287,7 +293,7 @@ pub fn rolling_mean_into(x: &[f64], cols: usize, period: usize, out: &mut [f64])
     plan.scan::<false>(
         out,
         #[inline(always)]
-        move |sums, _, _| plan.mean(sums),
+        move |centre, sums, _, _| plan.mean(centre, sums),
     );
     Ok(())
 }
@@ -314,7 +320,7 @@ pub fn rolling_std_into(
     plan.scan::<true>(
         out,
         #[inline(always)]
-        move |_, _, spread| lanes::map(*spread, |spread| (spread * share).sqrt()),
+        move |_, _, _, spread| lanes::map(*spread, |spread| (spread * share).sqrt()),
     );
     Ok(())
 }
@@ -334,11 +340,11 @@ pub fn rolling_zscore_into(
     plan.scan::<true>(
         out,
         #[inline(always)]
-        move |sums, newest, spread| {
+        move |centre, sums, newest, spread| {
             let mut out = [0.0; PACK];
             for k in 0..PACK {
                 // Both less the centre: the level cancels before it can round.
-                let above = (newest[k] - sums.centre[k]) - sums.sum[k] * plan.share;
+                let above = (newest[k] - centre[k]) - sums.sum[k] * plan.share;
                 let z = above / (spread[k] * share).sqrt();
                 out[k] = if spread[k] > 0.0 { z } else { f64::NAN };
             }

@@ -3,23 +3,35 @@
 //! `DX = 100·|+DI − −DI|/(+DI + −DI)` from bar `p` of a run on, and ADX is the mean of the first `p`
 //! DX, then Wilder's average. Where +DI + −DI is 0 (below 1e-14), DX and ADX keep their values.
 
-use super::Down;
 use super::average::Rate;
-use super::direction::{Bars, NOTHING, Start, Step, Sums};
+use super::direction::{Bars, Counted, NOTHING, Start, Step, Sums};
+use super::down::{Down, Place};
 use crate::error::Result;
 use crate::lanes::{self, PACK, Pack};
 
 /// Sums and the values that DX and ADX keep.
 #[derive(Debug, Clone, Copy)]
-#[repr(align(32))]
 struct Trend {
-    sums: Sums,
+    counted: Counted,
     /// DX, or the sum and then the average of DX.
     value: Pack,
 }
 
 impl Start for Trend {
-    const NEW: Self = Self { sums: Sums::NEW, value: [0.0; PACK] };
+    const NEW: Self = Self { counted: Counted::NEW, value: [0.0; PACK] };
+}
+
+impl Trend {
+    #[inline(always)]
+    fn settled(&self) -> Option<(Sums, Pack)> {
+        self.counted.settled.then_some((self.counted.sums, self.value))
+    }
+
+    #[inline(always)]
+    fn keep(&mut self, (sums, value): (Sums, Pack)) {
+        self.counted.sums = sums;
+        self.value = value;
+    }
 }
 
 /// `DX`, and a margin that is below 0 where +DI + −DI is 0 and `DX` divides by nothing.
@@ -39,16 +51,30 @@ struct Index(Rate);
 
 impl Down<5> for Index {
     type State = Trend;
+    type Moving = (Sums, Pack);
+    const ROWS: usize = 2;
 
     #[inline(always)]
-    fn fast(&mut self, trend: &mut Trend, step: &Step) -> Option<Pack> {
-        if !trend.sums.fast(step, self.0) {
-            return None;
-        }
-        let held = trend.value;
-        lanes::end_lane();
-        let (share, margin) = index_of(&trend.sums);
-        let value = lanes::zip3(
+    fn moving(trend: &Trend) -> Option<(Sums, Pack)> {
+        trend.settled()
+    }
+
+    #[inline(always)]
+    fn keep(trend: &mut Trend, moving: (Sums, Pack)) {
+        trend.keep(moving);
+    }
+
+    #[inline(always)]
+    fn is_sound((sums, _): &(Sums, Pack)) -> bool {
+        sums.is_sound()
+    }
+
+    #[inline(always)]
+    fn fast(&self, _: &Trend, (sums, value): &mut (Sums, Pack), step: &Step) -> Pack {
+        sums.fast(step, self.0.share);
+        let held = *value;
+        let (share, margin) = index_of(sums);
+        *value = lanes::zip3(
             margin,
             share,
             held,
@@ -56,17 +82,16 @@ impl Down<5> for Index {
                 if margin >= 0.0 { share } else { held }
             },
         );
-        trend.value = value;
-        Some(value)
+        *value
     }
 
-    fn slow(&mut self, trend: &mut Trend, step: &Step) -> Pack {
+    fn slow(&self, trend: &mut Trend, step: &Step, _: Place) -> Pack {
         let period = self.0.period;
-        trend.sums.slow(step, self.0, period);
-        let (share, margin) = index_of(&trend.sums);
+        trend.counted.slow(step, self.0, period);
+        let (share, margin) = index_of(&trend.counted.sums);
         let mut out = [f64::NAN; PACK];
         for k in 0..PACK {
-            let run = trend.sums.run[k];
+            let run = trend.counted.run[k];
             let held = if run > period { trend.value[k] } else { 0.0 };
             trend.value[k] = if margin[k] >= 0.0 { share[k] } else { held };
             if run >= period {
@@ -89,33 +114,45 @@ struct AverageIndex(Rate);
 
 impl Down<5> for AverageIndex {
     type State = Trend;
+    type Moving = (Sums, Pack);
+    const ROWS: usize = 2;
 
     #[inline(always)]
-    fn fast(&mut self, trend: &mut Trend, step: &Step) -> Option<Pack> {
-        if !trend.sums.fast(step, self.0) {
-            return None;
-        }
-        let held = trend.value;
-        // Between load and store: else the choice below becomes a masked store, which is slow.
-        lanes::end_lane();
-        let (share, margin) = index_of(&trend.sums);
+    fn moving(trend: &Trend) -> Option<(Sums, Pack)> {
+        trend.settled()
+    }
+
+    #[inline(always)]
+    fn keep(trend: &mut Trend, moving: (Sums, Pack)) {
+        trend.keep(moving);
+    }
+
+    #[inline(always)]
+    fn is_sound((sums, _): &(Sums, Pack)) -> bool {
+        sums.is_sound()
+    }
+
+    #[inline(always)]
+    fn fast(&self, _: &Trend, (sums, value): &mut (Sums, Pack), step: &Step) -> Pack {
+        sums.fast(step, self.0.share);
+        let held = *value;
+        let (share, margin) = index_of(sums);
         let gain = self.0.share;
-        let value = lanes::zip3(margin, share, held, |margin, share, held| {
+        *value = lanes::zip3(margin, share, held, |margin, share, held| {
             let moved = held + (share - held) * gain;
             if margin >= 0.0 { moved } else { held }
         });
-        trend.value = value;
-        Some(value)
+        *value
     }
 
-    fn slow(&mut self, trend: &mut Trend, step: &Step) -> Pack {
+    fn slow(&self, trend: &mut Trend, step: &Step, _: Place) -> Pack {
         let Rate { period, share: gain, .. } = self.0;
         let first = 2.0 * period - 1.0;
-        trend.sums.slow(step, self.0, first);
-        let (share, margin) = index_of(&trend.sums);
+        trend.counted.slow(step, self.0, first);
+        let (share, margin) = index_of(&trend.counted.sums);
         let mut out = [f64::NAN; PACK];
         for k in 0..PACK {
-            let run = trend.sums.run[k];
+            let run = trend.counted.run[k];
             let held = if run > period { trend.value[k] } else { 0.0 };
             let next = if run > first { held + (share[k] - held) * gain } else { held + share[k] };
             let next = if margin[k] >= 0.0 { next } else { held };

@@ -8,6 +8,7 @@ compared bar by bar.
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field, replace
 from time import perf_counter_ns
@@ -65,10 +66,9 @@ class Replayed:
     run: dict[str, Any] = field(default_factory=dict)
     book: Book | None = None
     steps: int = 0
-    step_ns: list[int] = field(default_factory=list)
+    step_ns: array[int] = field(default_factory=lambda: array("q"))
     #: Refusals of gates, by name: none of them is the kernel's.
     refused: dict[str, int] = field(default_factory=dict)
-    notes: list[Note] = field(default_factory=list)
 
 
 def replay_rules(rules: Rules) -> Rules:
@@ -210,8 +210,6 @@ class Replay:
                 self.done.refused[veto] = self.done.refused.get(veto, 0) + 1
             elif note.name == "position.closed":
                 self.columns.note_trip(note)
-            elif note.name not in _QUIET:
-                self.done.notes.append(note)
 
     def _carry_out(self, effect: Effect, now_ms: int) -> None:
         venue = self.venue
@@ -249,9 +247,6 @@ class Replay:
     def _known_book(self) -> Book:
         assert self.book is not None, "the first event is a start"
         return self.book
-
-
-_QUIET = frozenset({"order.filled", "order.sent", "order.approved", "funding.paid", "targets.decided", "plan.made"})
 
 
 def _row(panel: Panel, t: int) -> BarRow:

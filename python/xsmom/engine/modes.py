@@ -224,10 +224,8 @@ def _step(turn: Turn) -> bool:
     """One transition of the table; whether there was one."""
     book, rules = turn.book, turn.rules
     cause = cause_of(book, rules, turn.now_ms)
-    mode = TABLE[book.mode][cause]
-    if book.stopping and cause is Cause.STOP_WORKING and book.mode is Mode.REDUCING:
-        late = turn.now_ms - book.mode_ms >= _STOP_MAX_MS
-        mode = Mode.HALTED if late else mode
+    late = cause is Cause.STOP_WORKING and book.mode is Mode.REDUCING and turn.now_ms - book.mode_ms >= _STOP_MAX_MS
+    mode = Mode.HALTED if late else TABLE[book.mode][cause]
     if mode is book.mode:
         return False
     # Orders that could not be taken back in time are worth a look.

@@ -69,6 +69,7 @@ class Replayed:
     step_ns: array[int] = field(default_factory=lambda: array("q"))
     #: Refusals of gates, by name: none of them is the kernel's.
     refused: dict[str, int] = field(default_factory=dict)
+    notes: list[Note] = field(default_factory=list)
 
 
 def replay_rules(rules: Rules) -> Rules:
@@ -210,6 +211,8 @@ class Replay:
                 self.done.refused[veto] = self.done.refused.get(veto, 0) + 1
             elif note.name == "position.closed":
                 self.columns.note_trip(note)
+            elif note.name not in _QUIET:
+                self.done.notes.append(note)
 
     def _carry_out(self, effect: Effect, now_ms: int) -> None:
         venue = self.venue
@@ -247,6 +250,9 @@ class Replay:
     def _known_book(self) -> Book:
         assert self.book is not None, "the first event is a start"
         return self.book
+
+
+_QUIET = frozenset({"order.filled", "order.sent", "order.approved", "funding.paid", "targets.decided", "plan.made"})
 
 
 def _row(panel: Panel, t: int) -> BarRow:

@@ -26,6 +26,9 @@ class Report:
     started: datetime
     turnover_year_x: float
     cost_year_frac: float
+    #: What the report says of the run in one sentence; empty where no report was written beside the figures.
+    verdict: str = ""
+    favourable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,19 @@ def check_report(config: Resolved, runs: Path, terms: Terms, now: datetime) -> I
         yield Finding("report", status, f"{report.folder} is {age} days old, live accepts {days}", mend)
     else:
         yield Finding("report", Status.OK, f"{report.folder}, {age} of at most {days} days old")
+    yield _tell_verdict(report)
     yield _judge_cost(config, report, terms)
+
+
+def _tell_verdict(report: Report) -> Finding:
+    """The report's own judgement. It refuses nothing: an unfavourable one is a warning, said at every start."""
+    if not report.verdict:
+        text = f"{report.folder} has figures and no report: nothing judged them"
+        return Finding("verdict", Status.WARN, text, "run `xsmom backtest --fast` without --no-report, and read it")
+    if report.favourable:
+        return Finding("verdict", Status.OK, report.verdict)
+    mend = "nothing stops you here: read the report, and ask yourself why this should be traded with real money"
+    return Finding("verdict", Status.WARN, report.verdict, mend)
 
 
 def _judge_cost(config: Resolved, report: Report, terms: Terms) -> Finding:
@@ -89,6 +104,8 @@ def _read(path: Path, config_hash: str) -> Report | None:
         told: dict[str, Any] = json.loads(path.read_text("utf-8"))
         if told["config"]["config_hash"] != config_hash or told["synthetic"]:
             return None
+        from xsmom.research.report.verdict import is_favourable
+
         metrics = told["metrics"]
         started = datetime.fromisoformat(told["started"])
         return Report(
@@ -96,6 +113,17 @@ def _read(path: Path, config_hash: str) -> Report | None:
             started if started.tzinfo else started.replace(tzinfo=UTC),
             float(metrics["turnover_year_x"]),
             float(metrics["cost_year_frac"]),
+            _read_verdict(path.with_name("report.json")),
+            is_favourable(metrics),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None  # another program's file, or a run that was not finished
+
+
+def _read_verdict(path: Path) -> str:
+    """The first sentence of the report beside a run; empty where there is none."""
+    try:
+        told: Any = json.loads(path.read_text("utf-8"))
+        return str(told["verdict"][0]["text"])
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return ""

@@ -9,7 +9,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,6 +19,7 @@ from xsmom.domain.market_data import DepthSight, Instrument, Quote
 from xsmom.domain.orders import LiveOrder, Task
 from xsmom.domain.protection import Protection
 from xsmom.domain.trading import AccountView, OrderView, PositionView
+from xsmom.domain.words import Word
 
 Floats: TypeAlias = NDArray[np.float64]
 Lots: TypeAlias = NDArray[np.int64]
@@ -27,7 +27,7 @@ Columns: TypeAlias = Mapping[str, Any]
 """A state of the core: arrays and plain values by name."""
 
 
-class Mode(Enum):
+class Mode(Word):
     """What may be done now; the table of transitions is in `engine.modes`."""
 
     BOOT = "boot"

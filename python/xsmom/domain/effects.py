@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import TypeAlias
 
 from xsmom.domain.orders import Approved
 from xsmom.domain.trading import AmendRequest, Modes, OrderRequest, TriggerBy
+from xsmom.domain.words import Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ Effect: TypeAlias = (
 )
 
 
-class Severity(Enum):
+class Severity(Word):
     """How loudly a note is told."""
 
     DEBUG = "debug"

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from enum import Enum
 from typing import TypeAlias
 
 from xsmom.domain.limits import Limits
@@ -25,9 +24,10 @@ from xsmom.domain.trading import (
     VenueFill,
 )
 from xsmom.domain.window import BarRow
+from xsmom.domain.words import Word
 
 
-class Stage(Enum):
+class Stage(Word):
     """A bar passes in three moments, in this order; fills of the venue may lie between them."""
 
     #: Its range is known: stops and rungs that it touched leave now.
@@ -109,7 +109,7 @@ class OrderLookedUp:
     order: OrderView | None
 
 
-class Ask(Enum):
+class Ask(Word):
     """What a reply answers."""
 
     SUBMIT = "submit"
@@ -228,7 +228,7 @@ class TimerFired:
     due_ms: int
 
 
-class Command(Enum):
+class Command(Word):
     """What an operator may ask for."""
 
     KILL = "kill"

@@ -8,23 +8,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import Enum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xsmom.domain.panel import NEVER_MS
+from xsmom.domain.words import Word
 
 
-class PriceKind(Enum):
+class PriceKind(Word):
     """Which price a series of bars is of."""
 
     LAST = "last"
     MARK = "mark"
 
 
-class Trading(Enum):
+class Trading(Word):
     """What may be done with a contract now."""
 
     OPEN = "open"

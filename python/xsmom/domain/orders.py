@@ -5,16 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import TypeAlias
 
 from xsmom.domain.trading import OrderRequest
+from xsmom.domain.words import Word
 
 ID_PREFIX = "xm"
 """Client order ids of ours begin so; what does not is foreign."""
 
 
-class Purpose(Enum):
+class Purpose(Word):
     """Why an order is wanted. Everything but REBALANCE only reduces."""
 
     REBALANCE = "rebalance"
@@ -28,7 +28,7 @@ class Purpose(Enum):
     PROTECT = "protect"
 
 
-class Style(Enum):
+class Style(Word):
     """How an order is worked."""
 
     POST_ONLY = "post_only"
@@ -40,7 +40,7 @@ class Style(Enum):
     WHOLE = "whole"
 
 
-class Veto(Enum):
+class Veto(Word):
     """Why an intent was refused or shrunk, in words that logs, metrics and alerts share."""
 
     KILL_SWITCH = "kill_switch"
@@ -159,7 +159,7 @@ def is_ours(order_id: str) -> bool:
     return order_id.startswith(ID_PREFIX)
 
 
-class Phase(Enum):
+class Phase(Word):
     """Where an order of ours stands. The last four are final."""
 
     #: Journaled, on its way.

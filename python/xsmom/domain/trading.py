@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from enum import Enum
 from typing import Generic, TypeAlias, TypeVar
+
+from xsmom.domain.words import Word
 
 T = TypeVar("T")
 
 
-class TimeInForce(Enum):
+class TimeInForce(Word):
     """How long an order stands; a market order is always immediate."""
 
     GTC = "gtc"
@@ -23,7 +24,7 @@ class TimeInForce(Enum):
     POST_ONLY = "post_only"
 
 
-class TriggerBy(Enum):
+class TriggerBy(Word):
     """The price that a conditional order watches."""
 
     LAST = "last"
@@ -31,7 +32,7 @@ class TriggerBy(Enum):
     INDEX = "index"
 
 
-class OrderState(Enum):
+class OrderState(Word):
     """Where an order stands. The last four are final: nothing follows them."""
 
     UNTRIGGERED = "untriggered"
@@ -51,7 +52,7 @@ class OrderState(Enum):
 _FINAL = frozenset({OrderState.FILLED, OrderState.CANCELLED, OrderState.REJECTED, OrderState.EXPIRED})
 
 
-class FillKind(Enum):
+class FillKind(Word):
     """What moved a position or paid money."""
 
     TRADE = "trade"
@@ -98,7 +99,7 @@ class AmendRequest:
     trigger_ticks: int | None = None
 
 
-class Refusal(Enum):
+class Refusal(Word):
     """Why an exchange said no, in words that hold on every exchange."""
 
     MARGIN = "margin"
@@ -232,7 +233,7 @@ class VenueFill:
     reference_price: Decimal | None = None
 
 
-class MoveKind(Enum):
+class MoveKind(Word):
     """Why money moved that no execution tells of."""
 
     #: The owner moved it in or out.

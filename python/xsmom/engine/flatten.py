@@ -42,9 +42,9 @@ class Closing:
 def flatten_intents(turn: Turn) -> list[Intent]:
     """Everything that is to be closed, stands, and is not being closed already."""
     book = turn.book
-    if book.flat and not book.watch.exits_ms:
-        return []
     wanted = to_close(book, turn.rules, turn.now_ms)
+    if not wanted and not book.watch.exits_ms:
+        return []
     since = {name: book.watch.exits_ms.get(name, turn.now_ms) for name in wanted}
     if since != book.watch.exits_ms:
         turn.put(watch=replace(book.watch, exits_ms=since))

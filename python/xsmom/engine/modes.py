@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
 from xsmom.domain.book import Book, Mode
 from xsmom.domain.effects import Exit, Severity
+from xsmom.domain.words import Word
 from xsmom.engine import reading, reconcile
 from xsmom.engine.execution import cancel_entries
 from xsmom.engine.facts import fills_at_bars, margin_used_frac, settled, working_orders
@@ -24,7 +24,7 @@ _STOP_MAX_MS = 30_000
 """A process that is to end waits so long for its orders to be taken back."""
 
 
-class Cause(Enum):
+class Cause(Word):
     """Why the mode is what it is, strictest first; the first that holds rules."""
 
     KILL_FLATTEN = "kill switch: closing everything"
@@ -195,10 +195,18 @@ _RANKED: Final = tuple(
 
 def cause_of(book: Book, rules: Rules, now_ms: int) -> Cause:
     """The strictest cause that holds now."""
+    if _is_calm(book, rules, now_ms):
+        return Cause.NONE
     for cause, holds in _RANKED:
         if _in_maintenance(book, now_ms) if holds is None else holds(book, rules):
             return cause
     return Cause.NONE
+
+
+def _is_calm(book: Book, rules: Rules, now_ms: int) -> bool:
+    """Quick look, as causes are asked for at every event: nothing is there that any of them rests on."""
+    spoken = book.kill.active or book.stopping or book.flattening or book.paused or book.cycle.guard != "none"
+    return not (spoken or rules.gates.facts_needed or _in_maintenance(book, now_ms))
 
 
 def settle_mode(turn: Turn) -> None:

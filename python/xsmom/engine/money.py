@@ -95,22 +95,24 @@ def fold_fill(turn: Turn, fill: VenueFill, *, stopped: bool = False) -> bool:
     book = turn.book
     if fill.exec_id in book.fills_seen:
         return False
-    remember_fill(turn, fill)
-    at = book.roster.index(fill.symbol)
+    at, price, fee_usdt = book.roster.index(fill.symbol), float(fill.price), float(fill.fee_usdt)
     if at is None:
-        turn.note("fill.foreign", Severity.ERROR, symbol=fill.symbol, lots=fill.lots, price=float(fill.price))
+        remember_fill(turn, fill)
+        turn.note("fill.foreign", Severity.ERROR, symbol=fill.symbol, lots=fill.lots, price=price)
         return True
-    approved = approved_of(book, fill)
-    for part in _parts(book, at, fill, approved, stopped=stopped):
+    turn.put(
+        fills_seen=_remember(book.fills_seen, fill.exec_id, fill.at_ms),
+        last_fill_ms=max(book.last_fill_ms, fill.at_ms),
+    )
+    for part in _parts(book, at, fill, price, fee_usdt, stopped=stopped):
         _book(turn, part)
-    turn.put(last_fill_ms=max(book.last_fill_ms, fill.at_ms))
     turn.note(
         "order.filled" if fill.kind is FillKind.TRADE else f"fill.{fill.kind.value}",
         Severity.INFO if fill.kind is FillKind.TRADE else Severity.ERROR,
         symbol=fill.symbol,
         lots=fill.lots,
-        price=float(fill.price),
-        fee_usdt=float(fill.fee_usdt),
+        price=price,
+        fee_usdt=fee_usdt,
         maker=fill.is_maker,
         client_order_id=fill.client_order_id,
         at_ms=fill.at_ms,
@@ -183,9 +185,9 @@ def approved_of(book: Book, fill: VenueFill) -> Approved | None:
     return order.carries if order else None
 
 
-def _parts(book: Book, at: int, fill: VenueFill, approved: Approved | None, *, stopped: bool) -> list[Filled]:
-    held, lots, fee = int(book.lots[at]), fill.lots, float(fill.fee_usdt)
-    price, by = float(fill.price), ""
+def _parts(book: Book, at: int, fill: VenueFill, price: float, fee: float, *, stopped: bool) -> list[Filled]:
+    held, lots, by = int(book.lots[at]), fill.lots, ""
+    approved = approved_of(book, fill)
     intent = approved.intent if approved else None
     if intent is not None:
         by = intent.exit_by
@@ -230,7 +232,7 @@ def _book(turn: Turn, part: Filled) -> None:
     )
     if before == 0:
         entered = basis_bps(book, book.roster.symbols[at], part.at_ms)
-        positions = {**positions, "basis_bps_entry": _set(positions["basis_bps_entry"], at, entered)}
+        positions["basis_bps_entry"] = _set(positions["basis_bps_entry"], at, entered)
     trip_flow = -paid if before == 0 else float(names.trip_flow_usdt[at]) - paid
     mark = names.mark
     if before == 0 and np.isnan(mark[at]):
@@ -311,7 +313,8 @@ def _with(columns: Columns, name: str, at: int, amount: float) -> Columns:
 
 
 def _remember(seen: Any, key: str, at_ms: int) -> dict[str, int]:
-    kept = {**seen, key: at_ms}
+    kept = dict(seen)
+    kept[key] = at_ms
     if len(kept) % 512 == 0:
         newest = max(kept.values())
         kept = {name: ms for name, ms in kept.items() if newest - ms <= _KEPT_MS}

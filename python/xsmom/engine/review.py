@@ -18,6 +18,7 @@ from xsmom.engine.rules import Rules
 from xsmom.engine.turn import Turn
 
 _LEAST = next(gate for gate in GATES if gate.veto is Veto.MIN_NOTIONAL)
+_OF_BOOK = tuple(gate for gate in GATES if not gate.of_venue)
 _URGENT = frozenset({Purpose.EXIT, Purpose.FLATTEN, Purpose.TRIM})
 _TOLD_EVERY_MS = 900_000
 """A gate that keeps firing is told so often; each refusal has its own note all the same."""
@@ -53,7 +54,7 @@ def _cases(turn: Turn, intents: Sequence[Intent]) -> list[_Case]:
     cases: list[_Case] = []
     known: set[str] = set()
     room: dict[str, int] = {}
-    waiting = execution.working_lots(book) if intents else None
+    waiting = execution.working_lots(book)
     for intent in intents:
         order_id = client_order_id(book.run_id, intent)
         if not intent.lots or order_id in book.tasks or order_id in book.orders or order_id in known:
@@ -61,7 +62,7 @@ def _cases(turn: Turn, intents: Sequence[Intent]) -> list[_Case]:
         symbol, lots = intent.symbol, abs(intent.lots)
         at = book.roster.index(symbol)
         held = 0 if at is None else int(book.lots[at])
-        coming = 0 if at is None or waiting is None or _makes_way(intent) else int(waiting[at])
+        coming = 0 if at is None or _makes_way(intent) else int(waiting[at])
         # What is left to close when everything before it is done: of a flip, the second leg opens.
         left = room.get(symbol, max(abs(held) + (coming if held > 0 else -coming), 0))
         against = held * intent.lots < 0 and lots <= left
@@ -71,7 +72,8 @@ def _cases(turn: Turn, intents: Sequence[Intent]) -> list[_Case]:
             room[symbol] = max(left - lots, 0)
         if lots:
             known.add(order_id)
-            cases.append(_Case(replace(intent, reduce_only=reduction), order_id, lots))
+            marked = intent if reduction == intent.reduce_only else replace(intent, reduce_only=reduction)
+            cases.append(_Case(marked, order_id, lots))
     return cases
 
 
@@ -89,7 +91,7 @@ def _judge(turn: Turn, case: _Case) -> None:
 
 def asked(rules: Rules) -> tuple[Gate, ...]:
     """The rows that this venue is judged by."""
-    return GATES if rules.gates.facts_needed else tuple(gate for gate in GATES if not gate.of_venue)
+    return GATES if rules.gates.facts_needed else _OF_BOOK
 
 
 def _weigh(turn: Turn, cases: list[_Case]) -> None:

@@ -44,8 +44,8 @@ class Turn:
 
     def set_item(self, part: str, key: str, value: object | None) -> None:
         """Replace one entry of a mapping of the book; None takes it out."""
-        before: Mapping[str, Any] = getattr(self.book, part)
-        after = {name: one for name, one in before.items() if name != key}
+        after: dict[str, Any] = dict(getattr(self.book, part))
+        after.pop(key, None)
         if value is not None:
             after[key] = value
         self.put(**{part: after})

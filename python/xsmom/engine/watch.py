@@ -108,7 +108,8 @@ def _watch_fills(turn: Turn) -> None:
         since_ms = 0
     elif not since_ms or since_ms <= book.last_fill_ms:
         since_ms = book.last_plan_ms
-    turn.put(watch=replace(book.watch, unfilled_ms=since_ms))
+    if since_ms != book.watch.unfilled_ms:
+        turn.put(watch=replace(book.watch, unfilled_ms=since_ms))
     if since_ms and turn.now_ms - since_ms >= patience_ms(turn.rules):
         _alarm(turn, "trades.missing", since_ms=since_ms)
 
@@ -116,12 +117,16 @@ def _watch_fills(turn: Turn) -> None:
 def _watch_orders(turn: Turn) -> None:
     """Targets stand, nothing is held, and no plan comes to an order."""
     book = turn.book
-    targets = bool(np.nan_to_num(book.cycle.weight_frac).any())
-    idle = targets and book.flat and not book.names.goal_lots.any() and not book.tasks
+    idle = book.flat and not book.tasks and not book.names.goal_lots.any() and _has_targets(book)
     since_ms = (book.watch.orderless_ms or turn.now_ms) if idle else 0
-    turn.put(watch=replace(book.watch, orderless_ms=since_ms))
+    if since_ms != book.watch.orderless_ms:
+        turn.put(watch=replace(book.watch, orderless_ms=since_ms))
     if since_ms and turn.now_ms - since_ms >= patience_ms(turn.rules):
         _alarm(turn, "orders.missing", since_ms=since_ms)
+
+
+def _has_targets(book: Book) -> bool:
+    return bool(np.nan_to_num(book.cycle.weight_frac).any())
 
 
 def _watch_exits(turn: Turn) -> None:
@@ -146,7 +151,10 @@ def _watch_drift(turn: Turn) -> None:
 def _drifts(book: Book) -> Iterable[tuple[str, float]]:
     """Share by which each name is off its plan; frozen, cooling and held ones, and what is worked, are left out."""
     held, goal = book.lots, book.names.goal_lots
-    apart = np.flatnonzero((held != goal) & ~_set_apart(book))
+    apart = np.flatnonzero(held != goal)
+    if not apart.size:
+        return
+    apart = apart[~_set_apart(book)[apart]]
     worked = {task.approved.intent.symbol for task in book.tasks.values()}
     for at in apart:
         symbol = book.roster.symbols[at]
@@ -176,12 +184,12 @@ def _watch_costs(turn: Turn) -> None:
 def _watch_positions(turn: Turn) -> None:
     """A large loss of one position, and a near liquidation."""
     book, rules = turn.book, turn.rules
-    equity = equity_usdt(book)
-    for at in np.flatnonzero(book.lots):
-        result = trip_usdt(book, int(at))
-        if equity > 0.0 and -result / equity >= rules.pace.trade_loss_frac:
-            symbol = book.roster.symbols[at]
-            _alarm(turn, "trade.losing", symbol=symbol, loss_frac=-result / equity)
+    equity, held = equity_usdt(book), np.flatnonzero(book.lots)
+    if equity > 0.0:
+        loss_frac = -trips_usdt(book)[held] / equity
+        for at, share in zip(held.tolist(), loss_frac.tolist(), strict=True):
+            if share >= rules.pace.trade_loss_frac:
+                _alarm(turn, "trade.losing", symbol=book.roster.symbols[at], loss_frac=share)
     views: Mapping[str, Any] = book.venue.positions or {}
     for symbol, view in views.items():
         distance = distance_frac(view)
@@ -191,7 +199,10 @@ def _watch_positions(turn: Turn) -> None:
 
 def trip_usdt(book: Book, at: int) -> float:
     """Result of an open position since its first fill; NaN without a mark."""
-    if not book.lots[at]:
-        return math.nan
-    units = float(book.lots[at]) * float(book.roster.qty_step[at])
-    return float(book.names.trip_flow_usdt[at]) + units * float(book.names.mark[at])
+    return float(trips_usdt(book)[at]) if book.lots[at] else math.nan
+
+
+def trips_usdt(book: Book) -> NDArray[np.float64]:
+    """The same of every name; it says nothing of one that is not held."""
+    value: NDArray[np.float64] = book.lots * book.roster.qty_step * book.names.mark
+    return book.names.trip_flow_usdt + value

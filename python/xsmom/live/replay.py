@@ -8,6 +8,7 @@ compared bar by bar.
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field, replace
 from time import perf_counter_ns
@@ -65,7 +66,7 @@ class Replayed:
     run: dict[str, Any] = field(default_factory=dict)
     book: Book | None = None
     steps: int = 0
-    step_ns: list[int] = field(default_factory=list)
+    step_ns: array[int] = field(default_factory=lambda: array("q"))
     #: Refusals of gates, by name: none of them is the kernel's.
     refused: dict[str, int] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,9 @@ _SERIES = (
     "funding_usdt",
     "traded_usdt",
 )
+_FILL_WHOLE = ("bar", "at_ms", "symbol")
 _FILL_FLOATS = ("units", "price", "reference_price", "fee_usdt")
+_TRIP_WHOLE = ("symbol", "side", "opened_ms", "closed_ms")
 _TRIP_FLOATS = ("units_max", "entry_price", "exit_price", "net_usdt", "funding_usdt")
 
 
@@ -36,9 +39,10 @@ class Columns:
         self._steps = np.array([float(instruments[symbol].qty_step) for symbol in panel.symbols])
         self._series = {name: np.zeros(panel.bars) for name in _SERIES}
         self._lots = np.zeros((panel.bars, len(panel.symbols)), dtype=np.int64)
-        self._fills: list[dict[str, Any]] = []
-        self._trips: list[dict[str, Any]] = []
-        self._sent: dict[str, SendOrder] = {}
+        # Plain rows of numbers: a year has tens of thousands of them.
+        self._fills: list[tuple[Any, ...]] = []
+        self._trips: list[tuple[Any, ...]] = []
+        self._exit_of: dict[str, str] = {}
         self._reasons: Counter[int] = Counter()
         self._decided_ms = 0
         self._decisions = self._guarded = 0
@@ -46,35 +50,39 @@ class Columns:
         self._traded_usdt = 0.0
 
     def note_order(self, effect: SendOrder) -> None:
-        """Remember what was sent, so that a fill knows what it was for."""
-        self._sent[effect.request.client_order_id] = effect
+        """Remember an exit inside a bar, so that its fill knows what it was for; all else is the plan's."""
+        if effect.touch_price is not None:
+            self._exit_of[effect.request.client_order_id] = effect.approved.intent.exit_by
 
     def note_fill(self, bar: int, fill: VenueFill) -> None:
         """Keep a trade."""
         if not fill.lots:
             return
-        at = self._at[fill.symbol]
-        sent = self._sent.get(fill.client_order_id)
+        at, price = self._at[fill.symbol], float(fill.price)
         units = float(fill.lots) * float(self._steps[at])
-        touched = sent is not None and sent.touch_price is not None
-        reference = float(fill.price if fill.reference_price is None else fill.reference_price)
-        self._fills.append(
-            {
-                "bar": bar,
-                "at_ms": fill.at_ms,
-                "symbol": at,
-                "units": units,
-                "price": float(fill.price),
-                "reference_price": reference,
-                "fee_usdt": float(fill.fee_usdt),
-                "exit": sent.approved.intent.exit_by if sent is not None and touched else "plan",
-            }
-        )
+        reference = price if fill.reference_price is None else float(fill.reference_price)
+        why = self._exit_of.get(fill.client_order_id, "plan")
+        self._fills.append((bar, fill.at_ms, at, units, price, reference, float(fill.fee_usdt), why))
         self._traded_usdt += abs(units) * reference
 
     def note_trip(self, note: Note) -> None:
         """Keep a round trip."""
-        self._trips.append(dict(note.fields))
+        trip: Mapping[str, Any] = note.fields
+        at = self._at[trip["symbol"]]
+        self._trips.append(
+            (
+                at,
+                1 if trip["side"] == "long" else -1,
+                trip["opened_ms"],
+                trip["at_ms"],
+                float(trip["lots_max"]) * float(self._steps[at]),
+                trip["entry_price"],
+                trip["exit_price"],
+                trip["net_usdt"],
+                trip["funding_usdt"],
+                trip["exit"],
+            )
+        )
 
     def end(self, t: int, why: str) -> None:
         """The account ended at this bar."""
@@ -111,8 +119,8 @@ class Columns:
             **self._series,
             "lots": self._lots,
             "units": self._lots * self._steps,
-            "fills": _table(self._fills, ("bar", "at_ms", "symbol"), _FILL_FLOATS),
-            "trips": self._trip_table(),
+            "fills": _table(self._fills, _FILL_WHOLE, _FILL_FLOATS),
+            "trips": _table(self._trips, _TRIP_WHOLE, _TRIP_FLOATS),
             "reason_counts": counts,
             "labels": None if book.labels is None else {},
             "guarded_bars": self._guarded,
@@ -120,26 +128,13 @@ class Columns:
             **self._ended,
         }
 
-    def _trip_table(self) -> dict[str, Any]:
-        rows = [
-            {
-                "symbol": self._at[str(trip["symbol"])],
-                "side": 1 if trip["side"] == "long" else -1,
-                "opened_ms": trip["opened_ms"],
-                "closed_ms": trip["at_ms"],
-                "units_max": float(trip["lots_max"]) * float(self._steps[self._at[str(trip["symbol"])]]),
-                "entry_price": trip["entry_price"],
-                "exit_price": trip["exit_price"],
-                "net_usdt": trip["net_usdt"],
-                "funding_usdt": trip["funding_usdt"],
-                "exit": trip["exit"],
-            }
-            for trip in self._trips
-        ]
-        return _table(rows, ("symbol", "side", "opened_ms", "closed_ms"), _TRIP_FLOATS)
 
-
-def _table(rows: list[dict[str, Any]], whole: tuple[str, ...], floats: tuple[str, ...]) -> dict[str, Any]:
-    table: dict[str, Any] = {name: np.array([row[name] for row in rows], dtype=np.int64) for name in whole}
-    table |= {name: np.array([row[name] for row in rows], dtype=np.float64) for name in floats}
-    return {**table, "exit": [row["exit"] for row in rows]}
+def _table(rows: list[tuple[Any, ...]], whole: tuple[str, ...], floats: tuple[str, ...]) -> dict[str, Any]:
+    """Rows of whole numbers, floats, and the exit, as columns."""
+    columns = list(zip(*rows, strict=True)) or [()] * (len(whole) + len(floats) + 1)
+    table: dict[str, Any] = {}
+    for name, values in zip(whole, columns, strict=False):
+        table[name] = np.array(values, dtype=np.int64)
+    for name, values in zip(floats, columns[len(whole) :], strict=False):
+        table[name] = np.array(values, dtype=np.float64)
+    return {**table, "exit": list(columns[-1])}

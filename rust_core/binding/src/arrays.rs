@@ -109,7 +109,8 @@ fn field<'a>(
     slice2(name, array)
 }
 
-fn layout(name: &'static str) -> PyErr {
+/// An array that is no slice.
+pub(crate) fn layout(name: &'static str) -> PyErr {
     let what = "wants a C-contiguous, aligned array".to_owned();
     raise(&KernelError::Argument { name, what })
 }

@@ -1,22 +1,23 @@
 //! Dictionaries of arrays: how state, positions and rows cross. Nothing here computes.
 
 use numpy::{
-    Element, IntoPyArray, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods,
+    Element, IntoPyArray, PyArray1, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
+    PyUntypedArray, PyUntypedArrayMethods,
 };
 use pyo3::conversion::FromPyObjectOwned;
 use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyFloat, PyInt, PyString};
 use xsmom_kernel::book::GuardAction;
 
-use crate::arrays::{slice1, slice2};
+use crate::arrays::{layout, slice1, slice2};
 
 /// A value that must be there.
 pub(crate) fn needed<'py, T>(dict: &Bound<'py, PyDict>, name: &str) -> PyResult<T>
 where
     T: FromPyObjectOwned<'py>,
 {
-    optional(dict, name)?.ok_or_else(|| PyKeyError::new_err(format!("{name} is missing")))
+    optional(dict, name)?.ok_or_else(|| missing(name))
 }
 
 /// A value that may be left out, or be an empty array.
@@ -24,10 +25,16 @@ pub(crate) fn optional<'py, T>(dict: &Bound<'py, PyDict>, name: &str) -> PyResul
 where
     T: FromPyObjectOwned<'py>,
 {
-    let Some(value) = dict.get_item(name)? else { return Ok(None) };
+    dict.get_item(name)?.map_or(Ok(None), |value| given(&value, name))
+}
+
+/// The value, unless it is an empty array.
+fn given<'py, T>(value: &Bound<'py, PyAny>, name: &str) -> PyResult<Option<T>>
+where
+    T: FromPyObjectOwned<'py>,
+{
     // An empty array of any shape says the same as a missing one: no rule needs the feature.
-    let empty = value.getattr_opt("size")?.is_some_and(|size| size.eq(0).unwrap_or(false));
-    if empty {
+    if is_empty(value)? {
         return Ok(None);
     }
     match value.extract::<T>() {
@@ -37,6 +44,20 @@ where
             Err(PyValueError::new_err(format!("{name}: {error}")))
         }
     }
+}
+
+fn is_empty(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if let Ok(array) = value.cast::<PyUntypedArray>() {
+        return Ok(array.is_empty());
+    }
+    // Numbers and words have no size, and to look for one in vain is dear.
+    if value.is_instance_of::<PyFloat>()
+        || value.is_instance_of::<PyInt>()
+        || value.is_instance_of::<PyString>()
+    {
+        return Ok(false);
+    }
+    Ok(value.getattr_opt("size")?.is_some_and(|size| size.eq(0).unwrap_or(false)))
 }
 
 /// One value a symbol, copied.
@@ -55,11 +76,20 @@ pub(crate) fn list<'py, T: Element + Copy + 'static>(
     dict: &Bound<'py, PyDict>,
     name: &'static str,
 ) -> PyResult<Vec<T>> {
-    if !dict.contains(name)? {
-        return Err(PyKeyError::new_err(format!("{name} is missing")));
+    let value = there(dict, name)?;
+    if let Ok(array) = value.cast::<PyArray1<T>>() {
+        return array.to_vec().map_err(|_| layout(name));
     }
-    let found: Option<PyReadonlyArray1<'py, T>> = optional(dict, name)?;
+    let found: Option<PyReadonlyArray1<'py, T>> = given(&value, name)?;
     found.map_or(Ok(Vec::new()), |array| Ok(slice1(name, &array)?.to_vec()))
+}
+
+fn there<'py>(dict: &Bound<'py, PyDict>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    dict.get_item(name)?.ok_or_else(|| missing(name))
+}
+
+fn missing(name: &str) -> PyErr {
+    PyKeyError::new_err(format!("{name} is missing"))
 }
 
 /// Rows of `N` values each, any number of rows, copied.
@@ -67,10 +97,7 @@ pub(crate) fn rows<'py, T: Element + Copy + 'static, const N: usize>(
     dict: &Bound<'py, PyDict>,
     name: &'static str,
 ) -> PyResult<Vec<[T; N]>> {
-    if !dict.contains(name)? {
-        return Err(PyKeyError::new_err(format!("{name} is missing")));
-    }
-    let found: Option<PyReadonlyArray2<'py, T>> = optional(dict, name)?;
+    let found: Option<PyReadonlyArray2<'py, T>> = given(&there(dict, name)?, name)?;
     let Some(array) = found else { return Ok(Vec::new()) };
     if array.shape()[1] != N {
         let text = format!("{name} has {} columns, wants {N}", array.shape()[1]);
@@ -97,7 +124,55 @@ pub(crate) fn put<T: Element>(
     values: impl IntoIterator<Item = T>,
 ) -> PyResult<()> {
     let values: Vec<T> = values.into_iter().collect();
-    dict.set_item(name, values.into_pyarray(dict.py()))
+    dict.set_item(name, PyArray1::from_slice(dict.py(), &values))
+}
+
+/// A value that is the same only to the bit: NaN is itself, and -0 is not 0.
+pub(crate) trait Bits: Copy {
+    /// All of it.
+    fn bits(self) -> u64;
+
+    /// Whether nothing differs.
+    fn same(self, other: Self) -> bool {
+        self.bits() == other.bits()
+    }
+}
+
+impl Bits for f64 {
+    fn bits(self) -> u64 {
+        self.to_bits()
+    }
+}
+
+impl Bits for i64 {
+    fn bits(self) -> u64 {
+        self.cast_unsigned()
+    }
+}
+
+impl Bits for u32 {
+    fn bits(self) -> u64 {
+        self.into()
+    }
+}
+
+impl Bits for bool {
+    fn bits(self) -> u64 {
+        self.into()
+    }
+}
+
+/// Give a column away if it has changed; else the array that is there stays.
+pub(crate) fn put_changed<T: Element + Bits>(
+    dict: &Bound<'_, PyDict>,
+    name: &str,
+    before: impl Iterator<Item = T>,
+    after: impl Iterator<Item = T> + Clone,
+) -> PyResult<()> {
+    if before.zip(after.clone()).all(|(old, new)| old.same(new)) {
+        return Ok(());
+    }
+    put(dict, name, after)
 }
 
 /// Give rows of `N` values away.

@@ -10,7 +10,9 @@ use xsmom_kernel::records::{Records, SymbolRecord};
 
 use crate::arrays::slice2;
 use crate::enter::enter;
-use crate::fields::{action_name, column, length, list, needed, optional, pairs, put, within};
+use crate::fields::{
+    action_name, column, length, list, needed, optional, pairs, put, put_changed, within,
+};
 use crate::params::PyParams;
 
 type Dict<'py> = Bound<'py, PyDict>;
@@ -196,7 +198,8 @@ pub(crate) fn note_stop<'py>(
     bar_close_ms: i64,
     params: &PyParams,
 ) -> PyResult<(Dict<'py>, Bound<'py, PyArray2<bool>>)> {
-    let mut next = read_records(records)?;
+    let before = read_records(records)?;
+    let mut next = before.clone();
     let symbols = next.symbols.len();
     let mut flags = pairs(state, "awaiting_reentry", symbols)?;
     let symbol = within("symbol", symbol, symbols)?;
@@ -205,23 +208,23 @@ pub(crate) fn note_stop<'py>(
     };
     next.note_stop(symbol, side, bar_close_ms, &params.inner, &mut flags[symbol]);
     let flags = flags.as_flattened().to_vec().into_pyarray(py).reshape([symbols, 2])?;
-    Ok((write_records(py, &next)?, flags))
+    Ok((write_changed(records, &before, &next)?, flags))
 }
 
 /// A round trip ended: the next records.
 #[pyfunction]
 pub(crate) fn note_round_trip<'py>(
-    py: Python<'py>,
     records: &Dict<'py>,
     symbol: usize,
     net_usdt: f64,
     bar_close_ms: i64,
     params: &PyParams,
 ) -> PyResult<Dict<'py>> {
-    let mut next = read_records(records)?;
+    let before = read_records(records)?;
+    let mut next = before.clone();
     let symbol = within("symbol", symbol, next.symbols.len())?;
     next.note_round_trip(symbol, net_usdt, bar_close_ms, &params.inner);
-    write_records(py, &next)
+    write_changed(records, &before, &next)
 }
 
 /// Until when, and why, each side is barred from entries decided at `close_ms`: as a book has it.
@@ -279,10 +282,44 @@ fn write_records<'py>(py: Python<'py>, records: &Records) -> PyResult<Dict<'py>>
     put(&dict, "gain_usdt", symbols().map(|one| one.gain_usdt))?;
     put(&dict, "loss_usdt", symbols().map(|one| one.loss_usdt))?;
     put(&dict, "streak", symbols().map(|one| one.streak))?;
-    let until: Vec<i64> = symbols().flat_map(|one| one.until_ms.as_flattened().to_vec()).collect();
-    let until = until.into_pyarray(py).reshape([records.symbols.len(), 4, 2])?;
-    dict.set_item("until_ms", until)?;
-    dict.set_item("book_streak", records.book_streak)?;
-    dict.set_item("book_until_ms", records.book_until_ms)?;
+    write_until(&dict, records)?;
+    write_book(&dict, records)?;
     Ok(dict)
+}
+
+/// The records as they are `after`, with every array of `given` that they have not changed.
+fn write_changed<'py>(given: &Dict<'py>, before: &Records, after: &Records) -> PyResult<Dict<'py>> {
+    let dict = given.copy()?;
+    let (old, new) = (|| before.symbols.iter(), || after.symbols.iter());
+    put_changed(&dict, "wins", old().map(|one| one.wins), new().map(|one| one.wins))?;
+    put_changed(&dict, "losses", old().map(|one| one.losses), new().map(|one| one.losses))?;
+    put_changed(
+        &dict,
+        "gain_usdt",
+        old().map(|one| one.gain_usdt),
+        new().map(|one| one.gain_usdt),
+    )?;
+    put_changed(
+        &dict,
+        "loss_usdt",
+        old().map(|one| one.loss_usdt),
+        new().map(|one| one.loss_usdt),
+    )?;
+    put_changed(&dict, "streak", old().map(|one| one.streak), new().map(|one| one.streak))?;
+    if old().zip(new()).any(|(old, new)| old.until_ms != new.until_ms) {
+        write_until(&dict, after)?;
+    }
+    write_book(&dict, after)?;
+    Ok(dict)
+}
+
+fn write_until(dict: &Dict<'_>, records: &Records) -> PyResult<()> {
+    let symbols = &records.symbols;
+    let until: Vec<i64> = symbols.iter().flat_map(|one| one.until_ms).flatten().collect();
+    dict.set_item("until_ms", until.into_pyarray(dict.py()).reshape([symbols.len(), 4, 2])?)
+}
+
+fn write_book(dict: &Dict<'_>, records: &Records) -> PyResult<()> {
+    dict.set_item("book_streak", records.book_streak)?;
+    dict.set_item("book_until_ms", records.book_until_ms)
 }

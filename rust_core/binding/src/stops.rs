@@ -11,7 +11,7 @@ use xsmom_kernel::stops::{
 
 use crate::arrays::slice1;
 use crate::enter::enter;
-use crate::fields::{column, length, needed, optional, put, within};
+use crate::fields::{Bits, column, length, needed, optional, put, within};
 use crate::params::PyParams;
 
 /// Symbol, code of the reason, rung, lots, price, close of the bar.
@@ -97,9 +97,12 @@ pub(crate) fn fold_fill<'py>(
     }
     let folded =
         enter(py, || Ok(kernel::fold_fill(&next[symbol], lots, price, atr, at_ms, &params.inner)))?;
-    next[symbol] = folded.position;
+    let before = std::mem::replace(&mut next[symbol], folded.position);
     let closed = folded.closed.map(|trip| give_trip(py, symbol, &trip)).transpose()?;
-    Ok((write_positions(py, &next)?, folded.realised_price_lots, closed))
+    // What the fill has not changed stays the array that was given.
+    let given = positions.copy()?;
+    write_changed(&given, &next, &before, &folded.position)?;
+    Ok((given, folded.realised_price_lots, closed))
 }
 
 /// Lots that the rungs taken leave to each position; infinite where none was taken.
@@ -200,6 +203,22 @@ macro_rules! position_fields {
             $( put::<$kind>(dict, stringify!($field), positions.iter().map(|one| one.$field))?; )+
             Ok(())
         }
+
+        /// The fields that differ between one position's `before` and `after`, for all of them.
+        fn write_changed_plain(
+            dict: &Dict<'_>,
+            positions: &[Position],
+            before: &Position,
+            after: &Position,
+        ) -> PyResult<()> {
+            $(
+                if !before.$field.same(after.$field) {
+                    let values = positions.iter().map(|one| one.$field);
+                    put::<$kind>(dict, stringify!($field), values)?;
+                }
+            )+
+            Ok(())
+        }
     };
 }
 
@@ -241,10 +260,37 @@ pub(crate) fn read_positions(dict: &Dict<'_>) -> PyResult<Vec<Position>> {
 pub(crate) fn write_positions<'py>(py: Python<'py>, positions: &[Position]) -> PyResult<Dict<'py>> {
     let dict = PyDict::new(py);
     write_plain(&dict, positions)?;
-    let code = |reason: Option<ExitReason>| reason.map_or(0, |reason| reason as u8);
-    put::<u8>(&dict, "stop_by", positions.iter().map(|one| code(one.stop_by)))?;
-    put::<u8>(&dict, "closing", positions.iter().map(|one| code(one.closing)))?;
+    write_stop_by(&dict, positions)?;
+    write_closing(&dict, positions)?;
     Ok(dict)
+}
+
+fn write_changed(
+    dict: &Dict<'_>,
+    positions: &[Position],
+    before: &Position,
+    after: &Position,
+) -> PyResult<()> {
+    write_changed_plain(dict, positions, before, after)?;
+    if before.stop_by != after.stop_by {
+        write_stop_by(dict, positions)?;
+    }
+    if before.closing != after.closing {
+        write_closing(dict, positions)?;
+    }
+    Ok(())
+}
+
+fn write_stop_by(dict: &Dict<'_>, positions: &[Position]) -> PyResult<()> {
+    put::<u8>(dict, "stop_by", positions.iter().map(|one| code(one.stop_by)))
+}
+
+fn write_closing(dict: &Dict<'_>, positions: &[Position]) -> PyResult<()> {
+    put::<u8>(dict, "closing", positions.iter().map(|one| code(one.closing)))
+}
+
+fn code(reason: Option<ExitReason>) -> u8 {
+    reason.map_or(0, |reason| reason as u8)
 }
 
 pub(crate) fn read_reason(name: &str, code: u8) -> PyResult<Option<ExitReason>> {

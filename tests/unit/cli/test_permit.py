@@ -14,16 +14,22 @@ from xsmom.errors import ConfigError
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 
 
-def write(runs, config, *, cost=0.1, days=3, synthetic=False, name="one", now=NOW):
+SOUND = {"net_usdt": 100.0, "sharpe_low": 0.2, "gate": 0.97}
+
+
+def write(runs, config, *, cost=0.1, days=3, synthetic=False, name="one", now=NOW, verdict="Above zero.", **figures):
     folder = runs / name
     folder.mkdir(parents=True)
     told = {
         "config": {"config_hash": config.config_hash},
         "synthetic": synthetic,
         "started": (now - timedelta(days=days)).isoformat(),
-        "metrics": {"turnover_year_x": 500.0, "cost_year_frac": cost},
+        "metrics": {"turnover_year_x": 500.0, "cost_year_frac": cost, **SOUND, **figures},
     }
     (folder / "result.json").write_text(json.dumps(told))
+    if verdict is not None:
+        report = {"verdict": [{"about": "verdict", "text": verdict}, {"about": "trials", "text": "One run."}]}
+        (folder / "report.json").write_text(json.dumps(report))
 
 
 def check(config, runs, terms=None):
@@ -52,6 +58,59 @@ def test_without_one_of_this_very_configuration_nothing_starts(tmp_path) -> None
     assert "holds no report of this very configuration" in found["report"].detail
     with pytest.raises(ConfigError, match="holds no report of this very configuration"):
         refuse_failed(list(found.values()))
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [{"net_usdt": -1.0}, {"sharpe_low": -0.1}, {"sharpe_low": None}, {"gate": 0.9}, {"gate": None}],
+    ids=str,
+)
+def test_an_unfavourable_verdict_is_a_warning_and_stops_nothing(tmp_path, figures) -> None:
+    config = xs.load_config("weekly")
+    text = "Not distinguishable from luck: 3 % after costs."
+    write(tmp_path, config, verdict=text, **figures)
+    found = check(config, tmp_path)
+    assert (found["verdict"].status, found["verdict"].detail) == (Status.WARN, text)
+    assert found["verdict"].mend
+    refuse_failed(list(found.values()))
+
+
+def test_a_favourable_verdict_is_read_out(tmp_path) -> None:
+    config = xs.load_config("weekly")
+    write(tmp_path, config, verdict="Above zero on this sample: 12 % after costs.")
+    found = check(config, tmp_path)["verdict"]
+    assert (found.status, found.detail) == (Status.OK, "Above zero on this sample: 12 % after costs.")
+
+
+@pytest.mark.parametrize("spoiled", [None, "{", "{}", '{"verdict": []}'])
+def test_figures_that_no_report_judged_are_a_warning(tmp_path, spoiled) -> None:
+    config = xs.load_config("weekly")
+    write(tmp_path, config, verdict=None)
+    if spoiled is not None:
+        (tmp_path / "one/report.json").write_text(spoiled)
+    found = check(config, tmp_path)["verdict"]
+    assert found.status is Status.WARN
+    assert "has figures and no report" in found.detail
+
+
+def test_the_verdict_is_that_of_a_real_report(tmp_path, monkeypatch) -> None:
+    """What `xsmom backtest` writes is what is read, word for word."""
+    from xsmom.cli.main import main
+    from xsmom.cli.permit import _read
+    from xsmom.lake.sample import SampleMarket
+
+    monkeypatch.chdir(tmp_path)
+    SampleMarket(16, 400, 86_400_000, seed=5).write(tmp_path / "market.panel")
+    given = ["--config", "weekly", "--panel", "market.panel", "--set", "universe.exclude=[]"]
+    assert main(["backtest", "--fast", *given, "--out", "runs/one"]) == 0
+    result = tmp_path / "runs/one/result.json"
+    told = json.loads(result.read_text())
+    report = json.loads(result.with_name("report.json").read_text())
+    result.write_text(json.dumps({**told, "synthetic": False}))
+    found = _read(result, told["config"]["config_hash"])
+    assert found is not None
+    assert found.verdict == report["verdict"][0]["text"]
+    assert found.favourable == found.verdict.startswith("Above zero on this sample")
 
 
 def test_live_report_max_age_days(tmp_path) -> None:

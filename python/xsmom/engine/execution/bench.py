@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from xsmom.domain.book import Book
-from xsmom.domain.orders import LiveOrder, Style, Task
+from xsmom.domain.evolve import evolve
+from xsmom.domain.orders import LiveOrder, Style, Task, child_order_id
 from xsmom.engine.turn import Turn
 
 
@@ -16,7 +17,6 @@ class Bench:
     turn: Turn
     orders: dict[str, LiveOrder] = field(init=False)
     tasks: dict[str, Task] = field(init=False)
-    _children: dict[str, list[str]] | None = field(init=False, default=None)
     _tasks_in: dict[str, list[str]] | None = field(init=False, default=None)
     _orders_in: dict[str, list[str]] | None = field(init=False, default=None)
     _alone: set[str] | None = field(init=False, default=None)
@@ -24,15 +24,6 @@ class Bench:
     def __post_init__(self) -> None:
         self.orders = dict(self.turn.book.orders)
         self.tasks = dict(self.turn.book.tasks)
-
-    @property
-    def children(self) -> dict[str, list[str]]:
-        """Client ids of each task's orders, oldest first; gathered when they are first asked for."""
-        if self._children is None:
-            self._children = {}
-            for name, order in self.orders.items():
-                self._children.setdefault(order.parent_id, []).append(name)
-        return self._children
 
     @property
     def book(self) -> Book:
@@ -47,11 +38,8 @@ class Bench:
     def put_order(self, order: LiveOrder) -> LiveOrder:
         """Take in a new or changed order."""
         name = order.client_order_id
-        if name not in self.orders:
-            if self._children is not None:
-                self._children.setdefault(order.parent_id, []).append(name)
-            if self._orders_in is not None:
-                self._orders_in.setdefault(order.symbol, []).append(name)
+        if name not in self.orders and self._orders_in is not None:
+            self._orders_in.setdefault(order.symbol, []).append(name)
         self.orders[name] = order
         return order
 
@@ -67,20 +55,22 @@ class Bench:
 
     def drop_order(self, name: str) -> None:
         """Forget an order."""
-        order = self.orders.pop(name)
-        if self._children is not None:
-            self._children[order.parent_id].remove(name)
+        del self.orders[name]
 
     def drop_task(self, name: str) -> None:
         """Forget a task; its orders stay until they are forgotten themselves, and know what late executions are for."""
         task = self.tasks.pop(name)
         for order in self.orders_of(task):
             if order.traded_lots != order.request.lots:
-                self.orders[order.client_order_id] = replace(order, carries=task.approved)
+                self.orders[order.client_order_id] = evolve(order, carries=task.approved)
 
     def orders_of(self, task: Task) -> list[LiveOrder]:
-        """All orders of a task, oldest first."""
-        return [self.orders[name] for name in self.children.get(task.approved.client_order_id, [])]
+        """All orders of a task that are remembered, oldest first; their names are its own with a number."""
+        name, orders = task.approved.client_order_id, self.orders
+        if task.children == 1:
+            return [orders[name]] if name in orders else []
+        names = (child_order_id(name, child) for child in range(task.children))
+        return [orders[one] for one in names if one in orders]
 
     def live_of(self, task: Task) -> list[LiveOrder]:
         """Those that may still fill."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from xsmom.domain.effects import CancelOrder, Severity
 from xsmom.domain.evolve import evolve
@@ -94,4 +93,4 @@ def ask_cancel(bench: Bench, order: LiveOrder) -> None:
     if order.phase.final or order.cancel_asked_ms is not None:
         return
     bench.turn.send(CancelOrder(order.symbol, order.client_order_id))
-    bench.put_order(replace(order, cancel_asked_ms=bench.now_ms))
+    bench.put_order(evolve(order, cancel_asked_ms=bench.now_ms))

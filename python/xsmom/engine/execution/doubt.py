@@ -8,11 +8,11 @@ An order that was sent without any answer may still stand in a queue of this ver
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 from xsmom.domain.book import Mode
 from xsmom.domain.effects import FetchAccount, FetchFills, LookupOrder, SendOrder, Severity
 from xsmom.domain.events import OrderLookedUp
+from xsmom.domain.evolve import evolve
 from xsmom.domain.orders import LiveOrder, Phase, Task
 from xsmom.engine.execution.bench import Bench
 from xsmom.engine.execution.ending import call_off, settle
@@ -36,7 +36,7 @@ _FORGOTTEN_VIEWS = 6
 """Nor sooner than so many times the lateness of a view: in time-lapse a minute may be a blink."""
 
 _UNSEEN = frozenset({Phase.SENT, Phase.UNKNOWN})
-
+_UNANSWERED = frozenset({Phase.SENT, Phase.ACKED, Phase.UNKNOWN})
 
 _CLOCK_UNKNOWN_MS = 10_000
 """Clocks that were not compared may be so far apart."""
@@ -62,7 +62,7 @@ def look(bench: Bench) -> None:
         if due_ms is not None and bench.now_ms >= due_ms:
             bench.turn.send(LookupOrder(order.symbol, order.client_order_id))
             since_ms = order.doubted_ms if order.doubted_ms is not None else bench.now_ms
-            bench.put_order(replace(order, lookups=order.lookups + 1, looked_ms=bench.now_ms, doubted_ms=since_ms))
+            bench.put_order(evolve(order, lookups=order.lookups + 1, looked_ms=bench.now_ms, doubted_ms=since_ms))
 
 
 def lookup_due_ms(bench: Bench, order: LiveOrder) -> int | None:
@@ -94,9 +94,7 @@ def _doubted_ms(order: LiveOrder, started_ms: int) -> int | None:
         return order.doubted_ms
     if order.sent_ms < started_ms and order.looked_ms < started_ms:
         return started_ms  # sent by a process that is gone: what came of it was not heard
-    moments = []
-    if order.phase in {Phase.SENT, Phase.ACKED, Phase.UNKNOWN}:
-        moments.append(order.sent_ms + REPLY_MS)
+    moments = [order.sent_ms + REPLY_MS] if order.phase in _UNANSWERED else []
     moments += [asked + EFFECT_MS for asked in (order.cancel_asked_ms, order.amend_asked_ms) if asked is not None]
     return min(moments, default=None)
 
@@ -114,12 +112,12 @@ def _found(bench: Bench, order: LiveOrder, event: OrderLookedUp) -> None:
     # What was asked for before this lookup has taken effect by now, or never will: who still wants it asks again.
     task = bench.task_of(order)
     if task is not None:
-        bench.put_task(replace(task, due_ms=bench.now_ms))
+        bench.put_task(evolve(task, due_ms=bench.now_ms))
     settled_ms = event.asked_ms - EFFECT_MS // 2
     if order.cancel_asked_ms is not None and order.cancel_asked_ms <= settled_ms:
-        order = replace(order, cancel_asked_ms=None)
+        order = evolve(order, cancel_asked_ms=None)
     if order.amend_asked_ms is not None and order.amend_asked_ms <= settled_ms:
-        order = replace(order, amend_asked_ms=None)
+        order = evolve(order, amend_asked_ms=None)
     see(bench, order, event.order)
 
 
@@ -130,7 +128,7 @@ def _not_found(bench: Bench, order: LiveOrder, asked_ms: int) -> None:
         return
     doubted_ms = order.doubted_ms
     if doubted_ms is None:
-        bench.put_order(replace(order, doubted_ms=bench.now_ms))
+        bench.put_order(evolve(order, doubted_ms=bench.now_ms))
         return
     if asked_ms - doubted_ms < max(FORGOTTEN_MS, _FORGOTTEN_VIEWS * bench.turn.rules.agree.visible_ms):
         return
@@ -164,7 +162,7 @@ def _resend_or_drop(bench: Bench, order: LiveOrder) -> None:
         advance(bench, order, Happening.DROPPED, why="it never arrived, and is no longer wanted")
         settle(bench, order.parent_id)
         return
-    order = replace(
+    order = evolve(
         order, sent_ms=bench.now_ms, doubted_ms=None, lookups=0, resends=order.resends + 1, cancel_asked_ms=None
     )
     bench.put_order(order)

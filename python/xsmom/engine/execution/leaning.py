@@ -8,11 +8,10 @@ The book is asked for when an entry is about to be sent or moved, and counts for
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from xsmom.domain.book import Book
 from xsmom.domain.effects import FetchDepth
 from xsmom.domain.events import DepthSeen
+from xsmom.domain.evolve import evolve
 from xsmom.domain.orders import Task
 from xsmom.engine.execution.bench import Bench
 from xsmom.engine.rules import WorkRules
@@ -36,7 +35,7 @@ def ask_depth(bench: Bench, task: Task, work: WorkRules) -> Task:
     if bench.now_ms - task.depth_asked_ms < work.depth_every_ms:
         return task
     bench.turn.send(FetchDepth(task.approved.intent.symbol, work.imbalance_levels))
-    return bench.put_task(replace(task, depth_asked_ms=bench.now_ms))
+    return bench.put_task(evolve(task, depth_asked_ms=bench.now_ms))
 
 
 def on_depth(turn: Turn, event: DepthSeen) -> None:
@@ -48,4 +47,4 @@ def on_depth(turn: Turn, event: DepthSeen) -> None:
     turn.set_item("depths", depth.symbol, depth)
     for name, task in turn.book.tasks.items():
         if task.approved.intent.symbol == depth.symbol and task.depth_asked_ms:
-            turn.set_item("tasks", name, replace(task, due_ms=min(task.due_ms, turn.now_ms)))
+            turn.set_item("tasks", name, evolve(task, due_ms=min(task.due_ms, turn.now_ms)))

@@ -7,6 +7,7 @@ may know of a fill before its execution is seen; until then those lots count as 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from xsmom.domain.effects import CancelOrder, FetchAccount, Severity
 from xsmom.domain.events import OrderUpdated
@@ -40,13 +41,6 @@ def on_fill(turn: Turn, fill: VenueFill) -> None:
         return
     traded = order.traded_lots + fill.lots
     out = abs(traded) >= abs(order.request.lots)
-    order = evolve(
-        order,
-        traded_lots=traded,
-        order_id=order.order_id or fill.order_id,
-        at_ms=max(order.at_ms, fill.at_ms),
-        seen=True,
-    )
     task = bench.task_of(order)
     if task is not None:
         bench.put_task(
@@ -58,7 +52,16 @@ def on_fill(turn: Turn, fill: VenueFill) -> None:
                 refusals=0,
             )
         )
-    advance(bench, order, Happening.TRADED_OUT if out else Happening.TRADED, filled_lots=traded)
+    advance(
+        bench,
+        order,
+        Happening.TRADED_OUT if out else Happening.TRADED,
+        filled_lots=traded,
+        traded_lots=traded,
+        order_id=order.order_id or fill.order_id,
+        at_ms=max(order.at_ms, fill.at_ms),
+        seen=True,
+    )
     bench.put_back()
 
 
@@ -72,33 +75,36 @@ def see(bench: Bench, order: LiveOrder, view: OrderView) -> LiveOrder:
         request = replace(request, lots=view.lots)
     if newer and order.amend_asked_ms is None and None not in {view.price_ticks, request.price_ticks}:
         request = replace(request, price_ticks=view.price_ticks)
-    order = evolve(
+    news = {"doubted_ms": None, "lookups": 0} if newer else {}
+    return advance(
+        bench,
         order,
+        seen(view.state),
+        filled_lots=view.filled_lots,
+        why=view.reason,
         request=request,
         order_id=view.order_id or order.order_id,
         at_ms=max(order.at_ms, view.at_ms),
         seen=True,
-        doubted_ms=None if newer else order.doubted_ms,
-        lookups=0 if newer else order.lookups,
+        **news,
     )
-    return advance(bench, order, seen(view.state), filled_lots=view.filled_lots, why=view.reason)
 
 
-def advance(bench: Bench, order: LiveOrder, happening: Happening, *, filled_lots: int = 0, why: str = "") -> LiveOrder:
-    """Let something happen to an order: its phase by the table, its fill by the greater of what is known."""
+def advance(
+    bench: Bench, order: LiveOrder, happening: Happening, *, filled_lots: int = 0, why: str = "", **news: Any
+) -> LiveOrder:
+    """Let something happen to an order: its phase by the table, its fill by the greater of what is known.
+
+    `news` are fields of the order that are known anew.
+    """
     before, phase = bench.orders[order.client_order_id], TABLE[order.phase, happening]
     filled = max(before.filled_lots, filled_lots, key=abs)
     ended = phase.final and not before.phase.final
-    order = bench.put_order(
-        evolve(
-            order,
-            phase=phase,
-            filled_lots=filled,
-            final_ms=bench.now_ms if ended else order.final_ms,
-            doubted_ms=None if phase.final else order.doubted_ms,
-            why=why if ended else order.why,
-        )
-    )
+    if ended:
+        news |= {"final_ms": bench.now_ms, "why": why}
+    if phase.final:
+        news["doubted_ms"] = None
+    order = bench.put_order(evolve(order, phase=phase, filled_lots=filled, **news))
     if ended and phase in _TOLD:
         _tell(bench, order)
     task = bench.task_of(order)
@@ -114,8 +120,8 @@ def advance(bench: Bench, order: LiveOrder, happening: Happening, *, filled_lots
 
 def _wake(bench: Bench, symbol: str) -> None:
     """Tasks that wait for others look again: those of the symbol, and those that wait for the other side."""
-    for task in list(bench.tasks.values()):
-        if task.waits_for and (task.approved.intent.symbol == symbol or task.waits_for == "pair"):
+    for task in [one for one in bench.tasks.values() if one.waits_for]:
+        if task.approved.intent.symbol == symbol or task.waits_for == "pair":
             bench.put_task(evolve(task, due_ms=min(task.due_ms, bench.now_ms)))
 
 

@@ -6,6 +6,9 @@ in answer to a cancel or a change never means that there is no such order.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Final
+
 from xsmom.domain.effects import FetchAccount, Severity
 from xsmom.domain.events import Ask, VenueReplied
 from xsmom.domain.evolve import evolve
@@ -30,7 +33,7 @@ def on_reply(turn: Turn, event: VenueReplied) -> None:
     """An answer to a submit, an amend or a cancel; any other is not about an order."""
     bench = Bench(turn)
     order = bench.orders.get(event.client_order_id)
-    handle = {Ask.SUBMIT: _submitted, Ask.AMEND: _amended, Ask.CANCEL: _cancelled}.get(event.ask)
+    handle = _HANDLERS.get(event.ask)
     if order is None or handle is None:
         return
     handle(bench, order, event)
@@ -40,8 +43,7 @@ def on_reply(turn: Turn, event: VenueReplied) -> None:
 def _submitted(bench: Bench, order: LiveOrder, event: VenueReplied) -> None:
     answer = event.answer
     if isinstance(answer, Ack):
-        order = evolve(order, order_id=answer.order_id, seen=True)
-        advance(bench, order, Happening.ACKED)
+        advance(bench, order, Happening.ACKED, order_id=answer.order_id, seen=True)
         return
     if order.phase.final or event.sent_ms < order.sent_ms:
         return  # of an earlier send, which was resolved since
@@ -110,3 +112,10 @@ def _amended(bench: Bench, order: LiveOrder, event: VenueReplied) -> None:
 def _cancelled(bench: Bench, order: LiveOrder, event: VenueReplied) -> None:
     if not order.phase.final and not isinstance(event.answer, Ack):
         bench.put_order(evolve(order, doubted_ms=order.doubted_ms or bench.now_ms))
+
+
+_HANDLERS: Final[Mapping[Ask, Callable[[Bench, LiveOrder, VenueReplied], None]]] = {
+    Ask.SUBMIT: _submitted,
+    Ask.AMEND: _amended,
+    Ask.CANCEL: _cancelled,
+}

@@ -17,6 +17,8 @@ from xsmom.engine.turn import Turn
 def start(turn: Turn, approved: Iterable[Approved]) -> None:
     """Take in what was approved. What is known already is the same order, met again after a crash."""
     given = list(approved)
+    if not given:
+        return
     orders = [one for one in given if one.intent.purpose is not Purpose.PROTECT]
     if orders:
         _begin(turn, orders)

@@ -15,15 +15,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from enum import Enum
 
 from xsmom.domain.orders import Purpose, Style, Task
+from xsmom.domain.words import Word
 from xsmom.engine.rules import Rules, WorkRules
 
 _CROSS_MS, _CROSS_TRIES = 30_000, 3
 
 
-class Pricing(Enum):
+class Pricing(Word):
     """How an order is priced."""
 
     REST = "rest"
@@ -48,7 +48,9 @@ def urgent(task: Task) -> bool:
 
 def deadline_ms(style: Style, now_ms: int, work: WorkRules) -> int:
     """When a task that starts now begins to cross with all that is left."""
-    return now_ms + {Style.TWAP: work.twap_ms, Style.VWAP: work.vwap_ms}.get(style, work.deadline_ms)
+    if style is Style.TWAP:
+        return now_ms + work.twap_ms
+    return now_ms + (work.vwap_ms if style is Style.VWAP else work.deadline_ms)
 
 
 def ends_ms(task: Task, work: WorkRules) -> int:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from xsmom.domain.effects import Severity
+from xsmom.domain.evolve import evolve
 from xsmom.domain.orders import LiveOrder, Phase
 from xsmom.engine.execution.bench import Bench
 from xsmom.engine.execution.cancel import ask_cancel
@@ -65,8 +64,8 @@ def _reprice_next(bench: Bench, order: LiveOrder) -> None:
     if task is None:
         ask_cancel(bench, order)
         return
-    bench.put_order(replace(order, priced_ms=0))
-    bench.put_task(replace(task, due_ms=bench.now_ms))
+    bench.put_order(evolve(order, priced_ms=0))
+    bench.put_task(evolve(task, due_ms=bench.now_ms))
 
 
 def _tell(bench: Bench, order: LiveOrder, by: str) -> None:

@@ -7,14 +7,14 @@ that comes late changes nothing. And only an order of which no trace was ever se
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum
 from types import MappingProxyType
 
 from xsmom.domain.orders import Phase
 from xsmom.domain.trading import OrderState
+from xsmom.domain.words import Word
 
 
-class Happening(Enum):
+class Happening(Word):
     """What can happen to an order."""
 
     #: The venue has taken the request.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
 
 from xsmom.domain.book import Mode
 from xsmom.domain.effects import FetchFills, SetTimer, Severity
+from xsmom.domain.evolve import evolve
 from xsmom.domain.orders import LiveOrder, Style, Task
 from xsmom.engine.execution.bench import Bench
 from xsmom.engine.execution.cancel import entries, give_up
@@ -56,25 +57,30 @@ def _rests_until_ms(turn: Turn) -> int | None:
 
     None where there may be more to do: then everything is looked at.
     """
-    tasks, until_ms = turn.book.tasks, 0
+    tasks, whole = turn.book.tasks, Style.WHOLE
     for task in tasks.values():
-        if task.approved.intent.style is not Style.WHOLE:
+        if task.approved.intent.style is not whole:
             return None
-    for order in turn.book.orders.values():
+    # One that is sent whole bears its task's name: what is left are those whose task has ended, and slices.
+    orders, first_ms = turn.book.orders, math.inf
+    for name in orders.keys() - tasks.keys():
+        order = orders[name]
         if order.parent_id in tasks:
             continue
-        if order.final_ms is None or not order.phase.final or order.untold_lots:
+        final_ms = order.final_ms
+        if final_ms is None or order.untold_lots or not order.phase.final:
             return None
-        due_ms = order.final_ms + _KEEP_MS
-        if due_ms <= turn.now_ms:
-            return None
-        until_ms = min(until_ms or due_ms, due_ms)
-    return until_ms
+        first_ms = min(first_ms, final_ms)
+    if first_ms == math.inf:
+        return 0
+    until_ms = int(first_ms) + _KEEP_MS
+    return None if until_ms <= turn.now_ms else until_ms
 
 
 def _worked(bench: Bench) -> list[Task]:
     """Tasks that are worked; the others were sent whole."""
-    return [task for task in bench.tasks.values() if task.approved.intent.style is not Style.WHOLE]
+    whole = Style.WHOLE
+    return [task for task in bench.tasks.values() if task.approved.intent.style is not whole]
 
 
 def _rank(task: Task) -> tuple[int, bool, int, str, str]:
@@ -92,7 +98,7 @@ def _forget(bench: Bench) -> None:
         untold_ms = bench.turn.rules.work.untold_ms
         if order.untold_lots and age_ms >= untold_ms and order.looked_ms <= order.final_ms + untold_ms - 1:
             bench.turn.send(FetchFills(order.sent_ms))
-            bench.put_order(replace(order, looked_ms=bench.now_ms))
+            bench.put_order(evolve(order, looked_ms=bench.now_ms))
         elif order.untold_lots and age_ms >= _untold_max_ms(bench):
             bench.turn.note(
                 "fill.missing",
@@ -108,9 +114,10 @@ def _forget(bench: Bench) -> None:
 
 def _needed(bench: Bench, order: LiveOrder) -> bool:
     """The newest order of a living task tells when to try again; of the others only what is untold counts."""
-    if order.parent_id not in bench.tasks:
+    task = bench.task_of(order)
+    if task is None:
         return False
-    return bool(order.untold_lots) or order.client_order_id == bench.children[order.parent_id][-1]
+    return bool(order.untold_lots) or order.client_order_id == bench.orders_of(task)[-1].client_order_id
 
 
 def _forget_due_ms(bench: Bench, order: LiveOrder) -> int | None:

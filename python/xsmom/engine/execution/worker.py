@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from xsmom.domain.book import Mode
 from xsmom.domain.effects import AmendOrder
+from xsmom.domain.evolve import evolve
 from xsmom.domain.market_data import Instrument
 from xsmom.domain.orders import LiveOrder, Phase, Style, Task
 from xsmom.domain.trading import AmendRequest, TimeInForce
@@ -58,7 +59,7 @@ class Worker:
             self._move_on()
             settle(bench, name)
         if name in bench.tasks and bench.tasks[name].due_ms <= now_ms:
-            bench.put_task(replace(bench.tasks[name], due_ms=now_ms + _LOOK_MS))
+            bench.put_task(evolve(bench.tasks[name], due_ms=now_ms + _LOOK_MS))
 
     def _move_on(self) -> None:
         at = self.bench.book.roster.index(self.intent.symbol)
@@ -181,9 +182,9 @@ class Worker:
         if lots < asked and self.opens:
             # The other side's next fill wakes it.
             due_ms = min(self.task.due_ms, self.bench.now_ms + _LOOK_MS)
-            self.task = self.bench.put_task(replace(self.task, waits_for="pair", due_ms=due_ms))
+            self.task = self.bench.put_task(evolve(self.task, waits_for="pair", due_ms=due_ms))
         if wanted.pricing is not Pricing.REST and not self.task.crossing:
-            self.task = self.bench.put_task(replace(self.task, crossing=True))
+            self.task = self.bench.put_task(evolve(self.task, crossing=True))
 
     def _priced(self, pricing: Pricing, tick: float) -> tuple[int | None, TimeInForce]:
         if pricing is Pricing.MARKET:
@@ -240,7 +241,7 @@ class Worker:
                 waits_for=reason,
             )
         due_ms = min(self.task.due_ms, self.bench.now_ms + _LOOK_MS)
-        self.task = self.bench.put_task(replace(self.task, waits_for=reason, due_ms=due_ms))
+        self.task = self.bench.put_task(evolve(self.task, waits_for=reason, due_ms=due_ms))
 
     def _take_back_resting(self, live: list[LiveOrder]) -> int:
         for order in live:
@@ -259,7 +260,7 @@ class Worker:
 
     def _reprice_one(self, order: LiveOrder, contract: Instrument) -> None:
         ticks, _ = self._priced(Pricing.REST, float(contract.price_tick))
-        order = self.bench.put_order(replace(order, priced_ms=self.bench.now_ms))
+        order = self.bench.put_order(evolve(order, priced_ms=self.bench.now_ms))
         if ticks == order.request.price_ticks:
             return
         if self.task.replaces:
@@ -267,7 +268,7 @@ class Worker:
             return
         self.bench.turn.send(AmendOrder(AmendRequest(order.client_order_id, order.symbol, price_ticks=ticks)))
         self.bench.put_order(
-            replace(order, request=replace(order.request, price_ticks=ticks), amend_asked_ms=self.bench.now_ms)
+            evolve(order, request=replace(order.request, price_ticks=ticks), amend_asked_ms=self.bench.now_ms)
         )
 
     def _count_turnover(self) -> None:
@@ -277,11 +278,11 @@ class Worker:
             return
         share = (self.bench.now_ms - self.task.turnover_ms) / _DAY_MS
         seen = self.task.seen_turnover_usdt + float(quote.turnover_usdt_day) * share
-        self.task = self.bench.put_task(replace(self.task, seen_turnover_usdt=seen, turnover_ms=self.bench.now_ms))
+        self.task = self.bench.put_task(evolve(self.task, seen_turnover_usdt=seen, turnover_ms=self.bench.now_ms))
 
     def _set_due(self, due_ms: int) -> None:
         if self.task.due_ms != due_ms:
-            self.task = self.bench.put_task(replace(self.task, due_ms=due_ms))
+            self.task = self.bench.put_task(evolve(self.task, due_ms=due_ms))
 
 
 def _rests(order: LiveOrder) -> bool:

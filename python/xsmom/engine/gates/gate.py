@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
 from typing import TypeAlias
 
 from xsmom.domain.book import Book
 from xsmom.domain.effects import Severity
 from xsmom.domain.orders import Allow, Intent, Refuse, Verdict, Veto
+from xsmom.domain.words import Word
 from xsmom.engine.rules import Rules
 
 Judge: TypeAlias = Callable[[Intent, Book, Rules, int], Verdict]
@@ -17,7 +17,7 @@ Judge: TypeAlias = Callable[[Intent, Book, Rules, int], Verdict]
 ALLOW = Allow()
 
 
-class Standing(Enum):
+class Standing(Word):
     """What becomes of an entry that was approved before, and still works when a gate begins to refuse."""
 
     #: It was a matter of its size or of its decision, and was judged then.

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from enum import Enum
-
 from xsmom.domain.book import Book
 from xsmom.domain.orders import is_ours
 from xsmom.domain.trading import FillKind, VenueFill
+from xsmom.domain.words import Word
 
 _NEAR_FRAC = 0.02
 """A stop is carried out at market: its fill may lie so far before its level, and anywhere beyond."""
 
 
-class Origin(Enum):
+class Origin(Word):
     """Where an execution comes from."""
 
     OURS = "ours"

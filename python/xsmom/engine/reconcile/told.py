@@ -19,6 +19,8 @@ _MODES_AGAIN_MS = 10_000
 """After so long the modes of the account are asked for again when nobody answered."""
 _MODES_REFUSED_MS = 60_000
 """The same where some could not be set: a busy exchange answers later, and an account can be mended meanwhile."""
+_EXPECTED = frozenset({Origin.OURS, Origin.STOP, Origin.FUNDING, Origin.DELIVERY})
+"""Executions that say nothing beside their lots."""
 
 _NAMES_TOLD = 8
 
@@ -74,16 +76,21 @@ def want(turn: Turn, why: str) -> None:
 
 def on_fill(turn: Turn, fill: VenueFill, whose: Origin) -> None:
     """After an execution was folded: what it says beside its lots."""
-    fields = {"symbol": fill.symbol, "lots": fill.lots, "price": float(fill.price), "at_ms": fill.at_ms}
+    if whose in _EXPECTED:
+        return
     if whose is Origin.HAND and fill.lots:
-        turn.note("fill.by_hand", Severity.WARNING, **fields)
+        turn.note("fill.by_hand", Severity.WARNING, **_fields(fill))
         hold(turn, fill.symbol, f"{fill.lots} lots were traded by hand at {fill.at_ms}")
     elif whose is Origin.STRANGER:
         text = f"order {fill.client_order_id} was executed and was not sent here"
         _add(turn, Finding("R13", fill.symbol, f"{text}: is a second instance on this account?"))
     elif whose in (Origin.LIQUIDATION, Origin.ADL):
-        turn.note(f"position.{whose.value}", Severity.CRITICAL, **fields)
+        turn.note(f"position.{whose.value}", Severity.CRITICAL, **_fields(fill))
         reading.want(turn, whose.value)
+
+
+def _fields(fill: VenueFill) -> dict[str, object]:
+    return {"symbol": fill.symbol, "lots": fill.lots, "price": float(fill.price), "at_ms": fill.at_ms}
 
 
 def on_modes(turn: Turn, event: VenueReplied) -> None:

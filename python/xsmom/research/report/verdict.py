@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,14 @@ def _why_nothing(reasons: list[dict[str, Any]] | None) -> str:
     return f"Its figures are those of cash. Most frequent reasons: {most}."
 
 
+def is_favourable(metrics: Mapping[str, Any]) -> bool:
+    """Whether a run earned more than luck explains on its sample; of figures read back, null is not known."""
+    net, low, gate = (metrics.get(name) for name in ("net_usdt", "sharpe_low", "gate"))
+    if net is None or low is None or gate is None:
+        return False
+    return bool(net > 0 and low > 0 and gate >= _GATE)
+
+
 def give_verdict(doc: dict[str, Any], panel: Panel) -> list[Sentence]:
     """The judgement first, then each caveat under its name."""
     sentences = [{"about": "verdict", "text": _judge(doc)}]
@@ -102,7 +111,7 @@ def _judge(doc: dict[str, Any]) -> str:
     )
     if metrics["net_usdt"] <= 0:
         return f"This run lost money: {earned} ({figures})."
-    if metrics["sharpe_low"] <= 0 or not metrics["gate"] >= _GATE:
+    if not is_favourable(metrics):
         return f"Not distinguishable from luck: {earned}, but {figures}."
     return (
         f"Above zero on this sample: {earned}, {figures}. That is before allowing for the trials that led here, "

@@ -7,28 +7,24 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.oracle import core
 from tests.oracle.simulation import Setup
 from tests.oracle.simulation_cases import COSTS, random_run, rough_market, scenario
-from tests.parity.test_replay import instruments_of, rules_of
+from tests.parity.test_replay import replay_of
 from xsmom import kernel
 from xsmom.domain import tape as on
 from xsmom.domain.book import Book, Roster
 from xsmom.domain.events import Started
-from xsmom.domain.margin import Margin
 from xsmom.domain.window import Window
 from xsmom.engine.rules import Rules
 from xsmom.engine.step import grow, step
 from xsmom.live.follow import Recording, follow
 from xsmom.live.recompute import Recomputed, recompute
 from xsmom.live.recovery import new_window
-from xsmom.live.replay import Replay, Timing
 from xsmom.store.memory import MemoryJournal
 
 RULES = [
@@ -39,19 +35,8 @@ RULES = [
 
 def journal_of(raw: Any, params: dict[str, Any], setup: Setup) -> tuple[MemoryJournal, Rules]:
     """A replay, and the rules that it ran under."""
-    panel = core.to_panel(raw, params["bar_ms"])
-    costs: Any = SimpleNamespace(**setup.costs)
-    tiers = {} if setup.tiers is None else dict(zip(panel.symbols, setup.tiers, strict=True))
     journal = MemoryJournal()
-    replay = Replay(
-        panel,
-        rules_of(params),
-        costs,
-        Timing(setup.fill_at, setup.delay_bars, setup.cash_usdt),
-        instruments=instruments_of(panel, setup),
-        margin=Margin(setup.maintenance_frac, tiers),
-        journal=journal,
-    )
+    replay = replay_of(raw, params, setup, journal)
     replay.run()
     return journal, replay.rules
 

@@ -25,6 +25,7 @@ from xsmom.domain.orders import Style
 from xsmom.engine.rules import PaceRules, Rules
 from xsmom.lake.sample import SampleMarket
 from xsmom.live.replay import Replay, Timing, replay_rules
+from xsmom.ports import Journal
 
 SAME = (
     "equity_usdt",
@@ -63,20 +64,26 @@ def instruments_of(panel, setup: Setup):
     }
 
 
-def both(raw, params, setup: Setup):
-    """The fast loop's columns, and the replay that is to have them."""
+def replay_of(raw, params, setup: Setup, journal: Journal | None = None) -> Replay:
+    """A replay of parameters that no configuration wrote."""
     panel = core.to_panel(raw, params["bar_ms"])
     costs: Any = SimpleNamespace(**setup.costs)
     tiers = {} if setup.tiers is None else dict(zip(panel.symbols, setup.tiers, strict=True))
-    margin = Margin(setup.maintenance_frac, tiers)
-    replay = Replay(
+    return Replay(
         panel,
         rules_of(params),
         costs,
         Timing(setup.fill_at, setup.delay_bars, setup.cash_usdt),
         instruments=instruments_of(panel, setup),
-        margin=margin,
+        margin=Margin(setup.maintenance_frac, tiers),
+        journal=journal,
     )
+
+
+def both(raw, params, setup: Setup):
+    """The fast loop's columns, and the replay that is to have them."""
+    replay = replay_of(raw, params, setup)
+    panel, costs = replay.panel, replay.costs
     fast = _core.simulate(
         panel,
         core.to_params(params),

@@ -15,6 +15,7 @@ use crate::params::Params;
 use crate::plan::Leg;
 use crate::reason::Reason;
 use crate::row::FeatureRow;
+use crate::simulate::bar_row;
 use crate::simulate::strategy::Contracts;
 use crate::stops::{BarRow, ExitReason, Tick};
 
@@ -215,16 +216,7 @@ fn check_bar(panel: &Panel<'_>, t: usize) -> Result<()> {
 
 fn prices<'a>(panel: &Panel<'a>, t: usize, row: &FeatureRow<'a>) -> Result<BarRow<'a>> {
     check_bar(panel, t)?;
-    Ok(BarRow {
-        close_ms: panel.close_ms(t),
-        open: panel.row(panel.open, t),
-        high: panel.row(panel.high, t),
-        low: panel.row(panel.low, t),
-        close: panel.row(panel.close, t),
-        atr: row.atr,
-        trail_ma: row.trail_ma,
-        slope_bps_day: row.slope_bps_day,
-    })
+    Ok(bar_row(panel, t, panel.close_ms(t), row))
 }
 
 impl Decision {

@@ -9,7 +9,7 @@ pub mod strategy;
 mod tally;
 pub mod weights;
 
-pub(crate) use rows::CAP_HAIR;
+pub(crate) use rows::{CAP_HAIR, bar_row};
 pub use settlements::Settlements;
 pub(crate) use setup::sizing_usdt;
 pub use setup::{FillRow, TripRow};

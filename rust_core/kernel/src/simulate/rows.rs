@@ -144,7 +144,7 @@ impl Rows {
 }
 
 /// The bar as the stops read it.
-pub(super) fn bar_row<'a>(
+pub(crate) fn bar_row<'a>(
     panel: &Panel<'a>,
     t: usize,
     close_ms: i64,

@@ -291,3 +291,25 @@ def test_a_kill_takes_even_those_back() -> None:
 
 def test_what_was_compared_before_this_start_counts_for_nothing() -> None:
     assert modes.unreconciled(replace(book(), started_ms=NOW_MS + HOUR_MS), rules())
+
+
+def test_the_quick_look_hides_no_cause() -> None:
+    """Where the venue lives in the process: each thing that may be said of a book, an account that is out of order."""
+    inside = rules()
+    inside = replace(inside, gates=replace(inside.gates, facts_needed=False))
+    made = book((5, -5, 0))
+    said: list[Book] = [made, replace(made, venue=replace(made.venue, account=None, mismatches=("R7 AAAUSDT: x",)))]
+    said += [replace(made, kill=Kill(active=True, flatten=flatten)) for flatten in (False, True)]
+    said += [replace(made, stopping=how) for how in ("keep", "flatten")]
+    said += [replace(made, flattening="me"), replace(made, paused="me")]
+    said += [replace(made, cycle=replace(made.cycle, guard=guard)) for guard in ("block_entries", "flatten")]
+    said += [replace(made, health=replace(made.health, maintenance=True))]
+    for one in said:
+        holding = [
+            cause
+            for cause, holds in modes._RANKED
+            if (modes._in_maintenance(one, NOW_MS) if holds is None else holds(one, inside))
+        ]
+        assert cause_of(one, inside, NOW_MS) is (holding[0] if holding else Cause.NONE)
+    assert [cause_of(one, inside, NOW_MS) for one in said[:2]] == [Cause.NONE, Cause.NONE]
+    assert Cause.NONE not in [cause_of(one, inside, NOW_MS) for one in said[2:]]

@@ -3,8 +3,25 @@
 use crate::lanes::dispatch;
 use crate::reason::Reason;
 
-/// Names compared at once. Nearly all are selected, kept or not selected.
+/// Names compared at once.
 const WIDE: usize = 32;
+/// What nearly all names are, and what the others are most of the time. A row of these is counted in lanes:
+/// one by one, a count waits for the one before.
+const COMMON: [Reason; 3] = [Reason::Selected, Reason::Kept, Reason::NotSelected];
+const OFTEN: [Reason; 12] = [
+    Reason::Selected,
+    Reason::Kept,
+    Reason::NotSelected,
+    Reason::Cooldown,
+    Reason::Banned,
+    Reason::StreakPause,
+    Reason::SymbolPause,
+    Reason::AwaitingReentry,
+    Reason::RungCap,
+    Reason::OlderTranche,
+    Reason::NotListed,
+    Reason::ShortHistory,
+];
 
 /// Counts of all reasons.
 #[derive(Debug, Clone)]
@@ -21,17 +38,26 @@ impl Default for Tally {
 impl Tally {
     /// Count a row.
     pub(super) fn count(&mut self, row: &[Reason]) {
-        let (chosen, common) = dispatch(
-            #[inline(always)]
-            || count_common(row),
-        );
-        if common {
-            self.add(chosen.map(|count| count as usize), row.len());
-        } else {
+        if !self.count_all(row, &COMMON) && !self.count_all(row, &OFTEN) {
             for reason in row {
                 self.counts[*reason as usize] += 1;
             }
         }
+    }
+
+    /// Count a row; false, and nothing is counted, where other reasons stand in it.
+    fn count_all<const N: usize>(&mut self, row: &[Reason], reasons: &[Reason; N]) -> bool {
+        let counts = dispatch(
+            #[inline(always)]
+            || count_each(row, reasons),
+        );
+        let whole = counts.iter().sum::<u64>() == row.len() as u64;
+        if whole {
+            for (reason, count) in reasons.iter().zip(counts) {
+                self.counts[*reason as usize] += count;
+            }
+        }
+        whole
     }
 
     /// Count a row of which so many are selected and kept, and all others not selected.
@@ -48,31 +74,32 @@ impl Tally {
     }
 }
 
-/// How many are selected and how many kept, and whether all others are not selected.
+/// How often each of some reasons stands in a row.
 #[inline(always)]
-fn count_common(row: &[Reason]) -> ([u64; 2], bool) {
-    let (mut selected, mut kept, mut common) = (0, 0, true);
-    for part in row.chunks(WIDE * 31) {
+fn count_each<const N: usize>(row: &[Reason], reasons: &[Reason; N]) -> [u64; N] {
+    let mut counts = [0; N];
+    for part in row.chunks(WIDE * 30) {
         let (chunks, tail) = part.as_chunks::<WIDE>();
-        let (mut of_selected, mut of_kept, mut of_rest) = ([0_u8; WIDE], [0; WIDE], [0; WIDE]);
-        for chunk in chunks {
-            for l in 0..WIDE {
-                of_selected[l] += u8::from(chunk[l] as u8 == Reason::Selected as u8);
-                of_kept[l] += u8::from(chunk[l] as u8 == Reason::Kept as u8);
-                of_rest[l] += u8::from(chunk[l] as u8 == Reason::NotSelected as u8);
-            }
+        // No reason has the code that stands behind the tail.
+        let mut last = [u8::MAX; WIDE];
+        for (code, reason) in last.iter_mut().zip(tail) {
+            *code = *reason as u8;
         }
-        let tail_of = |wanted| tail.iter().filter(|reason| **reason == wanted).count() as u64;
-        let [here, there, rest] = [
-            (of_selected, Reason::Selected),
-            (of_kept, Reason::Kept),
-            (of_rest, Reason::NotSelected),
-        ]
-        .map(|(lanes, wanted)| sum_bytes(lanes) + tail_of(wanted));
-        (selected, kept) = (selected + here, kept + there);
-        common &= here + there + rest == part.len() as u64;
+        for (count, wanted) in counts.iter_mut().zip(reasons) {
+            let wanted = *wanted as u8;
+            let mut lanes = [0_u8; WIDE];
+            for chunk in chunks {
+                for l in 0..WIDE {
+                    lanes[l] += u8::from(chunk[l] as u8 == wanted);
+                }
+            }
+            for l in 0..WIDE {
+                lanes[l] += u8::from(last[l] == wanted);
+            }
+            *count += sum_bytes(lanes);
+        }
     }
-    ([selected, kept], common)
+    counts
 }
 
 /// Sum of bytes, of which no eight come to more than a byte holds.
@@ -91,11 +118,11 @@ mod tests {
     #[test]
     fn counts_are_those_of_a_plain_loop() {
         for names in [1, 31, 32, 100, 9_000] {
-            for rare in [0, 3] {
+            for rare in [None, Some(Reason::Cooldown), Some(Reason::Stale)] {
                 let mut row = vec![Reason::NotSelected; names];
                 for (at, reason) in row.iter_mut().enumerate() {
-                    if at < rare {
-                        *reason = Reason::Stale;
+                    if let (0..3, Some(rare)) = (at, rare) {
+                        *reason = rare;
                     } else if at % 7 == 0 {
                         *reason = Reason::Selected;
                     } else if at % 5 == 2 {

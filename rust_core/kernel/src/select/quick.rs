@@ -131,9 +131,8 @@ impl Queue {
         }
         // Seldom are more than the next few asked.
         let few = (field.k + LANES / 2).next_multiple_of(LANES).min(most);
-        Self::of_first(field, ladder, few, side).or_else(|| {
-            (few < most).then(|| Self::of_first(field, ladder, most, side)).flatten()
-        })
+        Self::of_first(field, ladder, few, side)
+            .or_else(|| (few < most).then(|| Self::of_first(field, ladder, most, side)).flatten())
     }
 
     #[inline(always)]

@@ -3,103 +3,86 @@
 use crate::lanes::dispatch;
 use crate::reason::Reason;
 
-/// Names compared at once.
+/// Names compared at once. Nearly all are selected, kept or not selected.
 const WIDE: usize = 32;
-/// What nearly all names are, and what the others are most of the time. A row of these is counted in lanes:
-/// one by one, a count waits for the one before.
-const COMMON: [Reason; 3] = [Reason::Selected, Reason::Kept, Reason::NotSelected];
-const OFTEN: [Reason; 12] = [
-    Reason::Selected,
-    Reason::Kept,
-    Reason::NotSelected,
-    Reason::Cooldown,
-    Reason::Banned,
-    Reason::StreakPause,
-    Reason::SymbolPause,
-    Reason::AwaitingReentry,
-    Reason::RungCap,
-    Reason::OlderTranche,
-    Reason::NotListed,
-    Reason::ShortHistory,
-];
+/// Tables that take turns: in one alone, each count of a frequent reason would wait for the one before.
+const TURNS: usize = 8;
 
 /// Counts of all reasons.
 #[derive(Debug, Clone)]
 pub(super) struct Tally {
-    counts: [u64; 256],
+    counts: Box<[[u64; 256]; TURNS]>,
 }
 
 impl Default for Tally {
     fn default() -> Self {
-        Self { counts: [0; 256] }
+        Self { counts: Box::new([[0; 256]; TURNS]) }
     }
 }
 
 impl Tally {
     /// Count a row.
     pub(super) fn count(&mut self, row: &[Reason]) {
-        if !self.count_all(row, &COMMON) && !self.count_all(row, &OFTEN) {
-            for reason in row {
-                self.counts[*reason as usize] += 1;
-            }
-        }
-    }
-
-    /// Count a row; false, and nothing is counted, where other reasons stand in it.
-    fn count_all<const N: usize>(&mut self, row: &[Reason], reasons: &[Reason; N]) -> bool {
-        let counts = dispatch(
+        let (chosen, common) = dispatch(
             #[inline(always)]
-            || count_each(row, reasons),
+            || count_common(row),
         );
-        let whole = counts.iter().sum::<u64>() == row.len() as u64;
-        if whole {
-            for (reason, count) in reasons.iter().zip(counts) {
-                self.counts[*reason as usize] += count;
+        if common {
+            self.add(chosen.map(|count| count as usize), row.len());
+        } else {
+            let (turns, rest) = row.as_chunks::<TURNS>();
+            for turn in turns {
+                for (counts, reason) in self.counts.iter_mut().zip(turn) {
+                    counts[*reason as usize] += 1;
+                }
+            }
+            for reason in rest {
+                self.counts[0][*reason as usize] += 1;
             }
         }
-        whole
     }
 
     /// Count a row of which so many are selected and kept, and all others not selected.
     pub(super) fn add(&mut self, [selected, kept]: [usize; 2], names: usize) {
-        self.counts[Reason::Selected as usize] += selected as u64;
-        self.counts[Reason::Kept as usize] += kept as u64;
-        self.counts[Reason::NotSelected as usize] += (names - selected - kept) as u64;
+        let counts = &mut self.counts[0];
+        counts[Reason::Selected as usize] += selected as u64;
+        counts[Reason::Kept as usize] += kept as u64;
+        counts[Reason::NotSelected as usize] += (names - selected - kept) as u64;
     }
 
     /// Reasons that stood at all, by rising code.
     pub(super) fn counts(&self) -> Vec<(Reason, u64)> {
-        let counts = Reason::ALL.iter().map(|reason| (*reason, self.counts[*reason as usize]));
+        let count = |reason: &Reason| self.counts.iter().map(|row| row[*reason as usize]).sum();
+        let counts = Reason::ALL.iter().map(|reason| (*reason, count(reason)));
         counts.filter(|(_, count)| *count > 0).collect()
     }
 }
 
-/// How often each of some reasons stands in a row.
+/// How many are selected and how many kept, and whether all others are not selected.
 #[inline(always)]
-fn count_each<const N: usize>(row: &[Reason], reasons: &[Reason; N]) -> [u64; N] {
-    let mut counts = [0; N];
-    for part in row.chunks(WIDE * 30) {
+fn count_common(row: &[Reason]) -> ([u64; 2], bool) {
+    let (mut selected, mut kept, mut common) = (0, 0, true);
+    for part in row.chunks(WIDE * 31) {
         let (chunks, tail) = part.as_chunks::<WIDE>();
-        // No reason has the code that stands behind the tail.
-        let mut last = [u8::MAX; WIDE];
-        for (code, reason) in last.iter_mut().zip(tail) {
-            *code = *reason as u8;
-        }
-        for (count, wanted) in counts.iter_mut().zip(reasons) {
-            let wanted = *wanted as u8;
-            let mut lanes = [0_u8; WIDE];
-            for chunk in chunks {
-                for l in 0..WIDE {
-                    lanes[l] += u8::from(chunk[l] as u8 == wanted);
-                }
-            }
+        let (mut of_selected, mut of_kept, mut of_rest) = ([0_u8; WIDE], [0; WIDE], [0; WIDE]);
+        for chunk in chunks {
             for l in 0..WIDE {
-                lanes[l] += u8::from(last[l] == wanted);
+                of_selected[l] += u8::from(chunk[l] as u8 == Reason::Selected as u8);
+                of_kept[l] += u8::from(chunk[l] as u8 == Reason::Kept as u8);
+                of_rest[l] += u8::from(chunk[l] as u8 == Reason::NotSelected as u8);
             }
-            *count += sum_bytes(lanes);
         }
+        let tail_of = |wanted| tail.iter().filter(|reason| **reason == wanted).count() as u64;
+        let [here, there, rest] = [
+            (of_selected, Reason::Selected),
+            (of_kept, Reason::Kept),
+            (of_rest, Reason::NotSelected),
+        ]
+        .map(|(lanes, wanted)| sum_bytes(lanes) + tail_of(wanted));
+        (selected, kept) = (selected + here, kept + there);
+        common &= here + there + rest == part.len() as u64;
     }
-    counts
+    ([selected, kept], common)
 }
 
 /// Sum of bytes, of which no eight come to more than a byte holds.
@@ -118,11 +101,11 @@ mod tests {
     #[test]
     fn counts_are_those_of_a_plain_loop() {
         for names in [1, 31, 32, 100, 9_000] {
-            for rare in [None, Some(Reason::Cooldown), Some(Reason::Stale)] {
+            for rare in [0, 3] {
                 let mut row = vec![Reason::NotSelected; names];
                 for (at, reason) in row.iter_mut().enumerate() {
-                    if let (0..3, Some(rare)) = (at, rare) {
-                        *reason = rare;
+                    if at < rare {
+                        *reason = Reason::Stale;
                     } else if at % 7 == 0 {
                         *reason = Reason::Selected;
                     } else if at % 5 == 2 {

@@ -34,6 +34,9 @@ def main(arguments: Sequence[str]) -> int:
     # Starting makes very many small things that live to the end: looking among them for garbage every 700
     # of them is a sixth of a short command's time.
     gc.set_threshold(100_000, 20, 20)
+    # The threads of NumPy's BLAS wait for work by spinning, a third of what importing NumPy takes, and would split
+    # sums by the number of cores. What we multiply are a few hundred numbers.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Looking for plug-ins of pydantic reads the metadata of every installed package; we want none.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from typer import Abort, TyperException

@@ -25,6 +25,7 @@ mod simulate;
 mod stats;
 mod stops;
 mod sweep;
+mod table;
 
 use pyo3::prelude::*;
 
@@ -60,6 +61,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<exchange::Exchange>()?;
     add_book(module)?;
     module.add_function(wrap_pyfunction!(sweep::sweep, module)?)?;
+    module.add_function(wrap_pyfunction!(table::table_rows, module)?)?;
     add_indicators(module)?;
     Ok(())
 }

@@ -37,6 +37,7 @@ pub mod simulate;
 mod size;
 pub mod stops;
 pub mod sweep;
+pub mod table;
 pub mod universe;
 
 pub use error::{KernelError, Result};

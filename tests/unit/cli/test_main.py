@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -194,3 +195,26 @@ def test_run_exits_with_the_code(monkeypatch: pytest.MonkeyPatch, capsys: pytest
         run()
     assert raised.value.code == 2
     assert "--nonsense" in capsys.readouterr().err
+
+
+COUNT_THREADS = """
+import os
+from xsmom.cli.main import main
+assert main(["--help"]) == 0
+import numpy as np
+np.ones(9) @ np.ones(9)
+print(len(os.listdir("/proc/self/task")), os.environ["OPENBLAS_NUM_THREADS"])
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="counts threads as Linux tells them")
+@pytest.mark.parametrize("asked", [None, "2"])
+def test_no_thread_waits_for_work_that_does_not_come(asked: str | None) -> None:
+    kept = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    answer = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", COUNT_THREADS],
+        env=kept if asked is None else kept | {"OPENBLAS_NUM_THREADS": asked},
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    threads = 1 if asked is None else min(2, len(os.sched_getaffinity(0)))
+    assert answer.stdout.splitlines()[-1] == f"{threads} {asked or 1}"

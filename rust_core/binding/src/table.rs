@@ -35,5 +35,5 @@ pub(crate) fn table_rows<'py>(
 ) -> PyResult<Bound<'py, PyBytes>> {
     let views = columns.iter().map(Given::view).collect::<PyResult<Vec<_>>>()?;
     let text = enter(py, || kernel::rows(&views))?;
-    Ok(PyBytes::new(py, text.as_bytes()))
+    Ok(PyBytes::new(py, &text))
 }

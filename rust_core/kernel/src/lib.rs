@@ -9,6 +9,7 @@
 #![warn(missing_docs)]
 
 pub mod book;
+pub mod bootstrap;
 pub mod decide;
 pub mod error;
 pub mod exchange;

@@ -5,8 +5,6 @@
 //! the last place: whole arithmetic in 128 bits, rounded once, to even where two are as near. Beyond the range in which
 //! that fits, the standard library's exact digits are taken.
 
-use std::fmt::Write;
-
 use crate::error::{KernelError, Result};
 
 /// One column; all columns of a table have the same length.
@@ -33,15 +31,28 @@ impl Column<'_> {
 const DIGITS: i32 = 14;
 const DAY_MS: i64 = 86_400_000;
 /// Whole numbers from here on have fifteen digits.
-const TOO_LONG: u128 = 100_000_000_000_000;
-const LONG_ENOUGH: u128 = TOO_LONG / 10;
+const TOO_LONG: u64 = 100_000_000_000_000;
+const LONG_ENOUGH: u64 = TOO_LONG / 10;
 /// The year 0 and the year 10,000: outside, a year has no four digits.
 const STAMP_MIN: i64 = -62_167_219_200_000;
 const STAMP_MAX: i64 = 253_402_300_800_000;
 const CELL_BYTES: usize = 18;
+const ZEROS: [u8; 20] = [b'0'; 20];
+/// Powers of five, as many as 64 bits hold.
+const FIVES: [u64; 28] = powers_of_five();
 
-/// Every row, each ended by a line feed.
-pub fn rows(columns: &[Column<'_>]) -> Result<String> {
+const fn powers_of_five() -> [u64; 28] {
+    let mut powers = [1; 28];
+    let mut place = 1;
+    while place < powers.len() {
+        powers[place] = 5 * powers[place - 1];
+        place += 1;
+    }
+    powers
+}
+
+/// Every row, each ended by a line feed, in UTF-8.
+pub fn rows(columns: &[Column<'_>]) -> Result<Vec<u8>> {
     let count = columns.first().map_or(0, Column::len);
     if let Some(other) = columns.iter().find(|column| column.len() != count) {
         let (found, expected) = (format!("{} cells", other.len()), format!("{count} cells"));
@@ -50,11 +61,11 @@ pub fn rows(columns: &[Column<'_>]) -> Result<String> {
     for column in columns {
         check_stamps(column)?;
     }
-    let mut text = String::with_capacity(CELL_BYTES * count * columns.len());
+    let mut text = Vec::with_capacity(CELL_BYTES * count * columns.len());
     for row in 0..count {
         for (place, column) in columns.iter().enumerate() {
             if place > 0 {
-                text.push(',');
+                text.push(b',');
             }
             match column {
                 Column::Numbers(numbers) => push_number(&mut text, numbers[row]),
@@ -62,7 +73,7 @@ pub fn rows(columns: &[Column<'_>]) -> Result<String> {
                 Column::Texts(texts) => push_text(&mut text, texts[row]),
             }
         }
-        text.push('\n');
+        text.push(b'\n');
     }
     Ok(text)
 }
@@ -78,47 +89,43 @@ fn check_stamps(column: &Column<'_>) -> Result<()> {
     }
 }
 
-fn push_text(text: &mut String, cell: &str) {
-    if !cell.contains([',', '"', '\r', '\n']) {
-        text.push_str(cell);
+fn push_text(text: &mut Vec<u8>, cell: &str) {
+    if !cell.bytes().any(|part| matches!(part, b',' | b'"' | b'\r' | b'\n')) {
+        text.extend_from_slice(cell.as_bytes());
         return;
     }
-    text.push('"');
-    for part in cell.chars() {
-        if part == '"' {
-            text.push('"');
+    text.push(b'"');
+    for part in cell.bytes() {
+        if part == b'"' {
+            text.push(b'"');
         }
         text.push(part);
     }
-    text.push('"');
+    text.push(b'"');
 }
 
 /// `2024-01-31T23:00:00.000Z`.
-fn push_stamp(text: &mut String, stamp: i64) {
+fn push_stamp(text: &mut Vec<u8>, stamp: i64) {
     let (days, rest) = (stamp.div_euclid(DAY_MS), stamp.rem_euclid(DAY_MS));
     let (year, month, day) = civil(days);
-    for (number, width, end) in [
-        (year, 4, '-'),
-        (month, 2, '-'),
-        (day, 2, 'T'),
-        (rest / 3_600_000, 2, ':'),
-        (rest / 60_000 % 60, 2, ':'),
-        (rest / 1_000 % 60, 2, '.'),
-        (rest % 1_000, 3, 'Z'),
-    ] {
-        push_padded(text, number, width);
-        text.push(end);
-    }
+    let mut cell = *b"0000-00-00T00:00:00.000Z";
+    put_whole(&mut cell[..4], year);
+    put_whole(&mut cell[5..7], month);
+    put_whole(&mut cell[8..10], day);
+    put_whole(&mut cell[11..13], rest / 3_600_000);
+    put_whole(&mut cell[14..16], rest / 60_000 % 60);
+    put_whole(&mut cell[17..19], rest / 1_000 % 60);
+    put_whole(&mut cell[20..23], rest % 1_000);
+    text.extend_from_slice(&cell);
 }
 
-fn push_padded(text: &mut String, number: i64, width: u32) {
-    for place in (0..width).rev() {
-        text.push(digit(number.unsigned_abs() / 10_u64.pow(place) % 10));
+/// A whole number's last digits, in the width of `digits`.
+fn put_whole(digits: &mut [u8], number: i64) {
+    let mut rest = number.unsigned_abs();
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
     }
-}
-
-fn digit(value: u64) -> char {
-    char::from(b'0' + u8::try_from(value % 10).unwrap_or(0))
 }
 
 /// Year, month and day of the Gregorian calendar, from days since 1970. Years are counted from March, so that the leap day
@@ -135,28 +142,28 @@ fn civil(days: i64) -> (i64, i64, i64) {
     (era * 400 + year_of_era + i64::from(month <= 2), month, day)
 }
 
-fn push_number(text: &mut String, number: f64) {
+fn push_number(text: &mut Vec<u8>, number: f64) {
     if number.is_nan() {
-        text.push_str("nan");
+        text.extend_from_slice(b"nan");
         return;
     }
     if number.is_sign_negative() {
-        text.push('-');
+        text.push(b'-');
     }
     let size = number.abs();
     if size.is_infinite() {
-        text.push_str("inf");
+        text.extend_from_slice(b"inf");
     } else if size == 0.0 {
-        text.push('0');
+        text.push(b'0');
     } else if let Some((units, places)) = plain_units(size) {
-        push_plain(text, units, places);
+        push_digits(text, &fourteen(units), DIGITS - places);
     } else {
         push_any(text, size);
     }
 }
 
 /// Fourteen digits as a whole number, and how many of them stand behind the point; where neither needs an exponent.
-fn plain_units(size: f64) -> Option<(u128, i32)> {
+fn plain_units(size: f64) -> Option<(u64, i32)> {
     if !(1e-4..9e13).contains(&size) {
         return None;
     }
@@ -177,51 +184,56 @@ fn plain_units(size: f64) -> Option<(u128, i32)> {
 }
 
 /// `size·10^places`, rounded to the nearest whole number, and to the even one of two that are as near.
-fn scaled(bits: u64, binary: i32, places: i32) -> Option<u128> {
+fn scaled(bits: u64, binary: i32, places: i32) -> Option<u64> {
     let whole = u128::from(bits & ((1 << 52) - 1) | 1 << 52);
-    let product = whole * 5_u128.pow(u32::try_from(places).ok()?);
+    let product = whole * u128::from(*FIVES.get(usize::try_from(places).ok()?)?);
     let shift = 52 - binary - places;
     if shift <= 0 {
-        return Some(product << u32::try_from(-shift).ok()?);
+        return u64::try_from(product << u32::try_from(-shift).ok()?).ok();
     }
     let shift = u32::try_from(shift).ok()?;
     let (kept, lost) = (product >> shift, product & ((1 << shift) - 1));
     let half = 1_u128 << (shift - 1);
-    Some(kept + u128::from(lost > half || (lost == half && kept & 1 == 1)))
+    u64::try_from(kept + u128::from(lost > half || (lost == half && kept & 1 == 1))).ok()
 }
 
-/// Write a number of units without the zeros at its end.
-fn push_plain(text: &mut String, units: u128, places: i32) {
-    let mut rest = u64::try_from(units).unwrap_or(0);
+/// The digits of a number below `TOO_LONG`, by halves: each is then divided in 32 bits.
+fn fourteen(units: u64) -> [u8; DIGITS as usize] {
     let mut digits = [b'0'; DIGITS as usize];
-    for place in digits.iter_mut().rev() {
-        *place += u8::try_from(rest % 10).unwrap_or(0);
+    let (first, second) = digits.split_at_mut(7);
+    put_seven(first, (units / 10_000_000) as u32);
+    put_seven(second, (units % 10_000_000) as u32);
+    digits
+}
+
+fn put_seven(digits: &mut [u8], number: u32) {
+    let mut rest = number;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
         rest /= 10;
     }
-    let point = DIGITS - places;
-    push_digits(text, &digits, point);
 }
 
-/// Digits with the point behind the first `point` of them.
-fn push_digits(text: &mut String, digits: &[u8], point: i32) {
+/// Digits with the point behind the first `point` of them, without the zeros at their end.
+fn push_digits(text: &mut Vec<u8>, digits: &[u8], point: i32) {
     let last = digits.iter().rposition(|digit| *digit != b'0').map_or(0, |last| last + 1);
     let before = usize::try_from(point).unwrap_or(0).min(digits.len());
     if before == 0 {
-        text.push_str("0.");
-        (point..0).for_each(|_| text.push('0'));
+        text.extend_from_slice(b"0.");
+        text.extend_from_slice(&ZEROS[..point.unsigned_abs() as usize]);
     }
-    for (place, digit) in digits.iter().enumerate().take(last.max(before)) {
-        if place == before && before > 0 {
-            text.push('.');
+    text.extend_from_slice(&digits[..before]);
+    if last > before {
+        if before > 0 {
+            text.push(b'.');
         }
-        text.push(char::from(*digit));
+        text.extend_from_slice(&digits[before..last]);
     }
 }
 
 /// The same for every number, by the standard library's digits.
-fn push_any(text: &mut String, size: f64) {
-    let mut scientific = String::with_capacity(24);
-    let _ = write!(scientific, "{size:.13e}");
+fn push_any(text: &mut Vec<u8>, size: f64) {
+    let scientific = format!("{size:.13e}");
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
     let digits: Vec<u8> = mantissa.bytes().filter(u8::is_ascii_digit).collect();
@@ -231,7 +243,7 @@ fn push_any(text: &mut String, size: f64) {
     }
     push_digits(text, &digits, 1);
     let sign = if exponent < 0 { '-' } else { '+' };
-    let _ = write!(text, "e{sign}{:02}", exponent.unsigned_abs());
+    text.extend_from_slice(format!("e{sign}{:02}", exponent.unsigned_abs()).as_bytes());
 }
 
 #[cfg(test)]

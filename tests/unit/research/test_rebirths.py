@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -14,18 +16,13 @@ def looked_up(panel: Panel) -> list[tuple[str, int, int, float]]:
     """Bar by bar, name by name."""
     found = []
     for column, symbol in enumerate(panel.symbols):
-        last = None
-        for row in range(panel.bars):
-            opened, close = float(panel.open[row, column]), float(panel.close[row, column])
-            if np.isnan(close):
-                continue
-            if last is not None:
-                old = float(panel.close[last, column])
-                up, down = max(opened, close) / old, min(opened, close) / old
-                if up > JUMP_X or down < 1.0 / JUMP_X:
-                    jump = up if up > JUMP_X else down
-                    found.append((symbol, int(panel.close_ms[row]), row - last - 1, jump))
-            last = row
+        known = [row for row in range(panel.bars) if not np.isnan(panel.close[row, column])]
+        for last, row in pairwise(known):
+            old, new = float(panel.close[last, column]), (panel.open[row, column], panel.close[row, column])
+            up, down = float(max(new)) / old, float(min(new)) / old
+            if up > JUMP_X or down < 1.0 / JUMP_X:
+                jump = up if up > JUMP_X else down
+                found.append((symbol, int(panel.close_ms[row]), row - last - 1, jump))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -195,6 +196,47 @@ def test_run_exits_with_the_code(monkeypatch: pytest.MonkeyPatch, capsys: pytest
         run()
     assert raised.value.code == 2
     assert "--nonsense" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+@pytest.mark.parametrize("columns", [None, "60", "79", "200"])
+def test_help_is_what_typer_prints(option: str, columns: str | None, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    answer = subprocess.run(
+        [*COMMAND, option],
+        env=kept if columns is None else kept | {"COLUMNS": columns},
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", columns or "80")
+        assert main([option]) == 0
+    assert answer.stdout == capsys.readouterr().out
+    assert answer.stdout.splitlines()[0].startswith("Usage: xsmom")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="asks a terminal")
+@pytest.mark.parametrize("columns", [50, 120])
+def test_help_fits_the_terminal(columns: int, capsys: pytest.CaptureFixture[str]) -> None:
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    kept = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    with os.fdopen(ours, "rb", buffering=0) as reader:
+        process = subprocess.Popen([*COMMAND, "--help"], env=kept, stdout=theirs)
+        os.close(theirs)
+        told = b""
+        with contextlib.suppress(OSError):  # how Linux says that the other end is gone
+            while piece := reader.read(4096):
+                told += piece
+    assert process.wait(timeout=30) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", str(columns))
+        assert main(["--help"]) == 0
+    assert told.decode().splitlines() == capsys.readouterr().out.splitlines()
 
 
 COUNT_THREADS = """

@@ -14,7 +14,7 @@ mod table;
 mod tail;
 
 pub use reading::{Reading, Standing};
-use reading::{loss_from, max_or_nan, share_of};
+use reading::{Worst, loss_from, share_of};
 pub use table::{GUARDS, Guard, Row};
 pub use tail::{CVAR_ROWS_MAX, CVAR_ROWS_MIN, expected_shortfall_day};
 
@@ -51,6 +51,17 @@ pub struct Verdict {
     pub by: Option<Guard>,
     /// One reading a guard, in the order of [`GUARDS`].
     pub readings: [Reading; GUARDS.len()],
+}
+
+impl Verdict {
+    /// Is any symbol to be paused or closed?
+    pub(crate) fn rules_symbols(&self) -> bool {
+        let fired = |(row, reading): (&Row, &Reading)| {
+            matches!(row.guard, Guard::SymbolDailyLoss | Guard::TradeLoss)
+                && reading.standing == Standing::Fired
+        };
+        GUARDS.iter().zip(&self.readings).any(fired)
+    }
 }
 
 /// The day of one symbol.
@@ -262,23 +273,33 @@ impl Guards {
             return Reading::default();
         }
         let (equity, end_ms) = (self.day_open_equity_usdt, self.day_end_ms());
-        let first = !std::mem::replace(&mut self.results_known, true);
-        let (mut worst, mut until_ms) = (0.0_f64, 0);
-        for (symbol, result) in self.symbols.iter_mut().zip(moment.symbol_result_usdt) {
-            if first {
+        let results = moment.symbol_result_usdt;
+        if !std::mem::replace(&mut self.results_known, true) {
+            for (symbol, result) in self.symbols.iter_mut().zip(results) {
                 (symbol.open_result_usdt, symbol.last_result_usdt) = (*result, *result);
             }
-            let loss = share_of(symbol.open_result_usdt - result, equity);
-            if loss >= limit {
-                symbol.paused_until_ms = end_ms;
-            }
-            if !result.is_nan() {
-                symbol.last_result_usdt = *result;
-            }
-            until_ms = symbol.paused_until_ms.max(until_ms);
-            worst = max_or_nan(worst, loss);
         }
-        Reading::until(worst, limit, until_ms, moment.at_ms)
+        let mut worst = Worst::NONE;
+        let mut until_ms = 0;
+        for (at, (symbol, result)) in self.symbols.iter_mut().zip(results).enumerate() {
+            worst.add(at, symbol.open_result_usdt - result);
+            let last = symbol.last_result_usdt;
+            symbol.last_result_usdt = if result.is_nan() { last } else { *result };
+            until_ms = symbol.paused_until_ms.max(until_ms);
+        }
+        if worst.may_reach(limit, equity) {
+            until_ms = 0;
+            for (symbol, result) in self.symbols.iter_mut().zip(results) {
+                if share_of(symbol.open_result_usdt - result, equity) >= limit {
+                    symbol.paused_until_ms = end_ms;
+                }
+                until_ms = symbol.paused_until_ms.max(until_ms);
+            }
+        }
+        let losses = self.symbols.iter().zip(results);
+        let measure =
+            worst.share_of(equity, || losses.map(|(day, result)| day.open_result_usdt - result));
+        Reading::until(measure, limit, until_ms, moment.at_ms)
     }
 
     fn trade_loss(&mut self, moment: &Moment, params: &Params) -> Reading {
@@ -287,15 +308,21 @@ impl Guards {
             self.symbols.iter_mut().for_each(|symbol| symbol.close = false);
             return Reading::default();
         }
-        let mut worst = 0.0;
-        let mut any = false;
-        for (symbol, result) in self.symbols.iter_mut().zip(moment.trade_result_usdt) {
-            let loss = share_of(-result, self.day_open_equity_usdt);
-            symbol.close = loss >= limit;
-            any |= symbol.close;
-            worst = max_or_nan(worst, loss);
+        let (equity, results) = (self.day_open_equity_usdt, moment.trade_result_usdt);
+        let mut worst = Worst::NONE;
+        for (at, (symbol, result)) in self.symbols.iter_mut().zip(results).enumerate() {
+            worst.add(at, -result);
+            symbol.close = false;
         }
-        Reading::until(worst, limit, if any { i64::MAX } else { 0 }, moment.at_ms)
+        let mut any = false;
+        if worst.may_reach(limit, equity) {
+            for (symbol, result) in self.symbols.iter_mut().zip(results) {
+                symbol.close = share_of(-result, equity) >= limit;
+                any |= symbol.close;
+            }
+        }
+        let measure = worst.share_of(equity, || results.iter().map(|result| -result));
+        Reading::until(measure, limit, if any { i64::MAX } else { 0 }, moment.at_ms)
     }
 
     fn stop_cluster(&mut self, moment: &Moment, params: &Params) -> Reading {

@@ -19,7 +19,7 @@ mod quick;
 mod rows;
 
 pub use lots::{LOTS_MAX, lots_least, target_lots};
-pub(crate) use quick::Sure;
+pub(crate) use quick::{CLEAR_FRAC, Sure};
 pub(crate) use rows::{LOTS_MANY, Rows};
 
 /// Days in the year of the cost budget, over the days in which the cost was paid.
@@ -248,7 +248,7 @@ impl PlanInput<'_> {
     }
 }
 
-fn net_cap_frac(params: &Params) -> f64 {
+pub(crate) fn net_cap_frac(params: &Params) -> f64 {
     if params.router_enabled {
         params.net_cap_frac.max(params.router_net_cap_frac)
     } else {

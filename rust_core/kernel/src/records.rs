@@ -96,12 +96,13 @@ impl Records {
         pauses || bans
     }
 
-    /// Bar one side of a symbol until a later time; an earlier one never shortens it.
-    pub fn bar_side(&mut self, symbol: usize, side: Side, why: Bar, until_ms: i64) {
-        if let Some(kind) = KINDS.iter().position(|kind| *kind == why) {
-            let until = &mut self.symbols[symbol].until_ms[kind][side as usize];
-            *until = until_ms.max(*until);
-        }
+    /// Bar one side of a symbol until a later time; an earlier one never shortens it. Whether it is later.
+    pub fn bar_side(&mut self, symbol: usize, side: Side, why: Bar, until_ms: i64) -> bool {
+        let Some(kind) = KINDS.iter().position(|kind| *kind == why) else { return false };
+        let until = &mut self.symbols[symbol].until_ms[kind][side as usize];
+        let later = until_ms > *until;
+        *until = until_ms.max(*until);
+        later
     }
 
     /// Until when, and why, each side of `symbol` is barred from entries decided at `close_ms`.

@@ -56,6 +56,51 @@ pub(super) fn share_of(loss_usdt: f64, equity_usdt: f64) -> f64 {
 }
 
 /// The larger one; one NaN makes it NaN, unlike `f64::max`.
-pub(super) fn max_or_nan(a: f64, b: f64) -> f64 {
+fn max_or_nan(a: f64, b: f64) -> f64 {
     if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) }
+}
+
+/// The worst of many losses, before it is known what share each is. Some are looked at in turns, so that
+/// none waits for the one before.
+pub(super) struct Worst {
+    most_usdt: [f64; 4],
+    unknown: bool,
+}
+
+impl Worst {
+    pub(super) const NONE: Self = Self { most_usdt: [0.0; 4], unknown: false };
+
+    /// One loss more.
+    pub(super) fn add(&mut self, at: usize, loss_usdt: f64) {
+        let most = &mut self.most_usdt[at % 4];
+        *most = if loss_usdt > *most { loss_usdt } else { *most };
+        self.unknown |= loss_usdt.is_nan();
+    }
+
+    fn most(&self) -> f64 {
+        self.most_usdt.iter().fold(0.0, |most, usdt| if *usdt > most { *usdt } else { most })
+    }
+
+    /// Is an equity so ordinary that of two losses the larger is the larger share, rounded or not?
+    fn is_plain(equity_usdt: f64) -> bool {
+        equity_usdt > 0.0 && equity_usdt.is_finite()
+    }
+
+    /// May one of them be so large a share, or is that to be asked of each?
+    pub(super) fn may_reach(&self, limit: f64, equity_usdt: f64) -> bool {
+        !Self::is_plain(equity_usdt) || self.most() / equity_usdt >= limit
+    }
+
+    /// The largest share, of the same `losses`; NaN where one is.
+    pub(super) fn share_of<I: Iterator<Item = f64>>(
+        &self,
+        equity_usdt: f64,
+        losses: impl FnOnce() -> I,
+    ) -> f64 {
+        if Self::is_plain(equity_usdt) {
+            if self.unknown { f64::NAN } else { self.most() / equity_usdt }
+        } else {
+            losses().map(|loss| share_of(loss, equity_usdt)).fold(0.0, max_or_nan)
+        }
+    }
 }

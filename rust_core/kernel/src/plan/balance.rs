@@ -120,9 +120,11 @@ pub(super) fn cut_goals(plan: &mut Plan, limit: f64, band_frac: Option<f64>, why
                 cuts.push((above, value(name), i));
             }
         }
-        sort_cuts(cuts);
-        for (_, _, i) in cuts.iter() {
-            let name = &mut names[*i];
+        // Nearly always a few cuts do, and the others need no order.
+        while weight > limit
+            && let Some((_, _, i)) = take_first(cuts)
+        {
+            let name = &mut names[i];
             let floor = match band_frac {
                 _ if to_target => name.target.abs().max(name.least),
                 Some(frac) => band(name.target, frac).0.max(name.least),
@@ -139,9 +141,22 @@ pub(super) fn cut_goals(plan: &mut Plan, limit: f64, band_frac: Option<f64>, why
     cut_any
 }
 
+/// A name that may give lots: two keys and its place.
+type Cut = (f64, f64, usize);
+
 /// Largest first, by the first key, then the second; ties by symbol.
-fn sort_cuts(cuts: &mut [(f64, f64, usize)]) {
-    cuts.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(b.1.total_cmp(&a.1)).then(a.2.cmp(&b.2)));
+fn in_order(a: &Cut, b: &Cut) -> std::cmp::Ordering {
+    b.0.total_cmp(&a.0).then(b.1.total_cmp(&a.1)).then(a.2.cmp(&b.2))
+}
+
+fn sort_cuts(cuts: &mut [Cut]) {
+    cuts.sort_unstable_by(in_order);
+}
+
+/// Take out what comes first of all that is left.
+fn take_first(cuts: &mut Vec<Cut>) -> Option<Cut> {
+    let first = (0..cuts.len()).min_by(|a, b| in_order(&cuts[*a], &cuts[*b]))?;
+    Some(cuts.swap_remove(first))
 }
 
 /// Lots that `name` gives to bring a net of `weight` down to `limit`; 0 when no order can.

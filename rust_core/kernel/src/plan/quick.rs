@@ -17,7 +17,7 @@ use crate::params::Params;
 /// Adding and taking off `2^52` rounds to a whole number.
 const TO_WHOLE: f64 = 4_503_599_627_370_496.0;
 /// A sum this much nearer to its limit is left to the long way.
-const CLEAR_FRAC: f64 = 1.0 - 1e-9;
+pub(crate) const CLEAR_FRAC: f64 = 1.0 - 1e-9;
 
 /// Plan the rows; false where the plan is not an ordinary one, and nothing is planned yet.
 #[inline(always)]

@@ -69,7 +69,7 @@ impl Picks {
     /// Some names are barred: those held among the first `k` stay, and each slot that is left goes to the
     /// next name that is free. All that are passed have the sign of their side, so that none is passed on
     /// both. Who is who is a bit a place: how many are barred is a coin that no branch predicts.
-    #[inline(never)]
+    #[inline(always)]
     fn pass_barred(
         &mut self,
         field: &Field<'_>,

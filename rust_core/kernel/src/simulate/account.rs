@@ -5,7 +5,7 @@ use super::setup::{FillRow, Setup, TripRow};
 use crate::book::{Bar, Position, Side};
 use crate::fill::{Costs, Depth, Rates};
 use crate::guards::Guards;
-use crate::lanes::Row;
+use crate::lanes::{Row, dispatch};
 use crate::ledger::Ledger;
 use crate::params::Params;
 use crate::records::Records;
@@ -246,26 +246,46 @@ impl<'a> Account<'a> {
     }
 
     pub(super) fn write_results(&mut self, equity: f64) {
-        for i in 0..self.lots.len() {
-            let held = self.lots[i] != 0;
-            let value = if held { self.ledger.units[i] * self.ledger.mark[i] } else { 0.0 };
-            self.symbol_result_usdt[i] = self.flow_usdt[i] + value;
-            self.trade_result_usdt[i] = if held { self.trip_flow_usdt[i] + value } else { 0.0 };
-            self.exposure_frac[i] = value / equity;
-        }
+        // All rows of one length, so that an index is asked about its bounds once.
+        let n = self.lots.len();
+        let (lots, units, mark) =
+            (&self.lots[..n], &self.ledger.units[..n], &self.ledger.mark[..n]);
+        let (all, trip) = (&self.flow_usdt[..n], &self.trip_flow_usdt[..n]);
+        let symbol_result = &mut self.symbol_result_usdt[..n];
+        let trade_result = &mut self.trade_result_usdt[..n];
+        let exposure = &mut self.exposure_frac[..n];
+        dispatch(
+            #[inline(always)]
+            || {
+                for i in 0..n {
+                    let held = lots[i] != 0;
+                    let (worth, brought) = (units[i] * mark[i], trip[i]);
+                    let value = if held { worth } else { 0.0 };
+                    symbol_result[i] = all[i] + value;
+                    trade_result[i] = if held { brought + value } else { 0.0 };
+                    exposure[i] = value / equity;
+                }
+            },
+        );
     }
 
-    /// Pauses and closes that the guards ask for single names.
-    pub(super) fn obey(&mut self, guards: &Guards, close_ms: i64) {
-        self.any_asked = false;
+    /// Pauses and closes that the guards ask for single names, of which there is `any`.
+    pub(super) fn obey(&mut self, guards: &Guards, any: bool, close_ms: i64) {
+        if !(std::mem::take(&mut self.any_asked) || any) {
+            return;
+        }
         for (i, day) in guards.symbols.iter().enumerate() {
             self.close_asked[i] = day.close && self.lots[i] != 0;
             self.any_asked |= self.close_asked[i];
             if day.paused_until_ms > close_ms {
-                self.barred.put(i, true);
-                self.news.put(i, true);
+                let mut later = false;
                 for side in Side::BOTH {
-                    self.records.bar_side(i, side, Bar::SymbolLoss, day.paused_until_ms);
+                    later |= self.records.bar_side(i, side, Bar::SymbolLoss, day.paused_until_ms);
+                }
+                // A bar that is known already is looked at until it ends.
+                if later {
+                    self.barred.put(i, true);
+                    self.news.put(i, true);
                 }
             }
         }

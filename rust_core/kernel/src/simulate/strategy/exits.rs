@@ -99,10 +99,11 @@ impl Book<'_> {
             ret_window: row.ret_window,
             ret_rows: row.ret_rows,
         };
-        self.action = self.guards.evaluate(&moment, self.params, &mut self.scratch).action;
+        let verdict = self.guards.evaluate(&moment, self.params, &mut self.scratch);
+        self.action = verdict.action;
         self.end.guarded_bars += u64::from(self.action != GuardAction::None);
         if self.by_name {
-            self.account.obey(&self.guards, close_ms);
+            self.account.obey(&self.guards, verdict.rules_symbols(), close_ms);
         }
     }
 }

@@ -6,8 +6,11 @@ use super::Book;
 use crate::book::GuardAction;
 use crate::lanes::dispatch;
 use crate::panel::Panel;
-use crate::plan::{Lots, PlanInput, plan_named};
+use crate::plan::{CLEAR_FRAC, Lots, PlanInput, net_cap_frac, plan_named};
 use crate::row::FeatureRow;
+
+/// Beyond so many times the limit of the net, the rounding of values could decide about it.
+const GROSS_MANY: f64 = 1e4;
 
 impl Book<'_> {
     /// Fill what waits for this bar, at its open (or its own price).
@@ -32,6 +35,9 @@ impl Book<'_> {
 
     pub(super) fn plan(&mut self, t: usize, row: &FeatureRow<'_>, sizing: f64, rebalance: bool) {
         self.account.write_closing();
+        if !rebalance && self.stands(sizing) {
+            return;
+        }
         if self.trades_at_once && rebalance && self.trade_at_once(t, row, sizing) {
             return;
         }
@@ -74,6 +80,17 @@ impl Book<'_> {
         } else {
             self.queue(t, row);
         }
+    }
+
+    /// Between rebalances, is there surely nothing to do? What is held is what is wanted then, unless it is to be
+    /// closed or leaves the net beyond its cap.
+    fn stands(&self, sizing_usdt: f64) -> bool {
+        let cap_usdt = net_cap_frac(self.params) * sizing_usdt;
+        self.waiting.is_empty()
+            && self.action != GuardAction::Flatten
+            && !self.account.any_closing
+            && self.account.net_usdt().abs() < cap_usdt * CLEAR_FRAC
+            && self.account.gross_usdt() < cap_usdt * GROSS_MANY
     }
 
     /// Plan and fill an ordinary rebalance in one go; false where it is not ordinary.

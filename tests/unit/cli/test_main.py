@@ -260,3 +260,12 @@ def test_no_thread_waits_for_work_that_does_not_come(asked: str | None) -> None:
     )  # fmt: skip
     threads = 1 if asked is None else min(2, len(os.sched_getaffinity(0)))
     assert answer.stdout.splitlines()[-1] == f"{threads} {asked or 1}"
+
+
+def test_nothing_is_looked_for_among_what_ends_with_the_process() -> None:
+    code = (
+        "import atexit, gc, sys; atexit.register(lambda: print(gc.get_freeze_count() > 10_000))\n"
+        "from xsmom.cli.main import run; sys.argv = ['xsmom', '--debug', '--version']; run()"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert answer.stdout.splitlines() == [f"xsmom {xsmom.__version__}", "True"]

@@ -32,7 +32,7 @@ impl Book<'_> {
 
     pub(super) fn plan(&mut self, t: usize, row: &FeatureRow<'_>, sizing: f64, rebalance: bool) {
         self.account.write_closing();
-        if self.trades_at_once && rebalance && self.trade_at_once(row, sizing) {
+        if self.trades_at_once && rebalance && self.trade_at_once(t, row, sizing) {
             return;
         }
         let (concerned, held) = (&mut self.concerned, &self.account.held);
@@ -77,7 +77,7 @@ impl Book<'_> {
     }
 
     /// Plan and fill an ordinary rebalance in one go; false where it is not ordinary.
-    fn trade_at_once(&mut self, row: &FeatureRow<'_>, sizing_usdt: f64) -> bool {
+    fn trade_at_once(&mut self, t: usize, row: &FeatureRow<'_>, sizing_usdt: f64) -> bool {
         let calm = self.action == GuardAction::None
             && !self.account.any_closing
             && self.decider.moves_all();
@@ -90,7 +90,8 @@ impl Book<'_> {
             qty_step: &self.contracts.qty_step,
             sizing_usdt,
         };
-        self.account.trade_at_once(&ask, self.params)
+        let at = Moment { bar: t, at_ms: row.close_ms, atr: row.atr };
+        self.account.trade_at_once(&ask, at, self.params)
     }
 
     /// Keep the orders until their bar.

@@ -199,7 +199,7 @@ def test_run_exits_with_the_code(monkeypatch: pytest.MonkeyPatch, capsys: pytest
 
 
 @pytest.mark.parametrize("option", ["--help", "-h"])
-@pytest.mark.parametrize("columns", [None, "60", "79", "200"])
+@pytest.mark.parametrize("columns", [None, "60", "79", "80", "200", "0", "-90", "wide", " 60 "])
 def test_help_is_what_typer_prints(option: str, columns: str | None, capsys: pytest.CaptureFixture[str]) -> None:
     kept = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
     answer = subprocess.run(
@@ -209,6 +209,7 @@ def test_help_is_what_typer_prints(option: str, columns: str | None, capsys: pyt
     )  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLUMNS", columns or "80")
+        patch.setattr(os, "get_terminal_size", failing(OSError("no terminal")))
         assert main([option]) == 0
     assert answer.stdout == capsys.readouterr().out
     assert answer.stdout.splitlines()[0].startswith("Usage: xsmom")
@@ -260,3 +261,12 @@ def test_no_thread_waits_for_work_that_does_not_come(asked: str | None) -> None:
     )  # fmt: skip
     threads = 1 if asked is None else min(2, len(os.sched_getaffinity(0)))
     assert answer.stdout.splitlines()[-1] == f"{threads} {asked or 1}"
+
+
+def test_nothing_is_looked_for_among_what_ends_with_the_process() -> None:
+    code = (
+        "import atexit, gc, sys; atexit.register(lambda: print(gc.get_freeze_count() > 10_000))\n"
+        "from xsmom.cli.main import run; sys.argv = ['xsmom', '--debug', '--version']; run()"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert answer.stdout.splitlines() == [f"xsmom {xsmom.__version__}", "True"]

@@ -99,6 +99,32 @@ pub(super) fn cut_blocked(input: &PlanInput, plan: &mut Plan, cap_frac: f64) {
     }
 }
 
+impl Plan {
+    /// Cut the goals of so many names as the long way does. Each is `[value of a lot in USDT, lots held, target,
+    /// goal]`, moves, and has no least order; `keep` is told each new goal.
+    pub(crate) fn cut_places(
+        &mut self,
+        count: usize,
+        limit: f64,
+        band_frac: f64,
+        name: impl Fn(usize) -> [f64; 4],
+        mut keep: impl FnMut(usize, f64),
+    ) {
+        self.names.clear();
+        self.names.extend((0..count).map(|place| {
+            let [unit_usdt, held, target, goal] = name(place);
+            let (own, reason) = (Reason::NotSelected, Reason::NotSelected);
+            let [held, target, goal] = [held, target, goal].map(|lots| lots as i64);
+            let (symbol, least, still) = (place as u32, 1, false);
+            Name { symbol, own, reason, unit_usdt, least, held, target, goal, still }
+        }));
+        if cut_goals(self, limit, Some(band_frac), Reason::LegRounding) {
+            let goals = self.names.iter().map(|name| name.goal as f64).enumerate();
+            goals.for_each(|(place, goal)| keep(place, goal));
+        }
+    }
+}
+
 /// Cut the heavier leg of the goals until the net is within `limit`: inside its bands when a band is
 /// given, else down to nothing. Whether it cut anything.
 pub(super) fn cut_goals(plan: &mut Plan, limit: f64, band_frac: Option<f64>, why: Reason) -> bool {

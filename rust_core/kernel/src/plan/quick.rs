@@ -156,6 +156,9 @@ pub(crate) struct Sure {
     /// Sums of targets and of goals, USDT.
     target_usdt: Lane,
     goal_usdt: Lane,
+    /// Sum of what is wanted, and the smallest lot of a name with a target, USDT; only with a band.
+    net_usdt: Lane,
+    lot_usdt: Lane,
 }
 
 impl Sure {
@@ -164,9 +167,11 @@ impl Sure {
         count: [0.0; LANES],
         target_usdt: [0.0; LANES],
         goal_usdt: [0.0; LANES],
+        net_usdt: [0.0; LANES],
+        lot_usdt: [f64::INFINITY; LANES],
     };
 
-    /// Lots that a name in lane `k` is to hold.
+    /// Lots of the target of a name in lane `k`, and those that it is to hold.
     #[inline(always)]
     pub(crate) fn goal<const BAND: bool>(
         &mut self,
@@ -176,7 +181,7 @@ impl Sure {
         unit: f64,
         sizing_usdt: f64,
         band_frac: f64,
-    ) -> f64 {
+    ) -> [f64; 2] {
         let size = weight.abs() * sizing_usdt;
         let rough = size / unit;
         let near = (rough + TO_WHOLE) - TO_WHOLE;
@@ -197,8 +202,11 @@ impl Sure {
         self.goal_usdt[k] += goal * unit;
         if BAND {
             self.target_usdt[k] += lots * unit;
+            self.net_usdt[k] += weight * sizing_usdt;
+            let counts = (lots != 0.0) & (unit < self.lot_usdt[k]);
+            self.lot_usdt[k] = if counts { unit } else { self.lot_usdt[k] };
         }
-        goal
+        [lots, goal]
     }
 
     /// Are so many names to be held? Fewer than are wanted where some have no whole lot.
@@ -214,6 +222,20 @@ impl Sure {
         let most = NET_TOLERANCE_FRAC.min(net_cap_frac(params)) * sizing_usdt * CLEAR_FRAC;
         let balanced = |sum: Lane| !params.market_neutral | (fold(sum).abs() < most);
         (odd == 0) & balanced(self.goal_usdt) & (!BAND | balanced(self.target_usdt))
+    }
+}
+
+impl Sure {
+    /// Where all is sure but that the goals' net is within its limit: that limit.
+    #[inline(never)]
+    pub(crate) fn limit_of_goals(&self, sizing_usdt: f64, params: &Params) -> Option<f64> {
+        let odd = self.odd.iter().fold(0, |any, lane| any | lane);
+        let (tolerance, cap) =
+            (NET_TOLERANCE_FRAC * sizing_usdt, net_cap_frac(params) * sizing_usdt);
+        let clear = fold(self.target_usdt).abs() < tolerance.min(cap) * CLEAR_FRAC
+            && fold(self.net_usdt).abs() < tolerance * CLEAR_FRAC;
+        let least = self.lot_usdt.iter().fold(f64::INFINITY, |least, usdt| least.min(*usdt));
+        (odd == 0 && clear).then(|| allowed_or_lot(sizing_usdt, tolerance.min(cap), least))
     }
 }
 

@@ -130,16 +130,19 @@ impl Rows {
             return;
         }
         let (until_ms, by) = (&mut self.barred_until_ms, &mut self.barred_by);
-        let news = &account.news;
-        account.barred.retain(|i| {
-            // The last of several bars is the one that was written: until it ends, nothing else does.
-            let stands = until_ms[i].iter().all(|until_ms| *until_ms == 0 || *until_ms > close_ms);
-            if !stands || news.has(i) {
-                (until_ms[i], by[i]) = records.barred(i, close_ms);
-            }
-            until_ms[i] != [0; 2]
+        // The last of several bars is the one that was written: until it ends, nothing else does.
+        let is_over = |until_ms: i64| (1..=close_ms).contains(&until_ms);
+        let news = &mut account.news;
+        account.barred.each(|i| {
+            let [long, short] = until_ms[i];
+            news.add_where(i, is_over(long) | is_over(short));
         });
-        account.news.clear();
+        let barred = &mut account.barred;
+        news.each(|i| {
+            (until_ms[i], by[i]) = records.barred(i, close_ms);
+            barred.put(i, until_ms[i] != [0; 2]);
+        });
+        news.clear();
     }
 }
 

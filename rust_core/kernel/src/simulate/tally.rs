@@ -1,10 +1,7 @@
 //! How often each reason stood behind a name at a decision.
 
-use crate::lanes::dispatch;
 use crate::reason::Reason;
 
-/// Names compared at once. Nearly all are selected, kept or not selected.
-const WIDE: usize = 32;
 /// Tables that take turns: in one alone, each count of a frequent reason would wait for the one before.
 const TURNS: usize = 8;
 
@@ -23,22 +20,14 @@ impl Default for Tally {
 impl Tally {
     /// Count a row.
     pub(super) fn count(&mut self, row: &[Reason]) {
-        let (chosen, common) = dispatch(
-            #[inline(always)]
-            || count_common(row),
-        );
-        if common {
-            self.add(chosen.map(|count| count as usize), row.len());
-        } else {
-            let (turns, rest) = row.as_chunks::<TURNS>();
-            for turn in turns {
-                for (counts, reason) in self.counts.iter_mut().zip(turn) {
-                    counts[*reason as usize] += 1;
-                }
+        let (turns, rest) = row.as_chunks::<TURNS>();
+        for turn in turns {
+            for (counts, reason) in self.counts.iter_mut().zip(turn) {
+                counts[*reason as usize] += 1;
             }
-            for reason in rest {
-                self.counts[0][*reason as usize] += 1;
-            }
+        }
+        for reason in rest {
+            self.counts[0][*reason as usize] += 1;
         }
     }
 
@@ -56,42 +45,6 @@ impl Tally {
         let counts = Reason::ALL.iter().map(|reason| (*reason, count(reason)));
         counts.filter(|(_, count)| *count > 0).collect()
     }
-}
-
-/// How many are selected and how many kept, and whether all others are not selected.
-#[inline(always)]
-fn count_common(row: &[Reason]) -> ([u64; 2], bool) {
-    let (mut selected, mut kept, mut common) = (0, 0, true);
-    for part in row.chunks(WIDE * 31) {
-        let (chunks, tail) = part.as_chunks::<WIDE>();
-        let (mut of_selected, mut of_kept, mut of_rest) = ([0_u8; WIDE], [0; WIDE], [0; WIDE]);
-        for chunk in chunks {
-            for l in 0..WIDE {
-                of_selected[l] += u8::from(chunk[l] as u8 == Reason::Selected as u8);
-                of_kept[l] += u8::from(chunk[l] as u8 == Reason::Kept as u8);
-                of_rest[l] += u8::from(chunk[l] as u8 == Reason::NotSelected as u8);
-            }
-        }
-        let tail_of = |wanted| tail.iter().filter(|reason| **reason == wanted).count() as u64;
-        let [here, there, rest] = [
-            (of_selected, Reason::Selected),
-            (of_kept, Reason::Kept),
-            (of_rest, Reason::NotSelected),
-        ]
-        .map(|(lanes, wanted)| sum_bytes(lanes) + tail_of(wanted));
-        (selected, kept) = (selected + here, kept + there);
-        common &= here + there + rest == part.len() as u64;
-    }
-    ([selected, kept], common)
-}
-
-/// Sum of bytes, of which no eight come to more than a byte holds.
-#[inline(always)]
-fn sum_bytes(lanes: [u8; WIDE]) -> u64 {
-    let (words, _) = lanes.as_chunks::<8>();
-    let of_word =
-        |word: &[u8; 8]| u64::from_le_bytes(*word).wrapping_mul(0x0101_0101_0101_0101) >> 56;
-    words.iter().map(of_word).sum()
 }
 
 #[cfg(test)]

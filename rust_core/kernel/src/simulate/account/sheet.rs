@@ -10,7 +10,7 @@ use crate::fill::{Depth, Rates, fill_at};
 use crate::lanes::{LANES, dispatch, end_lane, whole_number};
 use crate::ledger::Ledger;
 use crate::params::Params;
-use crate::plan::Sure;
+use crate::plan::{Plan, Sure};
 use crate::simulate::names::{NameSet, bits_with_value};
 use crate::stops::{Legs, bar_close_ms};
 
@@ -41,6 +41,8 @@ pub(super) struct Sheet {
     /// Lots held before and after, and units after.
     held: [f64; ROOM],
     goal: [f64; ROOM],
+    /// Lots in the middle of the bands.
+    target: [f64; ROOM],
     lots: [i64; ROOM],
     units: [f64; ROOM],
     /// What each order pays.
@@ -59,6 +61,8 @@ pub(super) struct Sheet {
     orders: [[u64; WORDS]; 2],
     /// Names that are wanted, of all; in the end those that are held.
     wanted: NameSet,
+    /// Cuts goals name by name.
+    cutter: Plan,
 }
 
 impl Sheet {
@@ -70,6 +74,7 @@ impl Sheet {
             weight: ROW,
             held: ROW,
             goal: ROW,
+            target: ROW,
             lots: [0; ROOM],
             units: ROW,
             paid: ROW,
@@ -83,6 +88,7 @@ impl Sheet {
             count: 0,
             orders: [[0; WORDS]; 2],
             wanted: NameSet::new(cols),
+            cutter: Plan::new(cols),
         }
     }
 
@@ -139,18 +145,40 @@ impl Sheet {
         let weights = &self.weight.as_chunks::<LANES>().0[..chunks];
         let helds = &self.held.as_chunks::<LANES>().0[..chunks];
         let goals = &mut self.goal.as_chunks_mut::<LANES>().0[..chunks];
+        let targets = &mut self.target.as_chunks_mut::<LANES>().0[..chunks];
         let mut sure = Sure::NOTHING;
         for c in 0..chunks {
             let (price, step, weight, held) = (prices[c], steps[c], weights[c], helds[c]);
-            let mut goal = [0.0; LANES];
+            let [mut target, mut goal] = [[0.0; LANES]; 2];
             for k in 0..LANES {
                 let unit = price[k] * step[k];
                 let band = params.band_frac;
-                goal[k] = sure.goal::<BAND>(k, weight[k], held[k], unit, sizing_usdt, band);
+                let [to, at] = sure.goal::<BAND>(k, weight[k], held[k], unit, sizing_usdt, band);
+                (target[k], goal[k]) = (to, at);
             }
             goals[c] = goal;
+            if BAND {
+                targets[c] = target;
+            }
         }
-        sure.holds::<BAND>(sizing_usdt, params).then(|| sure.holds_so_many(wanted))
+        if !sure.holds::<BAND>(sizing_usdt, params) {
+            if !BAND {
+                return None;
+            }
+            // Bands leave the legs apart about every other bar.
+            self.cut_goals(sure.limit_of_goals(sizing_usdt, params)?, params.band_frac);
+        }
+        // A cut stays inside its band, and leaves no name without lots.
+        Some(sure.holds_so_many(wanted))
+    }
+
+    /// Take back from the heavier leg what its bands leave too much.
+    #[inline(never)]
+    fn cut_goals(&mut self, limit: f64, band_frac: f64) {
+        let Self { cutter, price, step, held, target, goal, count, .. } = self;
+        let before = *goal;
+        let name = |at: usize| [price[at] * step[at], held[at], target[at], before[at]];
+        cutter.cut_places(*count, limit, band_frac, name, |at, lots| goal[at] = lots);
     }
 
     /// Work out the orders and what each pays, and what will be held.

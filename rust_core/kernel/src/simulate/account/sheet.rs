@@ -4,20 +4,24 @@
 //! not ordinary beyond doubt is left to these two, and until that is known nothing has happened.
 
 use super::Account;
-use super::marks::{value_into, write_held};
+use super::marks::{value_of, write_held};
 use super::trade::bill;
 use crate::fill::{Depth, Rates};
-use crate::lanes::{LANES, dispatch, end_lane, whole_number};
+use crate::lanes::{LANES, dispatch, end_lane, fold, whole_number};
 use crate::ledger::Ledger;
 use crate::params::Params;
 use crate::plan::Sure;
-use crate::simulate::names::{NameSet, bits_with_value};
+use crate::simulate::names::NameSet;
 
-/// What an ordinary rebalance goes by; one entry a symbol.
+/// What an ordinary rebalance goes by.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::simulate) struct Rebalance<'a> {
-    /// Signed shares of `sizing_usdt` that are wanted.
+    /// Names that are wanted: the longs first, so many of them.
+    pub(in crate::simulate) name: &'a [u32],
+    pub(in crate::simulate) longs: usize,
+    /// Size of the share of `sizing_usdt` that is wanted of each.
     pub(in crate::simulate) weight_frac: &'a [f64],
+    /// Price and lot of every name of the book.
     pub(in crate::simulate) price: &'a [f64],
     pub(in crate::simulate) qty_step: &'a [f64],
     pub(in crate::simulate) sizing_usdt: f64,
@@ -48,6 +52,8 @@ pub(super) struct Sheet {
     spread: [f64; ROOM],
     traded: [f64; ROOM],
     named: [u32; ROOM],
+    /// Where each name of the book stands.
+    place: Vec<u32>,
     count: usize,
     /// One bit a place, 64 places a word: orders that reduce, and orders that open or increase.
     orders: [[u64; WORDS]; 2],
@@ -71,66 +77,92 @@ impl Sheet {
             spread: ROW,
             traded: ROW,
             named: [0; ROOM],
+            place: vec![0; cols],
             count: 0,
             orders: [[0; WORDS]; 2],
             wanted: NameSet::new(cols),
         }
     }
 
-    /// Write down the names that are held or wanted; how many are wanted. `None` where there are too many.
+    /// Write down the names that are held or wanted; false where there are too many. On its own, not in the wide
+    /// code around it, which leaves no register free.
+    #[inline(never)]
+    fn gather(&mut self, held: &NameSet, lots: &[i64], ask: &Rebalance<'_>) -> bool {
+        dispatch(
+            #[inline(always)]
+            || {
+                self.wanted.become_names(ask.name);
+                let fits = self.gather_names(held, lots, ask);
+                if fits {
+                    self.gather_weights(ask);
+                }
+                fits
+            },
+        )
+    }
+
     #[inline(always)]
-    fn gather(&mut self, held: &NameSet, lots: &[i64], ask: &Rebalance<'_>) -> Option<u32> {
+    fn gather_names(&mut self, held: &NameSet, lots: &[i64], ask: &Rebalance<'_>) -> bool {
         let n = lots.len();
         // All rows of one length, so that an index is asked about its bounds once.
-        let (prices, steps, weights) = (&ask.price[..n], &ask.qty_step[..n], &ask.weight_frac[..n]);
-        let (mut at, mut many) = (0, 0);
-        let words = held.words().iter().zip(self.wanted.words_mut()).zip(weights.chunks(64));
-        for (block, ((held, wanted), part)) in words.enumerate() {
-            *wanted = bits_with_value(part);
-            many += wanted.count_ones();
-            let mut left = held | *wanted;
+        let (prices, steps, places) = (&ask.price[..n], &ask.qty_step[..n], &mut self.place[..n]);
+        let mut at = 0;
+        for (block, (held, wanted)) in held.words().iter().zip(self.wanted.words()).enumerate() {
+            let mut left = held | wanted;
             let end = at + left.count_ones() as usize;
             if end > ROOM - LANES {
-                return None;
+                return false;
             }
             for place in at..end {
                 let i = block * 64 + left.trailing_zeros() as usize;
                 left &= left.wrapping_sub(1);
                 self.named[place] = i as u32;
+                places[i] = place as u32;
                 self.price[place] = prices[i];
                 self.step[place] = steps[i];
-                self.weight[place] = weights[i];
                 self.held[place] = lots[i] as f64;
+                end_lane();
             }
             at = end;
         }
         self.count = at;
-        for (row, value) in [
-            (&mut self.price, 1.0),
-            (&mut self.step, 1.0),
-            (&mut self.weight, 0.0),
-            (&mut self.held, 0.0),
-        ] {
+        for (row, value) in [(&mut self.price, 1.0), (&mut self.step, 1.0), (&mut self.held, 0.0)] {
             row[at..at + LANES].copy_from_slice(&[value; LANES]);
         }
-        Some(many)
+        true
     }
 
-    /// Work out what each name is to hold, where all of it is sure; whether all that are wanted are to be held.
+    #[inline(always)]
+    fn gather_weights(&mut self, ask: &Rebalance<'_>) {
+        let chunks = self.count.div_ceil(LANES);
+        for weight in &mut self.weight.as_chunks_mut::<LANES>().0[..chunks] {
+            *weight = [0.0; LANES];
+        }
+        let (row, places) = (&mut self.weight, &self.place[..]);
+        let (long, short) = ask.name.split_at(ask.longs);
+        for (names, sign, start) in [(long, 1.0, 0), (short, -1.0, ask.longs)] {
+            for (name, weight) in names.iter().zip(&ask.weight_frac[start..]) {
+                row[places[*name as usize] as usize] = sign * weight;
+                end_lane();
+            }
+        }
+    }
+
+    /// Work out what each name is to hold, where all of it is sure; how many are to be held, and how many were, on
+    /// their side.
     #[inline(always)]
     fn aim<const BAND: bool>(
         &mut self,
-        wanted: u32,
         sizing_usdt: f64,
         params: &Params,
-    ) -> Option<bool> {
+    ) -> Option<(usize, usize)> {
         let chunks = self.count.div_ceil(LANES);
         let prices = &self.price.as_chunks::<LANES>().0[..chunks];
         let steps = &self.step.as_chunks::<LANES>().0[..chunks];
         let weights = &self.weight.as_chunks::<LANES>().0[..chunks];
         let helds = &self.held.as_chunks::<LANES>().0[..chunks];
         let goals = &mut self.goal.as_chunks_mut::<LANES>().0[..chunks];
-        let mut sure = Sure::NOTHING;
+        let (mut sure, mut kept) = (Sure::NOTHING, [0.0; LANES]);
         for c in 0..chunks {
             let (price, step, weight, held) = (prices[c], steps[c], weights[c], helds[c]);
             let mut goal = [0.0; LANES];
@@ -138,10 +170,12 @@ impl Sheet {
                 let unit = price[k] * step[k];
                 let band = params.band_frac;
                 goal[k] = sure.goal::<BAND>(k, weight[k], held[k], unit, sizing_usdt, band);
+                kept[k] += if held[k] * weight[k] > 0.0 { 1.0 } else { 0.0 };
             }
             goals[c] = goal;
         }
-        sure.holds::<BAND>(sizing_usdt, params).then(|| sure.holds_so_many(wanted))
+        let sure = sure.holds::<BAND>(sizing_usdt, params).then(|| sure.count());
+        sure.map(|count| (count, fold(kept) as usize))
     }
 
     /// Work out the orders and what each pays, and what will be held.
@@ -188,7 +222,7 @@ impl Sheet {
     }
 
     /// Pay the orders one by one, those that reduce first.
-    #[inline(always)]
+    #[inline(never)]
     fn pay(&self, ledger: &mut Ledger) {
         // Read and written one by one, or the compiler would pair them up in the loop.
         let mut cash = ledger.cash_usdt;
@@ -221,15 +255,16 @@ impl Sheet {
         ledger.costs.traded_usdt = traded;
     }
 
-    #[inline(always)]
+    #[inline(never)]
     fn move_lots(&self, lots: &mut [i64], units: &mut [f64]) {
         // Rows of one length, so that an index is asked about its bounds once.
-        let n = lots.len();
+        let (n, count) = (lots.len(), self.count.min(ROOM));
         let units = &mut units[..n];
-        for place in 0..self.count.min(ROOM) {
+        for place in 0..count {
             let i = self.named[place] as usize;
             lots[i] = self.lots[place];
             units[i] = self.units[place];
+            end_lane();
         }
     }
 }
@@ -241,36 +276,38 @@ fn join(bits: [u64; LANES]) -> u64 {
 
 impl Account<'_> {
     /// Rebalance at a close to weights of which none is frozen, in lots without a least order, while nothing
-    /// waits to be filled or closed, no guard is in force and no impact is charged. False where that is
-    /// not ordinary: then nothing has happened.
+    /// waits to be filled or closed, no guard is in force and no impact is charged. How many were held before on
+    /// the side that they are wanted on; `None` where that is not ordinary: then nothing has happened.
     #[inline(always)]
     pub(in crate::simulate) fn trade_at_once(
         &mut self,
         ask: &Rebalance<'_>,
         params: &Params,
-    ) -> bool {
-        let Self { sheet, held, lots, ledger, rates, worth_usdt, .. } = self;
+    ) -> Option<usize> {
+        let Self { sheet, held, lots, ledger, rates, .. } = self;
         let value = dispatch(
             #[inline(always)]
             || {
-                let wanted = sheet.gather(held, lots, ask)?;
-                let all_held = if params.band_frac == 0.0 {
-                    sheet.aim::<false>(wanted, ask.sizing_usdt, params)
+                if !sheet.gather(held, lots, ask) {
+                    return None;
+                }
+                let (count, kept) = if params.band_frac == 0.0 {
+                    sheet.aim::<false>(ask.sizing_usdt, params)
                 } else {
-                    sheet.aim::<true>(wanted, ask.sizing_usdt, params)
+                    sheet.aim::<true>(ask.sizing_usdt, params)
                 }?;
                 sheet.price_orders(rates.without_impact());
                 sheet.pay(ledger);
                 sheet.move_lots(lots, &mut ledger.units);
-                if !all_held {
+                if count != ask.name.len() {
                     // Who is wanted, but not by a whole lot, is not held.
                     write_held(&ledger.units, &mut sheet.wanted);
                 }
-                Some(value_into(worth_usdt, &ledger.units, &ledger.mark))
+                Some((kept, value_of(&ledger.units, &ledger.mark)))
             },
         );
         debug_assert!(self.plain, "nobody reads single orders");
-        let Some(value) = value else { return false };
+        let (kept, value) = value?;
         (self.value_usdt, self.gross_usdt) = value;
         // None changes side: who is to be held no more has left.
         let sets = self.held.words().iter().zip(self.sheet.wanted.words());
@@ -278,7 +315,7 @@ impl Account<'_> {
         self.trips_closed += u64::from(left.sum::<u32>());
         // These have lots, and nobody else.
         self.held.words_mut().copy_from_slice(self.sheet.wanted.words());
-        true
+        Some(kept)
     }
 }
 

@@ -42,6 +42,13 @@ fn plain() -> Params {
     }
 }
 
+/// Names that are wanted: the longs first.
+struct Wanted {
+    name: Vec<u32>,
+    longs: usize,
+    weight_frac: Vec<f64>,
+}
+
 /// A close at which some names are held and some are wanted.
 struct Scene {
     price: Vec<f64>,
@@ -92,9 +99,34 @@ impl Scene {
         account
     }
 
-    fn ask(&self, sizing_usdt: f64) -> Rebalance<'_> {
-        let (weight_frac, price) = (&self.targets.weight_frac[..], &self.price[..]);
-        Rebalance { weight_frac, price, qty_step: &STEP, sizing_usdt }
+    fn wanted(&self) -> Wanted {
+        let weights = || self.targets.weight_frac.iter().enumerate();
+        let long = |(_, weight): &(usize, &f64)| **weight > 0.0;
+        let other = |(_, weight): &(usize, &f64)| weight.is_nan() || **weight < 0.0;
+        let named: Vec<_> = weights().filter(long).chain(weights().filter(other)).collect();
+        Wanted {
+            name: named.iter().map(|(i, _)| *i as u32).collect(),
+            longs: weights().filter(long).count(),
+            weight_frac: named.iter().map(|(_, weight)| weight.abs()).collect(),
+        }
+    }
+
+    fn trade_at_once(
+        &self,
+        account: &mut Account<'_>,
+        sizing_usdt: f64,
+        p: &Params,
+    ) -> Option<usize> {
+        let Wanted { name, longs, weight_frac } = &self.wanted();
+        let (longs, price) = (*longs, &self.price[..]);
+        let ask = Rebalance { name, longs, weight_frac, price, qty_step: &STEP, sizing_usdt };
+        account.trade_at_once(&ask, p)
+    }
+
+    /// Names that are wanted on the side on which they are held.
+    fn kept(&self) -> usize {
+        let both = self.lots.iter().zip(&self.targets.weight_frac);
+        both.filter(|(lots, weight)| **lots as f64 * **weight > 0.0).count()
     }
 
     /// The longer way: a plan, then its fills.
@@ -128,7 +160,7 @@ const MOMENT: Moment<'static> = Moment { bar: 7, at_ms: 3_600_000, atr: &[] };
 /// All that a rebalance changes, by its bits.
 fn state(account: &Account<'_>) -> String {
     let Account { ledger, lots, held, trips_closed, .. } = account;
-    let rows = (&ledger.units[..N], &ledger.mark[..N], &account.worth_usdt[..N]);
+    let rows = (&ledger.units[..N], &ledger.mark[..N]);
     let paid = (ledger.cash_usdt, &ledger.costs, ledger.fills);
     let value = (account.value_usdt, account.gross_usdt);
     format!("{rows:?} {paid:?} {value:?} {lots:?} {held:?} {trips_closed}")
@@ -152,7 +184,8 @@ proptest! {
         }
         let mut quick = scene.account(&params, &setup);
         let before = state(&quick);
-        if quick.trade_at_once(&scene.ask(sizing_usdt), &params) {
+        if let Some(kept) = scene.trade_at_once(&mut quick, sizing_usdt, &params) {
+            prop_assert_eq!(kept, scene.kept());
             let mut long = scene.account(&params, &setup);
             scene.trade(&mut long, sizing_usdt, &params);
             prop_assert_eq!(state(&quick), state(&long));
@@ -184,7 +217,7 @@ fn an_ordinary_rebalance_is_done_at_once() {
             *weight -= net;
         }
         let mut account = scene.account(&params, &setup);
-        assert!(account.trade_at_once(&scene.ask(1e4), &params));
+        assert!(scene.trade_at_once(&mut account, 1e4, &params).is_some());
         assert!(account.ledger.fills > 10 && account.ledger.cash_usdt != 1e4);
     }
 }
@@ -197,7 +230,7 @@ fn a_handful_of_lots_is_ordinary() {
     scene.hold_few_lots(1e4);
     let mut account = scene.account(&params, &setup);
     let wanted = scene.targets.weight_frac.iter().filter(|weight| **weight != 0.0).count();
-    assert!(account.trade_at_once(&scene.ask(1e4), &params));
+    assert!(scene.trade_at_once(&mut account, 1e4, &params).is_some());
     let held = (0..N).filter(|i| account.lots[*i] != 0).count();
     assert!(held > 0 && held < wanted, "{held} of {wanted}");
     assert!((0..N).all(|i| account.held.has(i) == (account.lots[i] != 0)));
@@ -220,7 +253,7 @@ fn what_is_not_ordinary_is_left_alone() {
         change(&mut scene, i);
         let mut account = scene.account(&params, &setup);
         let before = state(&account);
-        assert!(!account.trade_at_once(&scene.ask(1e4), &params));
+        assert!(scene.trade_at_once(&mut account, 1e4, &params).is_none());
         assert_eq!(state(&account), before);
     }
 }

@@ -64,10 +64,9 @@ def test_a_whole_backtest_over_importing_polars(tmp_path, budgets, environment) 
     SampleMarket(50, 8_760, 3_600_000, 7).write(panel)
     folder = tmp_path / "run"
     # Each run has a folder of its own: an existing one is refused.
-    script = "import shutil, sys; shutil.rmtree(sys.argv[2], ignore_errors=True); from xsmom.cli.main import main; "
-    script += "sys.exit(main(['backtest', '--fast', '--no-report', '--config', 'classic', '--panel', sys.argv[1], "
-    script += "'--out', sys.argv[2]]))"
-    commands = {"backtest": ["-c", script, str(panel), str(folder)], "polars": ["-c", "import polars"]}
+    script = "import shutil, sys; shutil.rmtree(sys.argv[-1], True); from xsmom.cli.main import run; run()"
+    line = ["backtest", "--fast", "--no-report", "--config", "classic", "--panel", str(panel), "--out", str(folder)]
+    commands = {"backtest": ["-c", script, *line], "polars": ["-c", "import polars"]}
     median = median_cpu(commands, 7, environment)
     print({name: f"{seconds:.2f} s" for name, seconds in median.items()})
     budgets.hold("cli.backtest_over_polars", median["backtest"] / median["polars"])

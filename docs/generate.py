@@ -14,9 +14,10 @@ from typing import Any
 
 from typer.main import get_command
 
+import xsmom.cli
 import xsmom.errors
-from xsmom.cli.front import EXIT_BROKEN_PIPE, app, load_command
-from xsmom.cli.main import EXIT_BUG, EXIT_FOUND, EXIT_INTERRUPTED, EXIT_USAGE
+from xsmom.cli.front import EXIT_BROKEN_PIPE, Front, app, load_command
+from xsmom.cli.main import COLUMNS_OF_HELP, EXIT_BUG, EXIT_FOUND, EXIT_INTERRUPTED, EXIT_USAGE
 from xsmom.cli.table import COMMANDS
 from xsmom.config.models import table_text
 from xsmom.config.tree import TABLE as SETTINGS
@@ -35,6 +36,7 @@ from xsmom.simex.views import LAGS_MS
 
 REFERENCE = Path(__file__).parent / "reference"
 EXPLANATION = Path(__file__).parent / "explanation"
+FRONT_HELP = Path(xsmom.cli.__file__).with_name("help.txt")
 RUNBOOK = Path(__file__).parent / "runbook.md"
 NOTICE = "<!-- Made by docs/generate.py; do not edit. -->\n"
 
@@ -183,6 +185,14 @@ def parameter(item: Any) -> str | None:
         names = f"`{item.metavar or item.name.upper()}`"
     default = "required" if item.required else "" if not item.default else f"`{item.default}`"
     return f"| {names} | {' '.join((item.help or '').split())} | {default} |"
+
+
+def front_help() -> str:
+    """What `xsmom --help` says where there is room for it."""
+    context = get_command(app).make_context(
+        "xsmom", [], obj=Front(), resilient_parsing=True, terminal_width=COLUMNS_OF_HELP - 2
+    )
+    return f"{context.get_help()}\n"
 
 
 def exit_page() -> str:
@@ -354,6 +364,7 @@ def pages() -> dict[Path, str]:
         RUNBOOK: runbook_page(),
         EXPLANATION / "orders.md": orders_page(),
         SETTINGS: table_text(),
+        FRONT_HELP: front_help(),
     }
 
 

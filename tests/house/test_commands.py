@@ -58,8 +58,14 @@ def outside(modules: set[str]) -> set[str]:
     return {name.partition(".")[0] for name in modules} - sys.stdlib_module_names
 
 
-def test_help_imports_only_what_is_listed() -> None:
+def test_help_of_a_terminal_that_is_wide_enough_imports_nothing() -> None:
     modules = loaded("--help")
+    assert outside(modules) <= {"xsmom"}
+    assert {name for name in modules if name.startswith("xsmom")} <= {"xsmom", "xsmom.cli", "xsmom.cli.main"}
+
+
+def test_help_imports_only_what_is_listed() -> None:
+    modules = loaded("--debug", "--help")
     assert outside(modules) <= HELP_MAY_IMPORT
     assert {name for name in modules if name.startswith("xsmom")} <= HELP_MAY_IMPORT_OF_OURS
 

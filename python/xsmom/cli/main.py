@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import sys
@@ -16,6 +17,9 @@ EXIT_USAGE = 2
 EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
+COLUMNS_OF_HELP = 80
+"""Help grows no wider, however wide the terminal."""
+
 
 def run() -> None:
     """Entry of the console script."""
@@ -26,7 +30,41 @@ def run() -> None:
 
         print(f"xsmom {__version__}")
         return
+    if arguments in (["--help"], ["-h"]) and "_XSMOM_COMPLETE" not in os.environ and _is_wide():
+        _print_front_help()
+        return
+    # The interpreter's last look for garbage, among all that was loaded and ends with the process anyway, is a tenth
+    # of a short command's time. Registered first, this comes after all else that is done at the end.
+    atexit.register(gc.freeze)
     raise SystemExit(main(arguments))
+
+
+def _is_wide() -> bool:
+    """Whether help is laid out for 80 columns: in a wide terminal, and where there is none."""
+    if "COLUMNS" in os.environ:
+        return False
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns >= COLUMNS_OF_HELP
+    except AttributeError:  # stdout is closed, and typer knows what to do then
+        return False
+    except (OSError, ValueError):
+        return True
+
+
+def _print_front_help() -> None:
+    """What typer would print, as it was when docs/generate.py asked: six times the start of Python without it."""
+    # Not by pathlib, whose import takes longer than all the rest.
+    path = os.path.join(os.path.dirname(__file__), "help.txt")  # noqa: PTH118, PTH120
+    with open(path, encoding="utf-8") as file:  # noqa: PTH123
+        text = file.read()
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        from xsmom.cli.front import EXIT_BROKEN_PIPE, mute_stdout
+
+        mute_stdout()
+        raise SystemExit(EXIT_BROKEN_PIPE) from None
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -34,6 +72,9 @@ def main(arguments: Sequence[str]) -> int:
     # Starting makes very many small things that live to the end: looking among them for garbage every 700
     # of them is a sixth of a short command's time.
     gc.set_threshold(100_000, 20, 20)
+    # The threads of NumPy's BLAS wait for work by spinning, a third of what importing NumPy takes, and would split
+    # sums by the number of cores. What we multiply are a few hundred numbers.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Looking for plug-ins of pydantic reads the metadata of every installed package; we want none.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from typer import Abort, TyperException

@@ -6,7 +6,8 @@ doing. A position held through it makes a return that nobody could have had.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -28,7 +29,12 @@ class Rebirth(NamedTuple):
     price_x: float
 
 
+Places: TypeAlias = NDArray[np.intp]
+Pairs: TypeAlias = tuple[Places, Places, Places]
+"""Columns, and in each a row and a later one."""
+
 _BLOCK_BARS = 512
+_NEARLY_X = JUMP_X * (1.0 - 1e-9)  # what is rounded is looked at once more
 _known: WeakKeyDictionary[Panel, list[Rebirth]] = WeakKeyDictionary()
 
 
@@ -39,33 +45,53 @@ def find_rebirths(panel: Panel) -> list[Rebirth]:
     return _known[panel]
 
 
-def _suspects(panel: Panel) -> NDArray[np.int64]:
-    """Columns with a gap or a jump: in blocks that stay in cache, since nearly all panels have none."""
-    suspect = np.zeros(len(panel.symbols), dtype=bool)
-    for start in range(0, panel.bars, _BLOCK_BARS):
-        rows = slice(max(start - 1, 0), start + _BLOCK_BARS)
-        close = panel.close[rows]
-        bound = close[:-1] * JUMP_X
-        for after in (panel.open[rows][1:], close[1:]):
-            # Asked so that what is absent is suspect too.
-            plain = (after <= bound) & (after * (JUMP_X * JUMP_X) >= bound)
-            suspect |= ~plain.all(axis=0)
-    return np.flatnonzero(suspect)
-
-
 def _find(panel: Panel) -> list[Rebirth]:
-    found: list[Rebirth] = []
-    for column in _suspects(panel):
-        symbol = panel.symbols[column]
-        close = panel.close[:, column]
-        rows = np.flatnonzero(~np.isnan(close))
-        before, after = close[rows[:-1]], panel.open[rows[1:], column]
-        ratio = np.maximum(after, close[rows[1:]]) / before, np.minimum(after, close[rows[1:]]) / before
-        for k in np.flatnonzero((ratio[0] > JUMP_X) | (ratio[1] < 1.0 / JUMP_X)):
-            row = int(rows[k + 1])
-            jump = float(ratio[0][k] if ratio[0][k] > JUMP_X else ratio[1][k])
-            found.append(Rebirth(symbol, int(panel.close_ms[row]), row - int(rows[k]) - 1, jump))
-    return found
+    """Every two known bars of a name that follow one another are looked at: neighbours, and the ends of a gap."""
+    column, before, after = (np.concatenate(part) for part in zip(*_suspects(panel), strict=True))
+    old, new = panel.close[before, column], (panel.open[after, column], panel.close[after, column])
+    up, down = np.maximum(*new) / old, np.minimum(*new) / old
+    jumped = np.flatnonzero((up > JUMP_X) | (down < 1.0 / JUMP_X))
+    return [
+        Rebirth(
+            panel.symbols[column[k]],
+            int(panel.close_ms[after[k]]),
+            int(after[k] - before[k]) - 1,
+            float(up[k] if up[k] > JUMP_X else down[k]),
+        )
+        for k in jumped[np.lexsort((after[jumped], column[jumped]))]
+    ]
+
+
+def _suspects(panel: Panel) -> Iterator[Pairs]:
+    """Neighbours that may have jumped, and the ends of every gap: nearly none of either, as a rule.
+
+    Rows are read once, in blocks that stay in cache.
+    """
+    edges: list[tuple[Places, Places, NDArray[np.bool_]]] = []
+    for start in range(0, panel.bars, _BLOCK_BARS):
+        first = max(start - 1, 0)
+        opened, close = panel.open[first : start + _BLOCK_BARS], panel.close[first : start + _BLOCK_BARS]
+        old = close[:-1]
+        high = old * _NEARLY_X
+        wild = np.zeros(old.shape, dtype=bool)
+        for new in (opened[1:], close[1:]):  # what is absent compares as false
+            wild |= new > high
+            wild |= new * _NEARLY_X < old
+        row, column = np.nonzero(wild)
+        yield column, row + first, row + first + 1
+        known = close == close  # noqa: PLR0124  NaN alone differs from itself
+        row, column = np.nonzero(known[1:] != known[:-1])
+        edges.append((column, row + first, known[row + 1, column]))
+    yield _gaps(*(np.concatenate(part) for part in zip(*edges, strict=True)))
+
+
+def _gaps(column: Places, row: Places, begins: NDArray[np.bool_]) -> Pairs:
+    """The last known bar before each gap and the first behind it, of rows after which a name ends or begins."""
+    order = np.lexsort((row, column))
+    column, row, begins = column[order], row[order], begins[order]
+    # In a name ends and beginnings take turns; one that begins without having ended is new.
+    behind = np.flatnonzero(begins[1:] & (column[1:] == column[:-1]))
+    return column[behind], row[behind], row[behind + 1] + 1
 
 
 def tell_rebirths(panel: Panel) -> list[str]:

@@ -5,9 +5,9 @@ A position that is still open when the panel ends is no round trip yet, and coun
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,9 @@ COLUMNS = (
     "exit",
     "hold_hours",
 )
-_INTS = ("symbol", "side", "opened_ms", "closed_ms")
+Column: TypeAlias = NDArray[np.float64] | NDArray[np.int64] | Sequence[str]
+"""A column of a table: numbers, instants in UTC milliseconds, or texts."""
+
 _FLOATS = ("units_max", "entry_price", "exit_price", "net_usdt", "funding_usdt")
 
 
@@ -50,14 +52,15 @@ class Trips:
         held: NDArray[np.float64] = (self.arrays["closed_ms"] - self.arrays["opened_ms"]) / HOUR_MS
         return held
 
-    def columns(self) -> dict[str, list[Any]]:
-        """Plain lists by the names of `COLUMNS`; instants in UTC milliseconds."""
-        lists = {name: np.asarray(self.arrays[name]).tolist() for name in (*_INTS, *_FLOATS)}
-        lists["symbol"] = [self.symbols[place] for place in lists["symbol"]]
-        lists["side"] = [SIDES[sign] for sign in lists["side"]]
-        lists |= {"opened": lists.pop("opened_ms"), "closed": lists.pop("closed_ms")}
-        lists |= {"exit": list(self.arrays["exit"]), "hold_hours": self.hold_hours.tolist()}
-        return {name: lists[name] for name in COLUMNS}
+    def columns(self) -> dict[str, Column]:
+        """By the names of `COLUMNS`; instants in UTC milliseconds."""
+        found: dict[str, Column] = {name: np.asarray(self.arrays[name], dtype=np.float64) for name in _FLOATS}
+        for name in ("opened", "closed"):
+            found[name] = np.asarray(self.arrays[f"{name}_ms"], dtype=np.int64)
+        found["symbol"] = [self.symbols[place] for place in np.asarray(self.arrays["symbol"]).tolist()]
+        found["side"] = [SIDES[sign] for sign in np.asarray(self.arrays["side"]).tolist()]
+        found |= {"exit": list(self.arrays["exit"]), "hold_hours": self.hold_hours}
+        return {name: found[name] for name in COLUMNS}
 
     def frame(self) -> pl.DataFrame:
         """One row a trip."""

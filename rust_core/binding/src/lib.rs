@@ -25,6 +25,7 @@ mod simulate;
 mod stats;
 mod stops;
 mod sweep;
+mod table;
 
 use pyo3::prelude::*;
 
@@ -45,6 +46,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(stats::psr, module)?)?;
     module.add_function(wrap_pyfunction!(stats::min_track_record, module)?)?;
     module.add_function(wrap_pyfunction!(stats::expected_max, module)?)?;
+    module.add_function(wrap_pyfunction!(stats::sharpe_draws, module)?)?;
     module.add_function(wrap_pyfunction!(decide::decide, module)?)?;
     module.add_function(wrap_pyfunction!(decide::new_state, module)?)?;
     module.add_function(wrap_pyfunction!(decide::reasons, module)?)?;
@@ -60,6 +62,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<exchange::Exchange>()?;
     add_book(module)?;
     module.add_function(wrap_pyfunction!(sweep::sweep, module)?)?;
+    module.add_function(wrap_pyfunction!(table::table_rows, module)?)?;
     add_indicators(module)?;
     Ok(())
 }

@@ -1,9 +1,10 @@
 //! Performance and overfitting measures on plain arrays.
 
-use numpy::PyReadonlyArray1;
+use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use xsmom_kernel::KernelError;
+use xsmom_kernel::bootstrap;
 use xsmom_kernel::metrics::{self as kernel, Metrics};
 use xsmom_kernel::overfit::{self, Track};
 
@@ -119,4 +120,18 @@ pub(crate) fn min_track_record(
 #[pyfunction]
 pub(crate) fn expected_max(trials: f64) -> f64 {
     overfit::expected_max(trials)
+}
+
+/// Sharpe ratio per period of each draw of the stationary bootstrap; `fresh` is the chance that a stretch ends.
+#[pyfunction]
+pub(crate) fn sharpe_draws<'py>(
+    py: Python<'py>,
+    returns: PyReadonlyArray1<'py, f64>,
+    fresh: f64,
+    draws: usize,
+    seed: u64,
+) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    let values = slice1("returns", &returns)?;
+    let found = enter(py, || Ok(bootstrap::sharpe_draws(values, fresh, draws, seed)))?;
+    Ok(found.into_pyarray(py))
 }

@@ -9,6 +9,7 @@
 #![warn(missing_docs)]
 
 pub mod book;
+pub mod bootstrap;
 pub mod decide;
 pub mod error;
 pub mod exchange;
@@ -37,6 +38,7 @@ pub mod simulate;
 mod size;
 pub mod stops;
 pub mod sweep;
+pub mod table;
 pub mod universe;
 
 pub use error::{KernelError, Result};

@@ -66,17 +66,18 @@ impl Records {
         self.bar_side(symbol, side, Bar::Cooldown, until_ms);
     }
 
-    /// A round trip of `symbol` ended with `net_usdt` (after costs and funding).
+    /// A round trip of `symbol` ended with `net_usdt` (after costs and funding). Whether it bars the symbol; a
+    /// streak of the book does not say so here.
     pub fn note_round_trip(
         &mut self,
         symbol: usize,
         net_usdt: f64,
         bar_close_ms: i64,
         params: &Params,
-    ) {
+    ) -> bool {
         // Exactly nothing is neither a win nor a loss, and so is what nobody knows.
         if net_usdt == 0.0 || net_usdt.is_nan() {
-            return;
+            return false;
         }
         let record = &mut self.symbols[symbol];
         if net_usdt > 0.0 {
@@ -90,8 +91,9 @@ impl Records {
             record.streak += 1;
             self.book_streak += 1;
         }
-        self.pause_streak(symbol, bar_close_ms, params);
-        self.ban(symbol, bar_close_ms, params);
+        let pauses = self.pause_streak(symbol, bar_close_ms, params);
+        let bans = self.ban(symbol, bar_close_ms, params);
+        pauses || bans
     }
 
     /// Bar one side of a symbol until a later time; an earlier one never shortens it.
@@ -133,33 +135,37 @@ impl Records {
         }
     }
 
-    fn pause_streak(&mut self, symbol: usize, at_ms: i64, params: &Params) {
+    fn pause_streak(&mut self, symbol: usize, at_ms: i64, params: &Params) -> bool {
         let until_ms = at_ms + params.streak_pause_ms;
         let full = |streak: u32| params.streak_losses > 0 && streak >= params.streak_losses;
         match params.streak_scope {
             StreakScope::Symbol => {
-                if full(self.symbols[symbol].streak) {
+                let pauses = full(self.symbols[symbol].streak);
+                if pauses {
                     self.symbols[symbol].streak = 0;
                     self.bar_both(symbol, Bar::Streak, until_ms);
                 }
+                pauses
             }
             StreakScope::Book => {
                 if full(self.book_streak) {
                     self.book_streak = 0;
                     self.book_until_ms = self.book_until_ms.max(until_ms);
                 }
+                false
             }
         }
     }
 
-    fn ban(&mut self, symbol: usize, at_ms: i64, params: &Params) {
+    fn ban(&mut self, symbol: usize, at_ms: i64, params: &Params) -> bool {
         if !params.symbol_score_enabled || !self.symbols[symbol].fails(params) {
-            return;
+            return false;
         }
         let record = &mut self.symbols[symbol];
         (record.wins, record.losses) = (0, 0);
         (record.gain_usdt, record.loss_usdt) = (0.0, 0.0);
         self.bar_both(symbol, Bar::Banned, at_ms + params.symbol_score_ban_ms);
+        true
     }
 }
 

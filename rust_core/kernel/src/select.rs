@@ -316,18 +316,34 @@ impl Picks {
 /// Lower the flag of every stopped name that is now seen outside the first `k` of its side.
 #[inline(never)]
 pub(crate) fn clear_reentry(awaiting: &mut [[bool; 2]], ladders: &Ladders, roll: &Roll, k: usize) {
-    for (eight, part) in awaiting.chunks_mut(8).enumerate() {
-        // Nearly nobody waits.
-        if part.as_flattened().iter().fold(0, |any, flag| any | u8::from(*flag)) == 0 {
-            continue;
-        }
-        for (place, flags) in part.iter_mut().enumerate() {
-            let i = eight * 8 + place;
+    let first = |side: Side| &ladders[side as usize].known()[..k];
+    if k > 64 {
+        let outside = |i: usize, side: Side| !first(side).contains(&(i as u32));
+        for (i, flags) in awaiting.iter_mut().enumerate().filter(|(i, _)| roll.has(*i)) {
             for side in Side::BOTH {
-                let outside = || !ladders[side as usize].known()[..k].contains(&(i as u32));
-                let flag = &mut flags[side as usize];
-                *flag = *flag && !(roll.has(i) && outside());
+                flags[side as usize] &= !outside(i, side);
             }
+        }
+        return;
+    }
+    // The first ones' flags are put aside, a bit a place, while those of all who are seen come down.
+    let mut aside = [0_u64; 2];
+    for side in Side::BOTH {
+        for (place, name) in first(side).iter().enumerate() {
+            let flag = awaiting[*name as usize][side as usize];
+            aside[side as usize] |= u64::from(flag) << place;
+        }
+    }
+    if roll.eligible == awaiting.len() {
+        awaiting.fill([false; 2]);
+    } else {
+        for (i, flags) in awaiting.iter_mut().enumerate() {
+            *flags = flags.map(|flag| flag & !roll.has(i));
+        }
+    }
+    for side in Side::BOTH {
+        for (place, name) in first(side).iter().enumerate() {
+            awaiting[*name as usize][side as usize] = aside[side as usize] >> place & 1 != 0;
         }
     }
 }

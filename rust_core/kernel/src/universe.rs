@@ -26,7 +26,7 @@ const VARIANCE_MIN: f64 = 1e-14;
 pub struct Roll {
     /// Score of every eligible name, NaN for every other; padded with NaN to whole lanes. Not written where all
     /// names are eligible ([`Self::whole`]): then the scores are those of the row.
-    score: lanes::Row,
+    pub(crate) score: lanes::Row,
     /// All names are eligible, and nothing that could bar one was asked.
     pub whole: bool,
     /// Number of eligible names.

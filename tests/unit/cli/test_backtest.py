@@ -8,6 +8,7 @@ from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import xsmom as xs
@@ -282,7 +283,7 @@ def test_a_named_folder_that_is_taken_while_the_run_is_written_is_refused(tmp_pa
 
 def test_a_symbol_may_hold_anything(tmp_path: Path) -> None:
     odd = ['A,B"C', "plain", "two\nlines"]
-    _write_columns(tmp_path / "odd.csv", {"symbol": odd, "net_usdt": [1.5, -1e-300, float("nan")]})
+    _write_columns(tmp_path / "odd.csv", {"symbol": odd, "net_usdt": np.array([1.5, -1e-300, np.nan])})
     with (tmp_path / "odd.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["symbol"] for row in rows] == odd

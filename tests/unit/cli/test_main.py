@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -194,3 +196,76 @@ def test_run_exits_with_the_code(monkeypatch: pytest.MonkeyPatch, capsys: pytest
         run()
     assert raised.value.code == 2
     assert "--nonsense" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+@pytest.mark.parametrize("columns", [None, "60", "79", "200"])
+def test_help_is_what_typer_prints(option: str, columns: str | None, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    answer = subprocess.run(
+        [*COMMAND, option],
+        env=kept if columns is None else kept | {"COLUMNS": columns},
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", columns or "80")
+        assert main([option]) == 0
+    assert answer.stdout == capsys.readouterr().out
+    assert answer.stdout.splitlines()[0].startswith("Usage: xsmom")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="asks a terminal")
+@pytest.mark.parametrize("columns", [50, 120])
+def test_help_fits_the_terminal(columns: int, capsys: pytest.CaptureFixture[str]) -> None:
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    kept = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    with os.fdopen(ours, "rb", buffering=0) as reader:
+        process = subprocess.Popen([*COMMAND, "--help"], env=kept, stdout=theirs)
+        os.close(theirs)
+        told = b""
+        with contextlib.suppress(OSError):  # how Linux says that the other end is gone
+            while piece := reader.read(4096):
+                told += piece
+    assert process.wait(timeout=30) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", str(columns))
+        assert main(["--help"]) == 0
+    assert told.decode().splitlines() == capsys.readouterr().out.splitlines()
+
+
+COUNT_THREADS = """
+import os
+from xsmom.cli.main import main
+assert main(["--help"]) == 0
+import numpy as np
+np.ones(9) @ np.ones(9)
+print(len(os.listdir("/proc/self/task")), os.environ["OPENBLAS_NUM_THREADS"])
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="counts threads as Linux tells them")
+@pytest.mark.parametrize("asked", [None, "2"])
+def test_no_thread_waits_for_work_that_does_not_come(asked: str | None) -> None:
+    kept = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    answer = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", COUNT_THREADS],
+        env=kept if asked is None else kept | {"OPENBLAS_NUM_THREADS": asked},
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    threads = 1 if asked is None else min(2, len(os.sched_getaffinity(0)))
+    assert answer.stdout.splitlines()[-1] == f"{threads} {asked or 1}"
+
+
+def test_nothing_is_looked_for_among_what_ends_with_the_process() -> None:
+    code = (
+        "import atexit, gc, sys; atexit.register(lambda: print(gc.get_freeze_count() > 10_000))\n"
+        "from xsmom.cli.main import run; sys.argv = ['xsmom', '--debug', '--version']; run()"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert answer.stdout.splitlines() == [f"xsmom {xsmom.__version__}", "True"]

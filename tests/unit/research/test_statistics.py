@@ -7,7 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from xsmom import _core
 from xsmom.errors import KernelError
 from xsmom.research import statistics
 
@@ -63,6 +66,38 @@ def test_interval_covers_and_is_seeded() -> None:
     low, high = statistics.sharpe_interval(returns)
     assert low < statistics.metrics(returns)["sharpe"] < high
     assert (low, high) == statistics.sharpe_interval(returns)
+
+
+def drawn_by_numpy(returns: np.ndarray, block: float, draws: int, seed: int) -> np.ndarray:
+    """Sharpe ratios of the draws, with NumPy's generator, sums and deviations."""
+    sampled = returns[statistics.stationary_indices(len(returns), block, draws, seed)]
+    spread = sampled.std(axis=1, ddof=1)
+    return np.divide(sampled.mean(axis=1), spread, out=np.full(draws, np.nan), where=spread > 0)
+
+
+@pytest.mark.parametrize("days", [2, 3, 7, 8, 9, 127, 128, 129, 365, 1_000, 2_921])
+@pytest.mark.parametrize("seed", [0, 1, 2**32 - 1, 2**32, 2**64 - 1])
+def test_draws_are_those_of_numpy_bit_for_bit(days: int, seed: int) -> None:
+    returns = np.random.default_rng(days).standard_t(3, days) * 0.02
+    for block in (1.0, 5.0, 40.0):
+        found = _core.sharpe_draws(returns, 1.0 / block, 100, seed)
+        np.testing.assert_array_equal(found, drawn_by_numpy(returns, block, 100, seed))
+
+
+@given(
+    st.lists(st.floats(-1.0, 2.0), min_size=2, max_size=300),
+    st.floats(1.0, 400.0),
+    st.integers(0, 2**64 - 1),
+)
+def test_draws_of_any_returns_are_those_of_numpy(returns: list[float], block: float, seed: int) -> None:
+    values = np.array(returns)
+    found = _core.sharpe_draws(values, 1.0 / block, 20, seed)
+    np.testing.assert_array_equal(found, drawn_by_numpy(values, block, 20, seed))
+
+
+@pytest.mark.parametrize("returns", [[], [0.1], [0.25, 0.25, 0.25]])
+def test_no_interval_without_a_spread(returns: list[float]) -> None:
+    assert np.isnan(statistics.sharpe_interval(returns)).all()
 
 
 @pytest.mark.parametrize(("returns", "words"), [([], "returns: are empty"), ([0.1, np.nan], "hold NaN at place 1")])

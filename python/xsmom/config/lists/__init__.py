@@ -6,10 +6,9 @@ list is the base of a contract: USDC of USDCUSDT.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from xsmom.domain.stamps import parse_ms
@@ -22,7 +21,9 @@ NameKind: TypeAlias = Literal["stablecoins", "wrapped", "duplicates", "stocks", 
 @cache
 def read_list(name: str) -> dict[str, Any]:
     """One list as its file says it."""
-    return tomllib.loads(files("xsmom.config.lists").joinpath(f"{name}.toml").read_text("utf-8"))
+    import tomllib
+
+    return tomllib.loads(Path(__file__).with_name(f"{name}.toml").read_text("utf-8"))
 
 
 def list_symbols(kinds: Iterable[NameKind], quote: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
+from pathlib import Path
 
 from xsmom.errors import ConfigError
 
@@ -18,4 +18,4 @@ def read_profile_text(name: str) -> str:
     """Commented YAML of a shipped profile."""
     if name not in _NAMES:
         raise ConfigError(f"there is no profile {name!r}; expected one of {', '.join(_NAMES)}")
-    return files(__name__).joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+    return Path(__file__).with_name(f"{name}.yaml").read_text(encoding="utf-8")

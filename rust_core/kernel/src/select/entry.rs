@@ -51,8 +51,7 @@ impl<'a> Gate<'a> {
         scene.row.close_ms < 0 || (!scene.book.quiet && barred())
     }
 
-    #[inline(always)]
-    pub(super) fn unbarred(&self, i: usize, side: Side) -> bool {
+    fn unbarred(&self, i: usize, side: Side) -> bool {
         let scene = self.field.scene;
         scene.book.barred_until_ms[i][side as usize] <= scene.row.close_ms
     }

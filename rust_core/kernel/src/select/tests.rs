@@ -1,8 +1,11 @@
-use crate::book::{Bar, GuardAction};
+use super::{Ladder, clear_reentry, new_ladders};
+use crate::book::{Bar, GuardAction, Side};
 use crate::decide::world::{HOUR_MS, NAN, World, named, sides};
 use crate::params::Params;
 use crate::reason::Reason;
 use crate::select::names_a_side;
+use crate::universe::{Facts, Roll};
+use proptest::prelude::*;
 
 #[test]
 fn names_a_side_round_half_up_and_never_pass_half() {
@@ -302,4 +305,36 @@ fn an_empty_selection_sells_no_stale_name_and_keeps_flags() {
     assert_eq!(sides(&out), [vec![], vec![3]]);
     assert!(world.state.awaiting_reentry[5][0]);
     assert!(world.state.tranche_weight.iter().all(|weight| *weight == 0.0));
+}
+
+proptest! {
+    /// Flags come down for names that are seen outside the first `k` of their side, and for no others.
+    #[test]
+    fn flags_come_down_where_a_name_is_seen_outside(
+        names in prop::collection::vec(
+            (prop::option::weighted(0.9, -1.0..1.0f64), any::<[bool; 2]>()), 2..300),
+        all_seen in any::<bool>(),
+        share in 0.0..=1.0f64,
+    ) {
+        let world = World::falling(names.len());
+        let facts = Facts::new(&world.symbols, &world.listed_ms, &world.delisted_ms, &world.params)?;
+        let mut roll = Roll::new(&facts);
+        for (score, (drawn, _)) in roll.score.iter_mut().zip(&names) {
+            *score = drawn.unwrap_or(if all_seen { 0.5 } else { NAN });
+        }
+        roll.eligible = roll.score.iter().filter(|score| !score.is_nan()).count();
+        prop_assume!(roll.eligible > 1);
+        let k = ((roll.eligible / 2) as f64 * share) as usize;
+        let mut ladders = new_ladders(names.len());
+        Ladder::climb_both(&mut ladders, &roll.score, k.max(1));
+        let mut flags: Vec<[bool; 2]> = names.iter().map(|(_, flags)| *flags).collect();
+        clear_reentry(&mut flags, &ladders, &roll, k);
+        for (i, (_, before)) in names.iter().enumerate() {
+            for side in Side::BOTH {
+                let first = &ladders[side as usize].known()[..k];
+                let stays = before[side as usize] && (!roll.has(i) || first.contains(&(i as u32)));
+                prop_assert_eq!(flags[i][side as usize], stays, "{} of {}", i, names.len());
+            }
+        }
+    }
 }

@@ -138,9 +138,9 @@ impl<'a> Account<'a> {
         }
     }
 
-    /// Does nobody want more than lots and cash?
-    pub(super) fn is_plain(&self) -> bool {
-        self.plain
+    /// Are rows of fills or of round trips kept?
+    pub(super) fn keeps_rows(&self) -> bool {
+        self.keep_fills || self.keep_trips
     }
 
     pub(super) fn flat(&self) -> bool {

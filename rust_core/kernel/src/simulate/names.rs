@@ -113,6 +113,18 @@ impl NameSet {
         }
     }
 
+    /// `look` at the names inside that are not in another set, rising.
+    #[inline(always)]
+    pub(super) fn each_but(&self, other: &Self, mut look: impl FnMut(usize)) {
+        for (at, (word, other)) in self.words.iter().zip(&other.words).enumerate() {
+            let mut left = word & !other;
+            while left != 0 {
+                look(at * 64 + left.trailing_zeros() as usize);
+                left &= left - 1;
+            }
+        }
+    }
+
     /// The names inside, rising.
     #[inline(always)]
     pub(super) fn iter(&self) -> impl Iterator<Item = usize> + Clone + '_ {

@@ -80,7 +80,7 @@ pub struct Book<'a> {
     any_delisted: bool,
     /// No contract has a least order.
     fine_lots: bool,
-    /// A rebalance is filled where it is decided, nothing but targets makes its plan, and nobody reads its orders.
+    /// A rebalance is filled where it is decided, nothing but targets makes its plan, and no row of its orders is kept.
     trades_at_once: bool,
     /// √(bars a day): turns a bar's volatility into a day's.
     root_bars_day: f64,
@@ -132,7 +132,7 @@ impl<'a> Book<'a> {
         let account = Account::new(cols, params, setup);
         let fine_lots = contracts.notional_usdt_min.iter().all(|least| *least == 0.0);
         let trades_at_once = fine_lots
-            && account.is_plain()
+            && !account.keeps_rows()
             && setup.timing.lag_bars() == 0
             && setup.costs.impact_y == 0.0
             && params.annual_cost_max_frac == 0.0;
@@ -238,7 +238,7 @@ impl<'a> Book<'a> {
         let rebalance = is_rebalance(close_ms, self.params);
         self.rows.label(row, rebalance, self.params);
         let straight = rebalance && self.choose_straight(row, signal.as_deref_mut());
-        if straight && self.trades_at_once && self.rebalance_straight(row, sizing) {
+        if straight && self.trades_at_once && self.rebalance_straight(t, row, sizing) {
             return;
         }
         if straight {

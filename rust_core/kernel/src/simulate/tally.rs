@@ -5,16 +5,18 @@ use crate::reason::Reason;
 
 /// Names compared at once. Nearly all are selected, kept or not selected.
 const WIDE: usize = 32;
+/// Tables that take turns: in one alone, each count of a frequent reason would wait for the one before.
+const TURNS: usize = 8;
 
 /// Counts of all reasons.
 #[derive(Debug, Clone)]
 pub(super) struct Tally {
-    counts: [u64; 256],
+    counts: Box<[[u64; 256]; TURNS]>,
 }
 
 impl Default for Tally {
     fn default() -> Self {
-        Self { counts: [0; 256] }
+        Self { counts: Box::new([[0; 256]; TURNS]) }
     }
 }
 
@@ -28,22 +30,30 @@ impl Tally {
         if common {
             self.add(chosen.map(|count| count as usize), row.len());
         } else {
-            for reason in row {
-                self.counts[*reason as usize] += 1;
+            let (turns, rest) = row.as_chunks::<TURNS>();
+            for turn in turns {
+                for (counts, reason) in self.counts.iter_mut().zip(turn) {
+                    counts[*reason as usize] += 1;
+                }
+            }
+            for reason in rest {
+                self.counts[0][*reason as usize] += 1;
             }
         }
     }
 
     /// Count a row of which so many are selected and kept, and all others not selected.
     pub(super) fn add(&mut self, [selected, kept]: [usize; 2], names: usize) {
-        self.counts[Reason::Selected as usize] += selected as u64;
-        self.counts[Reason::Kept as usize] += kept as u64;
-        self.counts[Reason::NotSelected as usize] += (names - selected - kept) as u64;
+        let counts = &mut self.counts[0];
+        counts[Reason::Selected as usize] += selected as u64;
+        counts[Reason::Kept as usize] += kept as u64;
+        counts[Reason::NotSelected as usize] += (names - selected - kept) as u64;
     }
 
     /// Reasons that stood at all, by rising code.
     pub(super) fn counts(&self) -> Vec<(Reason, u64)> {
-        let counts = Reason::ALL.iter().map(|reason| (*reason, self.counts[*reason as usize]));
+        let count = |reason: &Reason| self.counts.iter().map(|row| row[*reason as usize]).sum();
+        let counts = Reason::ALL.iter().map(|reason| (*reason, count(reason)));
         counts.filter(|(_, count)| *count > 0).collect()
     }
 }

@@ -141,8 +141,9 @@ impl Account<'_> {
         self.trips_closed += 1;
         if self.wants.records {
             let closes_ms = bar_close_ms(order.at_ms, params.bar_ms);
-            self.records.note_round_trip(i, net_usdt, closes_ms, params);
-            self.note_bar(i);
+            if self.records.note_round_trip(i, net_usdt, closes_ms, params) {
+                self.note_bar(i);
+            }
         }
         if let Some(trip) = trip.filter(|_| self.keep_trips) {
             self.trips.push(TripRow {

@@ -3,15 +3,16 @@
 //! The same as a plan (`plan/quick.rs`) and its fills (`trade.rs`), one after the other, to the bit: what is
 //! not ordinary beyond doubt is left to these two, and until that is known nothing has happened.
 
-use super::Account;
 use super::marks::{value_of, write_held};
-use super::trade::bill;
-use crate::fill::{Depth, Rates};
+use super::trade::{bill, fold_many, turn_positions};
+use super::{Account, Moment};
+use crate::fill::{Depth, Rates, fill_at};
 use crate::lanes::{LANES, dispatch, end_lane, fold, whole_number};
 use crate::ledger::Ledger;
 use crate::params::Params;
 use crate::plan::Sure;
 use crate::simulate::names::NameSet;
+use crate::stops::{Legs, bar_close_ms};
 
 /// What an ordinary rebalance goes by.
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +52,11 @@ pub(super) struct Sheet {
     fee: [f64; ROOM],
     spread: [f64; ROOM],
     traded: [f64; ROOM],
+    /// What positions read, where they are kept: lots that reduce and lots that open or increase, and the
+    /// executed price.
+    less: [f64; ROOM],
+    more: [f64; ROOM],
+    executed: [f64; ROOM],
     named: [u32; ROOM],
     /// Where each name of the book stands.
     place: Vec<u32>,
@@ -76,6 +82,9 @@ impl Sheet {
             fee: ROW,
             spread: ROW,
             traded: ROW,
+            less: ROW,
+            more: ROW,
+            executed: ROW,
             named: [0; ROOM],
             place: vec![0; cols],
             count: 0,
@@ -221,6 +230,32 @@ impl Sheet {
         }
     }
 
+    /// What positions read of the orders.
+    #[inline(always)]
+    fn split_orders(&mut self, rates: Rates) {
+        let chunks = self.count.div_ceil(LANES);
+        let prices = &self.price.as_chunks::<LANES>().0[..chunks];
+        let steps = &self.step.as_chunks::<LANES>().0[..chunks];
+        let helds = &self.held.as_chunks::<LANES>().0[..chunks];
+        let goals = &self.goal.as_chunks::<LANES>().0[..chunks];
+        let lesses = &mut self.less.as_chunks_mut::<LANES>().0[..chunks];
+        let mores = &mut self.more.as_chunks_mut::<LANES>().0[..chunks];
+        let executeds = &mut self.executed.as_chunks_mut::<LANES>().0[..chunks];
+        for c in 0..chunks {
+            let (price, step, held, goal) = (prices[c], steps[c], helds[c], goals[c]);
+            let mut out = [[0.0; LANES]; 3];
+            for k in 0..LANES {
+                let order = goal[k] - held[k];
+                let nearer = goal[k].abs() < held[k].abs();
+                out[0][k] = if nearer { order } else { 0.0 };
+                out[1][k] = if nearer { 0.0 } else { order };
+                let done = fill_at(order * step[k], price[k], rates, Depth::UNKNOWN);
+                out[2][k] = done.price;
+            }
+            [lesses[c], mores[c], executeds[c]] = out;
+        }
+    }
+
     /// Pay the orders one by one, those that reduce first.
     #[inline(never)]
     fn pay(&self, ledger: &mut Ledger) {
@@ -255,6 +290,19 @@ impl Sheet {
         ledger.costs.traded_usdt = traded;
     }
 
+    /// Add what was paid to the cash flows of each name: since the start, and since its position opened.
+    #[inline(always)]
+    fn add_flows(&self, all_usdt: &mut [f64], trip_usdt: &mut [f64]) {
+        let n = all_usdt.len();
+        let trip_usdt = &mut trip_usdt[..n];
+        for place in 0..self.count.min(ROOM) {
+            let (i, flow) = (self.named[place] as usize, -self.paid[place]);
+            all_usdt[i] += flow;
+            let before = trip_usdt[i];
+            trip_usdt[i] = if self.held[place] == 0.0 { flow } else { before + flow };
+        }
+    }
+
     #[inline(never)]
     fn move_lots(&self, lots: &mut [i64], units: &mut [f64]) {
         // Rows of one length, so that an index is asked about its bounds once.
@@ -276,14 +324,18 @@ fn join(bits: [u64; LANES]) -> u64 {
 
 impl Account<'_> {
     /// Rebalance at a close to weights of which none is frozen, in lots without a least order, while nothing
-    /// waits to be filled or closed, no guard is in force and no impact is charged. How many were held before on
-    /// the side that they are wanted on; `None` where that is not ordinary: then nothing has happened.
+    /// waits to be filled or closed, no guard is in force, no impact is charged, and no rows of fills and round
+    /// trips are kept. How many were held before on the side that they are wanted on; `None` where that is not
+    /// ordinary: then nothing has happened.
     #[inline(always)]
     pub(in crate::simulate) fn trade_at_once(
         &mut self,
         ask: &Rebalance<'_>,
+        at: Moment<'_>,
         params: &Params,
     ) -> Option<usize> {
+        debug_assert!(!(self.keep_fills || self.keep_trips), "nobody reads single orders");
+        let splits = self.wants.positions;
         let Self { sheet, held, lots, ledger, rates, .. } = self;
         let value = dispatch(
             #[inline(always)]
@@ -299,6 +351,9 @@ impl Account<'_> {
                 sheet.price_orders(rates.without_impact());
                 sheet.pay(ledger);
                 sheet.move_lots(lots, &mut ledger.units);
+                if splits {
+                    sheet.split_orders(rates.without_impact());
+                }
                 if count != ask.name.len() {
                     // Who is wanted, but not by a whole lot, is not held.
                     write_held(&ledger.units, &mut sheet.wanted);
@@ -306,9 +361,11 @@ impl Account<'_> {
                 Some((kept, value_of(&ledger.units, &ledger.mark)))
             },
         );
-        debug_assert!(self.plain, "nobody reads single orders");
         let (kept, value) = value?;
         (self.value_usdt, self.gross_usdt) = value;
+        if !self.plain {
+            self.keep_sheet(at, params);
+        }
         // None changes side: who is to be held no more has left.
         let sets = self.held.words().iter().zip(self.sheet.wanted.words());
         let left = sets.map(|(held, wanted)| (held & !wanted).count_ones());
@@ -316,6 +373,33 @@ impl Account<'_> {
         // These have lots, and nobody else.
         self.held.words_mut().copy_from_slice(self.sheet.wanted.words());
         Some(kept)
+    }
+
+    /// Positions, and what round trips brought.
+    #[inline(never)]
+    fn keep_sheet(&mut self, at: Moment<'_>, params: &Params) {
+        let Self { sheet, levels, folds, positions, held, lots, wants, .. } = self;
+        let named = &sheet.named[..sheet.count.min(ROOM)];
+        if wants.positions {
+            let Sheet { held, less, more, executed, .. } = &**sheet;
+            let legs = Legs { held, less, more, price: executed };
+            fold_many(levels, folds, positions, named, &legs, params);
+            turn_positions(levels, folds, positions, named, &legs, at, params);
+        }
+        if wants.flows {
+            let n = lots.len();
+            sheet.add_flows(&mut self.flow_usdt[..n], &mut self.trip_flow_usdt[..n]);
+        }
+        if wants.records {
+            let closes_ms = bar_close_ms(at.at_ms, params.bar_ms);
+            let Self { records, trip_flow_usdt, barred, news, .. } = self;
+            held.each_but(&sheet.wanted, |i| {
+                if records.note_round_trip(i, trip_flow_usdt[i], closes_ms, params) {
+                    barred.put(i, true);
+                    news.put(i, true);
+                }
+            });
+        }
     }
 }
 

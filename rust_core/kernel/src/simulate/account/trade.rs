@@ -8,12 +8,13 @@
 
 use super::booking::Fold;
 use super::{Account, Order};
+use crate::book::Position;
 use crate::fill::{Depth, Rates, fill_at};
 use crate::lanes::{LANES, Lane, dispatch, fold, whole_number};
 use crate::ledger::Ledger;
 use crate::params::Params;
 use crate::plan::{LOTS_MANY, Rows};
-use crate::stops::{Legs, each_bit, fold_into};
+use crate::stops::{Folds, Legs, Levels, each_bit, fold_into};
 
 /// Where and when a plan is filled.
 #[derive(Debug, Clone, Copy)]
@@ -63,9 +64,11 @@ impl Account<'_> {
         }
         self.ledger.fills += fills;
         self.move_lots(named, rows);
-        if self.plain {
+        if !self.wants.flows {
+            // Otherwise each is told as it ends.
             self.trips_closed += ended;
-        } else {
+        }
+        if !self.plain {
             self.keep_orders(named, rows, at, params);
         }
         self.revalue_all();
@@ -94,11 +97,14 @@ impl Account<'_> {
     /// What somebody reads of single orders, reduce-only ones first.
     #[inline(never)]
     fn keep_orders(&mut self, named: &[u32], rows: &Rows, at: Moment<'_>, params: &Params) {
-        if self.wants.positions {
-            self.fold_many(named, rows, params);
+        let Self { levels, folds, positions, bills, wants, .. } = self;
+        let Rows { held, less, more, .. } = rows;
+        let legs = Legs { held, less, more, price: &bills.price };
+        if wants.positions {
+            fold_many(levels, folds, positions, named, &legs, params);
         }
-        if !self.wants.flows {
-            self.turn_positions(named, rows, at, params);
+        if !wants.flows {
+            turn_positions(levels, folds, positions, named, &legs, at, params);
             return;
         }
         for opens in [false, true] {
@@ -107,38 +113,6 @@ impl Account<'_> {
                 self.keep_place(place, opens, named, rows, at, params);
             }
         }
-    }
-
-    /// Positions that the plan ends and opens, where nobody asks what the former brought.
-    #[inline(always)]
-    fn turn_positions(&mut self, named: &[u32], rows: &Rows, at: Moment<'_>, params: &Params) {
-        let Self { levels, folds, bills, positions, trips_closed, .. } = self;
-        each_bit(folds.ends(), |place| {
-            let i = named[place] as usize;
-            *trips_closed += 1;
-            positions[i].lots = 0;
-            levels.clear(i);
-        });
-        each_bit(folds.opens(), |place| {
-            let i = named[place] as usize;
-            let (lots, price) = (rows.more[place] as i64, bills.price[place]);
-            let atr = at.atr.get(i).copied().unwrap_or(f64::NAN);
-            fold_into(&mut positions[i], lots, price, atr, at.at_ms, params);
-            levels.put(i, &positions[i], params);
-        });
-    }
-
-    /// Additions and partial reductions, folded into their positions.
-    #[inline(always)]
-    fn fold_many(&mut self, named: &[u32], rows: &Rows, params: &Params) {
-        let Self { levels, folds, bills, positions, .. } = self;
-        let legs =
-            Legs { held: &rows.held, less: &rows.less, more: &rows.more, price: &bills.price };
-        dispatch(
-            #[inline(always)]
-            || levels.fold(named, &legs, folds),
-        );
-        levels.raise_caps(named, folds, positions, params);
     }
 
     /// One order of the plan.
@@ -160,6 +134,48 @@ impl Account<'_> {
         let before = held as i64 + if opens { less as i64 } else { 0 };
         self.keep_order(&order, before, at.bar, params, None, Fold::Planned);
     }
+}
+
+/// Additions and partial reductions, folded into their positions.
+#[inline(always)]
+pub(super) fn fold_many(
+    levels: &mut Levels,
+    folds: &mut Folds,
+    positions: &[Position],
+    named: &[u32],
+    legs: &Legs<'_>,
+    params: &Params,
+) {
+    dispatch(
+        #[inline(always)]
+        || levels.fold(named, legs, folds),
+    );
+    levels.raise_caps(named, folds, positions, params);
+}
+
+/// Positions that the plan ends and opens, where nobody asks what the former was.
+#[inline(always)]
+pub(super) fn turn_positions(
+    levels: &mut Levels,
+    folds: &Folds,
+    positions: &mut [Position],
+    named: &[u32],
+    legs: &Legs<'_>,
+    at: Moment<'_>,
+    params: &Params,
+) {
+    each_bit(folds.ends(), |place| {
+        let i = named[place] as usize;
+        positions[i].lots = 0;
+        levels.clear(i);
+    });
+    each_bit(folds.opens(), |place| {
+        let i = named[place] as usize;
+        let (lots, price) = (legs.more[place] as i64, legs.price[place]);
+        let atr = at.atr.get(i).copied().unwrap_or(f64::NAN);
+        fold_into(&mut positions[i], lots, price, atr, at.at_ms, params);
+        levels.put(i, &positions[i], params);
+    });
 }
 
 /// What the orders of a plan pay, place by place: `[reduce-only, growing]`.

@@ -32,7 +32,7 @@ impl Book<'_> {
 
     pub(super) fn plan(&mut self, t: usize, row: &FeatureRow<'_>, sizing: f64, rebalance: bool) {
         self.account.write_closing();
-        if self.trades_at_once && rebalance && self.trade_at_once(row, sizing) {
+        if self.trades_at_once && rebalance && self.trade_at_once(t, row, sizing) {
             return;
         }
         let (concerned, held) = (&mut self.concerned, &self.account.held);
@@ -77,30 +77,36 @@ impl Book<'_> {
     }
 
     /// Plan and fill an ordinary rebalance in one go; false where it is not ordinary.
-    fn trade_at_once(&mut self, row: &FeatureRow<'_>, sizing_usdt: f64) -> bool {
+    fn trade_at_once(&mut self, t: usize, row: &FeatureRow<'_>, sizing_usdt: f64) -> bool {
         self.action == GuardAction::None
             && self.decider.moves_all()
-            && self.fill_at_once(row, sizing_usdt).is_some()
+            && self.fill_at_once(t, row, sizing_usdt).is_some()
     }
 
     /// The same where nothing but ranks decided, and nothing of the decision is written down yet.
-    pub(super) fn rebalance_straight(&mut self, row: &FeatureRow<'_>, sizing_usdt: f64) -> bool {
+    pub(super) fn rebalance_straight(
+        &mut self,
+        t: usize,
+        row: &FeatureRow<'_>,
+        sizing_usdt: f64,
+    ) -> bool {
         self.account.write_closing();
-        let Some(kept) = self.fill_at_once(row, sizing_usdt) else { return false };
+        let Some(kept) = self.fill_at_once(t, row, sizing_usdt) else { return false };
         let chosen = self.decider.legs().0.len();
         self.reasons.add([chosen - kept, kept], row.close.len());
         self.end.decisions += 1;
         true
     }
 
-    fn fill_at_once(&mut self, row: &FeatureRow<'_>, sizing_usdt: f64) -> Option<usize> {
+    fn fill_at_once(&mut self, t: usize, row: &FeatureRow<'_>, sizing_usdt: f64) -> Option<usize> {
         if self.account.any_closing || sizing_usdt <= 0.0 {
             return None;
         }
         let (name, longs, weight_frac) = self.decider.legs();
         let (price, qty_step) = (row.close, &self.contracts.qty_step[..]);
         let ask = Rebalance { name, longs, weight_frac, price, qty_step, sizing_usdt };
-        self.account.trade_at_once(&ask, self.params)
+        let at = Moment { bar: t, at_ms: row.close_ms, atr: row.atr };
+        self.account.trade_at_once(&ask, at, self.params)
     }
 
     /// Keep the orders until their bar.

@@ -7,6 +7,7 @@ use crate::plan::{Lots, Plan, PlanInput, plan_named};
 use crate::simulate::account::Moment;
 use crate::simulate::setup::Setup;
 use crate::simulate::{FillAt, Timing};
+use crate::stops::fold_into;
 use proptest::prelude::*;
 
 const N: usize = 77;
@@ -94,6 +95,13 @@ impl Scene {
             account.ledger.units[i] = self.lots[i] as f64 * STEP[i];
             account.ledger.mark[i] = if self.price[i].is_nan() { 3.0 } else { self.price[i] };
             account.held.put(i, self.lots[i] != 0);
+            account.trip_flow_usdt[i] = self.lots[i] as f64 * -0.1;
+            if account.wants.positions && self.lots[i] != 0 {
+                let (price, position) = (account.ledger.mark[i], &mut account.positions[i]);
+                fold_into(position, self.lots[i], price * 1.01, price * 0.1, 60_000, params);
+                position.rungs_hit = i as u32 % 3;
+                account.levels.put(i, position, params);
+            }
         }
         account.revalue();
         account
@@ -120,7 +128,7 @@ impl Scene {
         let Wanted { name, longs, weight_frac } = &self.wanted();
         let (longs, price) = (*longs, &self.price[..]);
         let ask = Rebalance { name, longs, weight_frac, price, qty_step: &STEP, sizing_usdt };
-        account.trade_at_once(&ask, p)
+        account.trade_at_once(&ask, MOMENT, p)
     }
 
     /// Names that are wanted on the side on which they are held.
@@ -155,7 +163,7 @@ impl Scene {
     }
 }
 
-const MOMENT: Moment<'static> = Moment { bar: 7, at_ms: 3_600_000, atr: &[] };
+const MOMENT: Moment<'static> = Moment { bar: 7, at_ms: 3_600_000, atr: &[0.37; N - 9] };
 
 /// All that a rebalance changes, by its bits.
 fn state(account: &Account<'_>) -> String {
@@ -163,7 +171,39 @@ fn state(account: &Account<'_>) -> String {
     let rows = (&ledger.units[..N], &ledger.mark[..N]);
     let paid = (ledger.cash_usdt, &ledger.costs, ledger.fills);
     let value = (account.value_usdt, account.gross_usdt);
-    format!("{rows:?} {paid:?} {value:?} {lots:?} {held:?} {trips_closed}")
+    format!("{rows:?} {paid:?} {value:?} {lots:?} {held:?} {trips_closed} {}", past(account))
+}
+
+/// What is kept of positions and round trips.
+fn past(account: &Account<'_>) -> String {
+    let Account { levels, records, barred, news, wants, .. } = account;
+    let position = |i: usize| {
+        let mut position = account.positions[i];
+        levels.write(i, &mut position);
+        position.lots = account.lots[i];
+        (position, levels.cap_lots()[i], account.trip_flow_usdt[i])
+    };
+    let held = (0..N).filter(|i| account.lots[*i] != 0);
+    let positions: Vec<_> = held.map(position).collect();
+    let flows = if wants.extras { &account.flow_usdt[..] } else { &[] };
+    format!("{positions:?} {records:?} {barred:?} {news:?} {flows:?}")
+}
+
+/// What reads single orders: nothing, stops, records, guards, or all of them.
+fn watched(kind: usize) -> Params {
+    let mut params = plain();
+    if matches!(kind, 1 | 4) {
+        (params.stop_atr_x, params.trailing_enabled, params.breakeven_after_r) = (2.5, true, 1.0);
+        params.ladder = vec![(2.0, 0.3), (4.0, 0.3)];
+    }
+    if matches!(kind, 2 | 4) {
+        (params.streak_losses, params.symbol_score_enabled) = (1, true);
+        (params.symbol_score_min_trades, params.symbol_score_win_rate_min) = (1, 0.6);
+    }
+    if matches!(kind, 3 | 4) {
+        params.symbol_daily_loss_max_frac = 0.02;
+    }
+    params
 }
 
 proptest! {
@@ -176,8 +216,9 @@ proptest! {
         market_neutral in any::<bool>(),
         sizing_usdt in prop_oneof![Just(1e4), Just(3.0), 1e3..1e6f64],
         few_lots in any::<bool>(),
+        kind in 0..5usize,
     ) {
-        let params = Params { market_neutral, band_frac, ..plain() };
+        let params = Params { market_neutral, band_frac, ..watched(kind) };
         let (mut scene, setup) = (Scene::of(&seed), setup());
         if few_lots {
             scene.hold_few_lots(sizing_usdt);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -44,10 +45,11 @@ print(*(set(sys.modules) - before), file=sys.stderr)
 
 
 def loaded(*arguments: str) -> set[str]:
-    """Modules that one command line adds to an interpreter that has just started."""
+    """Modules that one command line adds to an interpreter that has just started, in a terminal of the usual width."""
     code = PROBE.format(arguments=list(arguments))
     answer = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code],
+        env=os.environ | {"COLUMNS": "80"},
         capture_output=True, text=True, check=True, timeout=60,
     )  # fmt: skip
     assert answer.stdout

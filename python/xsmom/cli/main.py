@@ -41,8 +41,12 @@ def run() -> None:
 
 def _is_wide() -> bool:
     """Whether help is laid out for 80 columns: in a wide terminal, and where there is none."""
-    if "COLUMNS" in os.environ:
-        return False
+    try:
+        told = int(os.environ.get("COLUMNS", ""))
+    except ValueError:
+        told = 0
+    if told > 0:
+        return told >= COLUMNS_OF_HELP
     try:
         return os.get_terminal_size(sys.stdout.fileno()).columns >= COLUMNS_OF_HELP
     except AttributeError:  # stdout is closed, and typer knows what to do then

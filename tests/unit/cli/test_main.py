@@ -199,7 +199,7 @@ def test_run_exits_with_the_code(monkeypatch: pytest.MonkeyPatch, capsys: pytest
 
 
 @pytest.mark.parametrize("option", ["--help", "-h"])
-@pytest.mark.parametrize("columns", [None, "60", "79", "200"])
+@pytest.mark.parametrize("columns", [None, "60", "79", "80", "200", "0", "-90", "wide", " 60 "])
 def test_help_is_what_typer_prints(option: str, columns: str | None, capsys: pytest.CaptureFixture[str]) -> None:
     kept = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
     answer = subprocess.run(
@@ -209,6 +209,7 @@ def test_help_is_what_typer_prints(option: str, columns: str | None, capsys: pyt
     )  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLUMNS", columns or "80")
+        patch.setattr(os, "get_terminal_size", failing(OSError("no terminal")))
         assert main([option]) == 0
     assert answer.stdout == capsys.readouterr().out
     assert answer.stdout.splitlines()[0].startswith("Usage: xsmom")

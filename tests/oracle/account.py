@@ -45,11 +45,11 @@ def exit_params(params: Params) -> Dict:
 
 
 def fine_steps(panel: Dict, cash: float) -> list[float]:
-    """Lots that round nothing: a power of two of units, worth about 1e-10 of the cash at the first price."""
+    """Lots that round nothing: a power of two of units, worth about 1e-11 of the cash at the first price."""
     steps = []
     for column in panel["close"].T:
         known = column[~np.isnan(column)]
-        units = cash * 1e-10 / (known[0] if len(known) else 1.0)
+        units = cash * 1e-11 / (known[0] if len(known) else 1.0)
         steps.append(2.0 ** (math.frexp(units)[1] - 1))
     return steps
 

@@ -86,7 +86,7 @@ def _funding_interval_ms(panel: Panel) -> list[int]:
 def fine_instruments(panel: Panel, cash_usdt: float) -> dict[str, Instrument]:
     """Specify lots so small that they round nothing: those of a simulation to which no contracts are given.
 
-    A lot is a power of two of units, about a ten-thousand-millionth of the cash at the first price.
+    A lot is a power of two of units, about a hundred-thousand-millionth of the cash at the first price.
     """
     plain, steps = make_instruments(panel), fine_lot_steps(panel, cash_usdt)
     return {

@@ -38,7 +38,7 @@ pub(crate) fn value_book(
     book_value(slice1("units", &units)?, slice1("mark", &mark)?).map_err(|error| raise(&error))
 }
 
-/// Lots of about a ten-thousand-millionth of the cash at the first price of each symbol: for books
+/// Lots of about a hundred-thousand-millionth of the cash at the first price of each symbol: for books
 /// whose contracts are not known, and that are not to be shaped by rounding.
 #[pyfunction]
 pub(crate) fn fine_lot_steps(

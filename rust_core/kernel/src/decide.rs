@@ -17,6 +17,7 @@ use crate::universe::{self, Calendar, Facts};
 
 mod shape;
 mod signal;
+mod straight;
 
 pub use signal::{Reader, Signal};
 
@@ -51,6 +52,8 @@ struct Scratch {
     keeps_tranche: bool,
     /// Nobody reads why a name was chosen, but how many were.
     may_leave_untold: bool,
+    /// No rule but ranks, sizes and the plain limits is on.
+    may_go_straight: bool,
 }
 
 /// Is the bar that closes at `close_ms` one at which targets are decided?
@@ -90,6 +93,7 @@ impl Decider {
             ),
             keeps_tranche: true,
             may_leave_untold: false,
+            may_go_straight: straight::is_open(params),
         };
         let (calendar, signal) = (Calendar::new(names), Signal::new(&facts));
         Ok(Self { facts, calendar, signal, scratch })
@@ -117,7 +121,8 @@ impl Decider {
             let odd = |any, reason: &Reason| any | (*reason as u8 ^ Reason::NotSelected as u8);
             row.iter().fold(0, odd) == 0
         };
-        self.scratch.picks.untold.filter(|_| silent(reason))
+        let picks = &self.scratch.picks;
+        picks.untold.filter(|_| picks.silent || silent(reason))
     }
 
     /// Say who was selected and who kept, where that was not said and no later rule has spoken.
@@ -232,7 +237,7 @@ impl Scratch {
         let names = facts.names();
         let reason = &mut out.reason[..];
         universe::tell(scene, &signal.roll, &mut self.frozen, &state.member, reason);
-        self.picks.untold = None;
+        (self.picks.untold, self.picks.silent) = (None, false);
         let dispersed = signal.dispersed;
         let k = select::names_a_side(signal.roll.eligible, row.dispersion_ratio, params);
         if params.tranches > 1 {
@@ -246,6 +251,7 @@ impl Scratch {
                 state.tranche_weight[first..first + names].fill(0.0);
             }
             signal.stand_aside(rule, reason);
+            self.legs.clear();
             out.weight_frac.fill(0.0);
         } else {
             self.select(scene, signal, k, mixing, first, state, reason);

@@ -16,10 +16,10 @@ mod sums;
 pub use elementary::{exp, ln, pow};
 pub use list::List;
 pub use row::{Line, Row};
-pub(crate) use sums::fold_whole;
 pub use sums::{
     dot, fold, sum, sum_abs, sum_part, sum_present, sum_sq, sum_sq_from, sum_sq_present,
 };
+pub(crate) use sums::{fold_whole, sum_whole};
 
 /// Number of lanes of every sum across symbols, whatever the register width of the CPU.
 pub const LANES: usize = 8;

@@ -84,7 +84,7 @@ pub fn cross_section(
         cross.x = x;
         dispersed
     } else {
-        standardise(cross, &roll.score, roll.eligible, params.standardise, early_clip)
+        standardise(cross, roll.scores(row), roll.eligible, params.standardise, early_clip)
     };
     if tilted {
         tilt(&mut cross.z, row, params, clip);

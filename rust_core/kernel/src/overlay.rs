@@ -48,7 +48,7 @@ fn breadth_too_small(scene: Scene<'_>, roll: &Roll, side: Side) -> bool {
     }
     let with = lanes::dispatch(
         #[inline(always)]
-        || roll.score.iter().filter(|m| side.sign() * **m > 0.0).count(),
+        || roll.scores(scene.row).iter().filter(|m| side.sign() * **m > 0.0).count(),
     );
     let least = match side {
         Side::Long => p.breadth_long_min_frac,

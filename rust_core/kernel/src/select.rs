@@ -14,12 +14,13 @@ use crate::universe::Roll;
 mod entry;
 mod ladder;
 mod quick;
+pub(crate) use quick::{keeps, tell};
 
 use entry::Gate;
 pub(crate) use ladder::Ladder;
 
 /// A score nearer to 0 than this is 0 but for rounding, and has no sign.
-const SIGN_MIN: f64 = 1e-12;
+pub(crate) const SIGN_MIN: f64 = 1e-12;
 
 /// Names a side for `n` eligible ones: a share of them, scaled by dispersion, never more than half.
 pub fn names_a_side(n: usize, dispersion_ratio: f64, params: &Params) -> usize {
@@ -133,6 +134,8 @@ pub(crate) struct Picks {
     pub(crate) chosen: Chosen,
     /// How many were `[selected, kept]`, where their reasons were not written.
     pub(crate) untold: Option<[usize; 2]>,
+    /// Nobody else has a reason either.
+    pub(crate) silent: bool,
     /// Places that the last walk came past.
     depth: usize,
     /// Tests switch the short cut off to compare it with the long way.
@@ -145,6 +148,7 @@ impl Picks {
             slots: Side::BOTH.map(|_| vec![Slot::Free; names / 2]),
             chosen: Chosen { names: List::with_room(names), longs: 0 },
             untold: None,
+            silent: false,
             depth: 0,
             shortcut: true,
         }

@@ -9,6 +9,7 @@ use crate::book::{DecisionState, Side};
 use crate::decide::Scene;
 use crate::lanes::{self, List, Row};
 use crate::momentum::{Cross, power};
+use crate::params::Params;
 use crate::reason::Reason;
 use crate::select::Chosen;
 
@@ -24,9 +25,9 @@ pub(crate) struct Legs {
     pub(crate) weight: Row,
     /// Takes no excess of others: it was reduced for moving with them.
     pub(crate) closed: Vec<bool>,
-    longs: usize,
+    pub(crate) longs: usize,
     /// Cap of each place; before the caps are known, room for its volatility.
-    cap: Row,
+    pub(crate) cap: Row,
     capped: Vec<bool>,
 }
 
@@ -41,6 +42,12 @@ impl Legs {
             cap: Row::new(room, 0.0),
             capped: vec![false; room],
         }
+    }
+
+    /// Nothing is wanted.
+    pub(crate) fn clear(&mut self) {
+        self.name.clear();
+        self.longs = 0;
     }
 
     /// Names on both legs.
@@ -90,6 +97,16 @@ impl Legs {
         self.scale_each([factor; 2]);
     }
 
+    /// Scale each leg to its share of gross.
+    #[inline(always)]
+    pub(crate) fn scale_to(&mut self, share: [f64; 2], gross_x: f64) {
+        let factor = Side::BOTH.map(|side| {
+            let total = self.total(side);
+            if total > 0.0 { share[side as usize] * gross_x / total } else { 0.0 }
+        });
+        self.scale_each(factor);
+    }
+
     /// Scale each leg by its own factor.
     #[inline(always)]
     fn scale_each(&mut self, factor: [f64; 2]) {
@@ -127,13 +144,7 @@ pub(crate) fn weigh(
         let i = *name as usize;
         (*weight, *sigma) = (key[i].abs(), variance[i]);
     }
-    power::raise(weights, cross.power_left(p));
-    power::raise(weights, p.size_power);
-    let floor = scene.facts.sigma_floor();
-    for (weight, variance) in weights.iter_mut().zip(sigmas) {
-        let sigma = variance.sqrt();
-        *weight /= if sigma > floor { sigma } else { floor };
-    }
+    raise_and_divide(weights, sigmas, cross, scene.facts.sigma_floor(), p);
     if p.meta_enabled {
         for place in 0..legs.len() {
             let side = usize::from(place >= legs.longs);
@@ -141,12 +152,25 @@ pub(crate) fn weigh(
         }
     }
     let share = if mixing { [0.5, 0.5] } else { leg_shares(legs, scene) };
-    let factor = Side::BOTH.map(|side| {
-        let total = legs.total(side);
-        if total > 0.0 { share[side as usize] * p.gross_x / total } else { 0.0 }
-    });
-    legs.scale_each(factor);
+    legs.scale_to(share, p.gross_x);
     share
+}
+
+/// From |key| and variance to `|s|^a/max(σ, floor)`.
+#[inline(always)]
+pub(crate) fn raise_and_divide(
+    weights: &mut [f64],
+    variances: &[f64],
+    cross: &Cross,
+    floor: f64,
+    params: &Params,
+) {
+    power::raise(weights, cross.power_left(params));
+    power::raise(weights, params.size_power);
+    for (weight, variance) in weights.iter_mut().zip(variances) {
+        let sigma = variance.sqrt();
+        *weight /= if sigma > floor { sigma } else { floor };
+    }
 }
 
 /// Shares of gross: a half each, or those at which the legs' betas cancel.

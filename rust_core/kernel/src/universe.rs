@@ -6,7 +6,7 @@
 use crate::book::{BookRow, Side};
 use crate::decide::Scene;
 use crate::lanes;
-use crate::params::{Params, SignalCombine};
+use crate::params::{Params, SignalCombine, Standardise};
 use crate::reason::Reason;
 use crate::row::FeatureRow;
 
@@ -24,8 +24,11 @@ const VARIANCE_MIN: f64 = 1e-14;
 /// Who is eligible at one close.
 #[derive(Debug, Clone)]
 pub struct Roll {
-    /// Score of every eligible name, NaN for every other; padded with NaN to whole lanes.
-    pub score: lanes::Row,
+    /// Score of every eligible name, NaN for every other; padded with NaN to whole lanes. Not written where all
+    /// names are eligible ([`Self::whole`]): then the scores are those of the row.
+    pub(crate) score: lanes::Row,
+    /// All names are eligible, and nothing that could bar one was asked.
+    pub whole: bool,
     /// Number of eligible names.
     pub eligible: usize,
     ranking: members::Ranking,
@@ -36,6 +39,7 @@ impl Roll {
     pub fn new(facts: &Facts) -> Self {
         Self {
             score: lanes::Row::new(padded(facts.names()), f64::NAN),
+            whole: false,
             eligible: 0,
             ranking: members::Ranking::new(facts.names()),
         }
@@ -43,11 +47,27 @@ impl Roll {
 
     /// Is this name eligible?
     pub fn has(&self, name: usize) -> bool {
-        !self.score[name].is_nan()
+        self.whole || !self.score[name].is_nan()
+    }
+
+    /// The scores of the eligible names, NaN for every other; whole lanes of them unless all names are eligible.
+    #[inline(always)]
+    pub fn scores<'a>(&'a self, row: &FeatureRow<'a>) -> &'a [f64] {
+        if self.whole { row.score } else { &self.score }
     }
 }
 
-/// Mark who is eligible by the market alone: rules that ask no book.
+/// Does nothing but listing, presence and movement decide who is eligible, and z alone who scores how much?
+pub(crate) fn may_be_whole(p: &Params) -> bool {
+    let rules = p.universe_top_n > 0
+        || p.price_min_usdt > 0.0
+        || p.dollar_volume_min_usdt > 0.0
+        || wants_more_features(p);
+    !rules && p.standardise == Standardise::Z
+}
+
+/// Mark who is eligible by the market alone: rules that ask no book. `asked`: somebody asks one later, who
+/// has a say in it.
 #[inline(always)]
 pub fn mark(
     facts: &Facts,
@@ -55,8 +75,14 @@ pub fn mark(
     roll: &mut Roll,
     row: &FeatureRow<'_>,
     params: &Params,
+    asked: bool,
 ) {
     calendar.turn_to(facts, row.close_ms);
+    roll.whole = !asked && calendar.all_listed && may_be_whole(params) && all_known(row);
+    if roll.whole {
+        roll.eligible = facts.names();
+        return;
+    }
     roll.eligible = pass(&mut roll.score, &calendar.gate, row);
     if narrow(&mut roll.score, row, params) {
         roll.eligible = count(&roll.score);
@@ -130,6 +156,17 @@ fn pass(score: &mut [f64], gate: &[f64], row: &FeatureRow<'_>) -> usize {
         eligible += u64::from(!score.is_nan());
     }
     eligible as usize
+}
+
+/// The same question of all names at once: is each of them present, scored and moving?
+#[inline(always)]
+fn all_known(row: &FeatureRow<'_>) -> bool {
+    let facts = row.score.iter().zip(row.close).zip(row.variance);
+    let odd = |odd, ((raw, close), variance): ((&f64, &f64), &f64)| {
+        let moves = *variance > VARIANCE_MIN;
+        odd | u64::from(!moves | (raw + 0.0 * close).is_nan())
+    };
+    facts.fold(0, odd) == 0
 }
 
 /// Rules that are seldom on; true if one was asked.

@@ -139,9 +139,9 @@ fn pauses(p: &mut Params) {
 
 #[rustfmt::skip]
 const CASES: [(&str, Change, u64); 17] = [
-    ("classic", |_, _| {}, 0x62cb_5eab_bd1e_4ed6),
-    ("open", |_, s| s.timing.fill_at = FillAt::Open, 0x0158_4b4e_fefb_db66),
-    ("vwap, two bars late", |_, s| s.timing = Timing { fill_at: FillAt::Vwap, delay_bars: 2 }, 0xf89a_15e5_1be8_ba7e),
+    ("classic", |_, _| {}, 0x4c63_9be4_74fc_5c22),
+    ("open", |_, s| s.timing.fill_at = FillAt::Open, 0x010c_2ed8_9f30_fa19),
+    ("vwap, two bars late", |_, s| s.timing = Timing { fill_at: FillAt::Vwap, delay_bars: 2 }, 0xb544_0614_07a5_3690),
     ("band and contracts", |p, s| {
         (p.band_frac, s.contracts) = (0.25, Some(coarse(40)));
     }, 0xb6af_c263_be47_0283),
@@ -149,19 +149,19 @@ const CASES: [(&str, Change, u64); 17] = [
         (p.band_frac, s.contracts, s.cash_usdt) = (0.25, Some(coarse(40)), 3e3);
         s.timing.fill_at = FillAt::Open;
     }, 0xdabd_5814_4a41_81db),
-    ("impact", |_, s| s.costs.impact_y = 1.0, 0x1175_4462_d33c_94b4),
-    ("streaks and bans", |p, _| pauses(p), 0x5e02_7c05_6ec1_051b),
-    ("streak of the book", |p, _| (p.streak_losses, p.streak_scope) = (5, StreakScope::Book), 0x556d_ae75_e145_2165),
-    ("stops", |p, _| stops(p), 0x5cb0_c125_236f_81f8),
+    ("impact", |_, s| s.costs.impact_y = 1.0, 0x98ed_0cf5_3f79_07ed),
+    ("streaks and bans", |p, _| pauses(p), 0xe420_847a_f0c3_588a),
+    ("streak of the book", |p, _| (p.streak_losses, p.streak_scope) = (5, StreakScope::Book), 0x352e_70ec_1042_d6e9),
+    ("stops", |p, _| stops(p), 0xebf9_8feb_e6e8_0e4d),
     ("stops at the open, ages", |p, s| {
         stops(p);
         (p.trail_kind, p.no_progress_bars, p.hold_bars_max) = (TrailKind::MaAtr, 12, 60);
         s.timing = Timing { fill_at: FillAt::Open, delay_bars: 1 };
-    }, 0xa704_2b3d_71b6_de20),
+    }, 0x66f2_eab8_f147_56e5),
     ("guards", |p, _| {
         (p.daily_loss_max_frac, p.emergency_loss_frac, p.drawdown_max_frac) = (0.03, 0.02, 0.2);
         (p.symbol_daily_loss_max_frac, p.trade_loss_max_frac) = (0.004, 0.006);
-    }, 0x0cac_8fae_d165_93a1),
+    }, 0x61e5_0753_e372_d784),
     ("stops and guards", |p, s| {
         stops(p);
         pauses(p);
@@ -169,26 +169,26 @@ const CASES: [(&str, Change, u64); 17] = [
         (p.symbol_daily_loss_max_frac, p.trade_loss_max_frac) = (0.004, 0.006);
         (p.cvar_max_frac, p.band_frac) = (0.03, 0.25);
         s.timing.fill_at = FillAt::Open;
-    }, 0xe58b_7da0_d12f_2b07),
+    }, 0x6873_16c6_3a0f_1d0c),
     ("weekly-like", |p, s| {
         (p.rebalance_bars, p.tranches, p.rank_buffer, p.universe_top_n) = (24, 7, 3, 25);
         (p.catastrophic_atr_x, p.band_frac, p.hold_bars_max) = (3.5, 0.25, 200);
         s.timing.fill_at = FillAt::Open;
-    }, 0xdd93_17f3_daa5_dbf5),
-    ("cost budget", |p, _| (p.annual_cost_max_frac, p.band_frac) = (0.8, 0.25), 0xd990_802d_b8df_0a65),
+    }, 0x7fa8_ce59_3191_f8cb),
+    ("cost budget", |p, _| (p.annual_cost_max_frac, p.band_frac) = (0.8, 0.25), 0xe647_e7ce_43d5_9f72),
     ("one-sided", |p, _| {
         (p.market_neutral, p.net_cap_frac, p.entry_zscore_min) = (false, 0.3, 0.8);
-    }, 0x03f6_3a34_afa0_3c80),
+    }, 0x525a_4700_4b06_e428),
     ("margin call", |p, s| {
         (p.gross_x, p.gross_hard_cap_x) = (12.0, 12.0);
         (p.weight_long_max_frac, p.weight_short_max_frac) = (4.0, 4.0);
         s.maintenance_frac = 0.08;
-    }, 0x509d_a0ae_b4f0_b543),
+    }, 0x442c_d842_42e3_5110),
     ("ruin", |p, s| {
         (p.gross_x, p.gross_hard_cap_x, p.capital_usdt_max) = (60.0, 60.0, 9e4);
         (p.weight_long_max_frac, p.weight_short_max_frac) = (20.0, 20.0);
         s.maintenance_frac = 0.0;
-    }, 0xb97d_b3b3_d804_5f9e),
+    }, 0xeff6_ffcf_4be2_c82e),
 ];
 
 #[test]
@@ -268,8 +268,8 @@ fn weights_keep_their_bits() {
     xsmom_kernel::model_book::weights_into(&panel, &classic(), 1e5, &mut given).unwrap();
     let mut table = String::new();
     let mut same = true;
-    // Renewed when the variance became a product with 1/(n·(n − 1)): a last bit of it in some rows.
-    let pins = [0x2e94_dbbb_3f74_75f0, 0xe68a_2ae6_09d3_b2ac, 0xf746_9dd1_631c_f2da];
+    // Renewed when legs that differ by rounding alone were left so: a last bit of some weights.
+    let pins = [0xd660_d4c5_4368_fd36, 0xdb27_e5e3_f0c1_cd1e, 0x2349_fc2a_5251_138b];
     let prices = [FillAt::Close, FillAt::Open, FillAt::Vwap];
     for (at, (fill_at, pinned)) in prices.into_iter().zip(pins).enumerate() {
         let setup = weights::Setup {

@@ -71,11 +71,26 @@ impl Signal {
         state: &mut DecisionState,
     ) -> Option<f64> {
         let Scene { facts, row, book, params } = scene;
-        universe::mark(facts, calendar, &mut self.roll, row, params);
+        universe::mark(facts, calendar, &mut self.roll, row, params, !book.quiet);
         universe::ask_book(facts, &mut self.roll, row, book, &mut state.member, params);
         let mix = router::turn(scene, state);
         self.score(row, params, mix);
         mix
+    }
+
+    /// Read the market for a book that has no say in it, where all names are eligible; else nothing of it counts.
+    #[inline(always)]
+    pub(super) fn read_alone(
+        &mut self,
+        facts: &Facts,
+        calendar: &mut Calendar,
+        row: &FeatureRow<'_>,
+        params: &Params,
+    ) {
+        universe::mark(facts, calendar, &mut self.roll, row, params, false);
+        if self.roll.whole {
+            self.score(row, params, None);
+        }
     }
 
     #[inline(always)]
@@ -140,7 +155,7 @@ impl Reader {
             lanes::dispatch(
                 #[inline(always)]
                 || {
-                    universe::mark(facts, calendar, &mut signal.roll, row, books[0]);
+                    universe::mark(facts, calendar, &mut signal.roll, row, books[0], false);
                     signal.score(row, books[0], None);
                     signal.rank(row, books);
                 },

@@ -33,6 +33,22 @@ fn sum_of(x: &[f64], term: impl Fn(f64) -> f64) -> f64 {
     fold(lanes)
 }
 
+/// Sum of a term over eight fixed lanes, none of them NaN; see [`fold_whole`].
+#[inline(always)]
+pub(crate) fn sum_whole(x: &[f64], term: impl Fn(f64) -> f64) -> f64 {
+    let (chunks, tail) = x.as_chunks::<LANES>();
+    let mut lanes = [0.0; LANES];
+    for chunk in chunks {
+        for k in 0..LANES {
+            lanes[k] += term(chunk[k]);
+        }
+    }
+    for (lane, value) in lanes.iter_mut().zip(tail) {
+        *lane += term(*value);
+    }
+    fold_whole(lanes)
+}
+
 /// Sum over eight fixed lanes: element `i` goes to lane `i % 8`.
 #[inline(always)]
 pub fn sum(x: &[f64]) -> f64 {

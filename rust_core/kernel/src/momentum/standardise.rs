@@ -7,12 +7,17 @@ use crate::lanes::{self, LANES, Lane};
 /// Makes the median absolute deviation of normal scores equal their standard deviation.
 const MAD_TO_STD: f64 = 1.4826;
 
-/// `(x − mean)/std`, population.
+/// `(x − mean)/std`, population. Where `n` is the length of `x` none is absent.
 #[inline(always)]
 pub(super) fn by_deviation(z: &mut [f64], x: &[f64], n: usize, clip: f64) -> bool {
+    let (mean, std) = if n == x.len() {
+        let mean = lanes::sum_whole(x, |value| value) / n as f64;
+        (mean, (lanes::sum_whole(x, |value| (value - mean) * (value - mean)) / n as f64).sqrt())
+    } else {
+        let mean = sum_known(x, |value| value) / n as f64;
+        (mean, (sum_known(x, |value| (value - mean) * (value - mean)) / n as f64).sqrt())
+    };
     let n = n as f64;
-    let mean = sum_known(x, |value| value) / n;
-    let std = (sum_known(x, |value| (value - mean) * (value - mean)) / n).sqrt();
     // No value lies further than sqrt(n) deviations from the mean; only where that bound does not
     // settle it are they looked at.
     let bound = mean.abs() + n.sqrt() * std;

@@ -209,10 +209,10 @@ impl Sure {
         [lots, goal]
     }
 
-    /// Are so many names to be held? Fewer than are wanted where some have no whole lot.
+    /// How many names are to be held: fewer than are wanted where some have no whole lot.
     #[inline(always)]
-    pub(crate) fn holds_so_many(&self, names: u32) -> bool {
-        fold(self.count) == f64::from(names)
+    pub(crate) fn count(&self) -> usize {
+        fold(self.count) as usize
     }
 
     /// Is all that was asked sure?

@@ -4,7 +4,7 @@
 //! ranked by counting. The guess decides the speed alone: whatever it is, every name at or above
 //! the last wanted rank is among those ranked.
 
-use crate::lanes::{LANES, Lane, Row, bits_where, end_lane};
+use crate::lanes::{LANES, Lane, Row, bits_where, dispatch, end_lane};
 
 /// Above so many names past the threshold, sorting beats counting.
 const CROWD: usize = 256;
@@ -24,9 +24,15 @@ pub(crate) struct Ladder {
     range: f64,
     /// Names from rank 1 on; exact up to `known`.
     order: Vec<u32>,
+    /// Their keys, negated for a short.
+    order_key: Row,
     known: usize,
     found: Vec<u32>,
     found_key: Row,
+    /// One bit for each name past the threshold.
+    past: Vec<u64>,
+    /// How many of the names found are better than each.
+    ahead: Vec<[u64; LANES]>,
 }
 
 impl Ladder {
@@ -37,9 +43,12 @@ impl Ladder {
             guess: f64::NEG_INFINITY,
             range: 0.0,
             order: vec![0; room],
+            order_key: Row::new(room, f64::NAN),
             known: 0,
             found: vec![0; room],
             found_key: Row::new(room, f64::NAN),
+            past: vec![0; room.div_ceil(64)],
+            ahead: vec![[0; LANES]; room / LANES],
         }
     }
 
@@ -53,6 +62,12 @@ impl Ladder {
     #[inline(always)]
     pub(crate) fn known_and_room(&self) -> &[u32] {
         &self.order
+    }
+
+    /// The keys of these names, negated for a short.
+    #[inline(always)]
+    pub(crate) fn keys_and_room(&self) -> &[f64] {
+        &self.order_key
     }
 
     /// Make at least the first `want` ranks known; `want` is at most the number of names in `key`
@@ -82,21 +97,19 @@ impl Ladder {
             return;
         }
         let (floor, ceiling) = (up.guess, -down.guess);
-        let (mut above, mut below) = (0, 0);
         for (block, part) in key.chunks(64).enumerate() {
-            let over = bits_where(
+            up.past[block] = bits_where(
                 part,
                 #[inline(always)]
                 |key| key >= floor,
             );
-            let under = bits_where(
+            down.past[block] = bits_where(
                 part,
                 #[inline(always)]
                 |key| key <= ceiling,
             );
-            above = up.write_found(key, above, over, block * 64);
-            below = down.write_found(key, below, under, block * 64);
         }
+        let (above, below) = (up.write_found(key), down.write_found(key));
         up.rank(key, want, above);
         down.rank(key, want, below);
     }
@@ -127,26 +140,36 @@ impl Ladder {
         if !first_climb {
             return;
         }
-        let first = self.sign * key[self.order[0] as usize];
-        let last = self.sign * key[self.order[want - 1] as usize];
+        let (first, last) = (self.order_key[0], self.order_key[want - 1]);
         self.range = MARGIN * (first - last);
         self.guess = last - self.range;
     }
 
-    /// Write the names whose bit is set and their keys, from place `at` on; returns the place after them.
-    #[inline(always)]
-    fn write_found(&mut self, key: &[f64], at: usize, bits: u64, first: usize) -> usize {
-        let count = bits.count_ones() as usize;
-        let key = &key[first..];
-        let names = self.found[at..at + count].iter_mut();
-        let mut left = bits;
-        for (name, slot) in names.zip(&mut self.found_key[at..at + count]) {
-            let place = left.trailing_zeros() as usize;
-            *name = (first + place) as u32;
-            *slot = self.sign * key[place];
-            left &= left.wrapping_sub(1);
-        }
-        at + count
+    /// Write the names past the threshold and their keys; returns how many they are. On its own, not in the wide
+    /// code around it, which leaves no register free.
+    #[inline(never)]
+    fn write_found(&mut self, key: &[f64]) -> usize {
+        let Self { sign, past, found, found_key, .. } = self;
+        let (found, found_key) = (&mut found[..], &mut found_key[..]);
+        dispatch(
+            #[inline(always)]
+            || {
+                let mut at = 0;
+                for ((part, past), first) in key.chunks(64).zip(past).zip((0..).step_by(64)) {
+                    let mut left = *past;
+                    let end = at + left.count_ones() as usize;
+                    let (names, keys) = (&mut found[at..end], &mut found_key[at..end]);
+                    for (name, slot) in names.iter_mut().zip(keys) {
+                        let place = left.trailing_zeros();
+                        left &= left.wrapping_sub(1);
+                        (*name, *slot) = (first + place, *sign * part[place as usize]);
+                        end_lane();
+                    }
+                    at = end;
+                }
+                at
+            },
+        )
     }
 
     /// Behind the keys found, to whole lanes, comes what is worse than any.
@@ -161,16 +184,14 @@ impl Ladder {
     /// Write the names at or above the threshold, in the order of symbols.
     #[inline(always)]
     fn collect(&mut self, key: &[f64], threshold: f64) -> usize {
-        let mut count = 0;
-        for (block, part) in key.chunks(64).enumerate() {
-            let bits = bits_where(
+        for (part, past) in key.chunks(64).zip(&mut self.past) {
+            *past = bits_where(
                 part,
                 #[inline(always)]
                 |key| self.sign * key >= threshold,
             );
-            count = self.write_found(key, count, bits, block * 64);
         }
-        count
+        self.write_found(key)
     }
 
     /// A threshold that lets through `want` names or a few more.
@@ -203,19 +224,22 @@ impl Ladder {
     fn rank_by_counting(&mut self, count: usize) -> bool {
         let whole = count.next_multiple_of(LANES);
         let (keys, _) = self.found_key[..whole].as_chunks::<LANES>();
-        let (names, _) = self.found[..whole].as_chunks::<LANES>();
-        let order = &mut self.order[..=whole];
-        let mut total = 0;
-        for (mine, names) in keys.iter().zip(names) {
-            let ahead = count_better(keys, *mine);
+        let ahead = &mut self.ahead[..whole / LANES];
+        let mut total = [0; LANES];
+        for (mine, ahead) in keys.iter().zip(&mut *ahead) {
+            *ahead = count_better(keys, *mine);
             for l in 0..LANES {
-                // All that was found is better than what stands behind it: that goes to the place after.
-                let place = (ahead[l] as usize).min(whole);
-                order[place] = names[l];
-                total += place;
+                total[l] += ahead[l];
             }
         }
-        total == count * count.wrapping_sub(1) / 2 + (whole - count) * count
+        // What stands behind the names found has all of them ahead.
+        let pairs = count * count.wrapping_sub(1) / 2 + (whole - count) * count;
+        if total.iter().sum::<u64>() != pairs as u64 {
+            return false;
+        }
+        let (order, order_key) = (&mut self.order[..=whole], &mut self.order_key[..=whole]);
+        put_in_order(order, order_key, &self.found[..whole], &self.found_key, ahead.as_flattened());
+        true
     }
 
     #[inline(never)]
@@ -229,9 +253,31 @@ impl Ladder {
             let better = keys[*b as usize].partial_cmp(&keys[*a as usize]);
             better.unwrap_or(std::cmp::Ordering::Equal).then(a.cmp(b))
         });
-        for slot in &mut self.order[..count] {
+        for (slot, key) in self.order[..count].iter_mut().zip(&mut self.order_key[..count]) {
+            *key = keys[*slot as usize];
             *slot = self.found[*slot as usize];
         }
+    }
+}
+
+/// Put each name and its key to the place that says how many are better. On its own, not in the wide code around
+/// it, which leaves no register free.
+#[inline(never)]
+fn put_in_order(
+    order: &mut [u32],
+    order_key: &mut [f64],
+    found: &[u32],
+    found_key: &[f64],
+    ahead: &[u64],
+) {
+    let whole = found.len();
+    let (order, order_key) = (&mut order[..=whole], &mut order_key[..=whole]);
+    let (found_key, ahead) = (&found_key[..whole], &ahead[..whole]);
+    for at in 0..whole {
+        // All that was found is better than what stands behind it: that goes to the place after.
+        let place = (ahead[at] as usize).min(whole);
+        (order[place], order_key[place]) = (found[at], found_key[at]);
+        end_lane();
     }
 }
 

@@ -195,12 +195,12 @@ fn behind(bits: u64, number: usize) -> usize {
 
 /// Is the name held on this side?
 #[inline(always)]
-fn keeps(held: &[f64], name: u32, side: Side) -> bool {
+pub(crate) fn keeps(held: &[f64], name: u32, side: Side) -> bool {
     side.sign() * held[name as usize] > 0.0
 }
 
 #[inline(always)]
-fn tell(names: &[u32], side: Side, held: &[f64], reason: &mut [Reason]) {
+pub(crate) fn tell(names: &[u32], side: Side, held: &[f64], reason: &mut [Reason]) {
     for name in names {
         let keeps = keeps(held, *name, side);
         reason[*name as usize] = if keeps { Reason::Kept } else { Reason::Selected };

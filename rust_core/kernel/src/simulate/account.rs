@@ -5,7 +5,7 @@ use super::setup::{FillRow, Setup, TripRow};
 use crate::book::{Bar, Position, Side};
 use crate::fill::{Costs, Depth, Rates};
 use crate::guards::Guards;
-use crate::lanes::{Row, dispatch};
+use crate::lanes::dispatch;
 use crate::ledger::Ledger;
 use crate::params::Params;
 use crate::records::Records;
@@ -23,6 +23,7 @@ mod sheet;
 mod trade;
 
 use booking::{Fold, Wants};
+pub(super) use marks::shares_into;
 pub(super) use sheet::Rebalance;
 use sheet::Sheet;
 use trade::Bills;
@@ -71,8 +72,6 @@ pub(super) struct Account<'a> {
     pub(super) exposure_frac: Vec<f64>,
     /// Round trips so far.
     pub(super) trips_closed: u64,
-    /// Value of every name at its mark.
-    pub(super) worth_usdt: Row,
     costs: &'a Costs,
     rates: Rates,
     wants: Wants,
@@ -120,7 +119,6 @@ impl<'a> Account<'a> {
             trade_result_usdt: vec![0.0; cols],
             exposure_frac: vec![0.0; cols],
             trips_closed: 0,
-            worth_usdt: Row::new(room, 0.0),
             costs: &setup.costs,
             rates,
             wants,

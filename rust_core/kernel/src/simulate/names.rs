@@ -20,6 +20,16 @@ impl NameSet {
         *word = if inside { *word | bit } else { *word & !bit };
     }
 
+    /// Become these names.
+    #[inline(always)]
+    pub(super) fn become_names(&mut self, names: &[u32]) {
+        let words = &mut self.words[..];
+        words.fill(0);
+        for name in names {
+            words[*name as usize / 64] |= 1 << (name % 64);
+        }
+    }
+
     /// Put a name in where `inside` says so, without a branch.
     #[inline(always)]
     pub(super) fn add_where(&mut self, name: usize, inside: bool) {

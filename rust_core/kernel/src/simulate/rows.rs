@@ -1,6 +1,6 @@
 //! The arrays of a `BookRow`, kept between bars so that a decision allocates nothing.
 
-use super::account::Account;
+use super::account::{Account, shares_into};
 use super::strategy::Contracts;
 use crate::book::{Bar, Targets};
 use crate::fill::Depth;
@@ -10,12 +10,14 @@ use crate::panel::Panel;
 use crate::params::Params;
 use crate::row::FeatureRow;
 use crate::stops::BarRow;
+use crate::universe::padded;
 
 /// A cap of whole lots that has been through divisions must still give those lots back.
 pub(crate) const CAP_HAIR: f64 = 1.0 + 1e-12;
 
 #[derive(Debug)]
 pub(super) struct Rows {
+    /// Padded to whole lanes.
     pub(super) weight_now_frac: Row,
     pub(super) stale_bars: Vec<u32>,
     pub(super) hold: Vec<bool>,
@@ -35,7 +37,7 @@ pub(super) struct Rows {
 impl Rows {
     pub(super) fn new(cols: usize, has_contracts: bool, params: &Params) -> Self {
         Self {
-            weight_now_frac: Row::new(cols, 0.0),
+            weight_now_frac: Row::new(padded(cols), 0.0),
             stale_bars: vec![0; cols],
             hold: vec![false; cols],
             barred_until_ms: vec![[0; 2]; cols],
@@ -87,14 +89,9 @@ impl Rows {
     ) {
         let share = 1.0 / sizing_usdt;
         let ledger = &account.ledger;
-        let weights = self.weight_now_frac.iter_mut().zip(&*account.worth_usdt);
         dispatch(
             #[inline(always)]
-            || {
-                for (weight, worth) in weights {
-                    *weight = worth * share;
-                }
-            },
+            || shares_into(&mut self.weight_now_frac, ledger, share),
         );
         if !params.ladder.is_empty() {
             let caps = account.levels.cap_lots();

@@ -177,14 +177,14 @@ pub(crate) fn check(panel: &Panel<'_>, params: &Params, setup: &Setup) -> Result
     Ok(())
 }
 
-/// Lots of about a ten-thousand-millionth of the cash at the first price, a power of two of units.
+/// Lots of about a hundred-thousand-millionth of the cash at the first price, a power of two of units.
 pub fn fine_lots(panel: &Panel<'_>, cash_usdt: f64) -> Contracts {
     let first = |symbol: usize| {
         let column = (0..panel.rows).map(|t| panel.close[t * panel.cols + symbol]);
         column.into_iter().find(|price| !price.is_nan()).unwrap_or(1.0)
     };
     let step = |symbol: usize| {
-        let units = cash_usdt * 1e-10 / first(symbol);
+        let units = cash_usdt * 1e-11 / first(symbol);
         // The exponent bits alone: the power of two at or below.
         f64::from_bits(units.to_bits() & 0x7FF0_0000_0000_0000)
     };

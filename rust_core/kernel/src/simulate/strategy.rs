@@ -229,7 +229,7 @@ impl<'a> Book<'a> {
         panel: &Panel<'_>,
         t: usize,
         row: &FeatureRow<'_>,
-        signal: Option<&mut Signal>,
+        mut signal: Option<&mut Signal>,
     ) {
         let close_ms = panel.close_ms(t);
         let equity = self.account.equity_usdt();
@@ -237,7 +237,13 @@ impl<'a> Book<'a> {
         self.note_week();
         let rebalance = is_rebalance(close_ms, self.params);
         self.rows.label(row, rebalance, self.params);
-        if rebalance {
+        let straight = rebalance && self.choose_straight(row, signal.as_deref_mut());
+        if straight && self.trades_at_once && self.rebalance_straight(t, row, sizing) {
+            return;
+        }
+        if straight {
+            self.decider.write_straight(&self.account.ledger.units, &mut self.targets);
+        } else if rebalance {
             self.rows.load(
                 &mut self.account,
                 close_ms,
@@ -252,7 +258,7 @@ impl<'a> Book<'a> {
                 unit_value: equity / self.setup.cash_usdt,
                 unit_value_peak: self.account.peak_usdt / self.setup.cash_usdt,
                 guard: self.action,
-                weight_now_frac: &self.rows.weight_now_frac,
+                weight_now_frac: &self.rows.weight_now_frac[..row.close.len()],
                 stale_bars: &self.rows.stale_bars,
                 quiet: self.quiet,
                 hold: &self.rows.hold,
@@ -264,6 +270,8 @@ impl<'a> Book<'a> {
             };
             let (decider, state, out) = (&mut self.decider, &mut self.state, &mut self.targets);
             decider.decide_fitting(signal, row, &book, state, self.params, out);
+        }
+        if rebalance {
             self.rows.enter(row, &self.targets, self.params);
             self.end.decisions += 1;
             self.count_reasons();
@@ -272,6 +280,12 @@ impl<'a> Book<'a> {
         if rebalance || (busy && self.account.restless(self.action != GuardAction::None)) {
             self.plan(t, row, sizing, rebalance);
         }
+    }
+
+    /// Decide by ranks alone, where nothing in the book has a say; false where it has.
+    fn choose_straight(&mut self, row: &FeatureRow<'_>, signal: Option<&mut Signal>) -> bool {
+        let quiet = self.quiet && self.action == GuardAction::None;
+        quiet && self.decider.choose_straight(signal, row, self.params)
     }
 
     /// Count the reasons of the decision just taken.

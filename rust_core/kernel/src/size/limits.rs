@@ -7,6 +7,8 @@ use crate::size::{Legs, beta_sum, known_beta};
 
 /// A reduction by a smaller share is rounding, and no reason.
 const REDUCED_MIN_FRAC: f64 = 1e-9;
+/// What is above a limit by a smaller share of it, or of equity, is there by rounding, and stays.
+const ROUNDING_FRAC: f64 = 1e-12;
 
 /// What the names weigh that may not be touched: `[long, short]`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -103,6 +105,9 @@ impl<'a> Limiter<'a> {
     #[inline(always)]
     fn even_out(&mut self, own: [f64; 2], held: [f64; 2]) {
         let [long, short] = [own[0] + held[0], own[1] + held[1]];
+        if (long - short).abs() <= ROUNDING_FRAC * long {
+            return;
+        }
         if long > short {
             self.reduce(Side::Long, factor_to(short - held[0], own[0]), Reason::LegShort);
         } else if short > long {
@@ -129,7 +134,10 @@ impl<'a> Limiter<'a> {
     pub(crate) fn cap_net(&mut self, cap: f64) {
         let net = self.with_frozen(Side::Long) - self.with_frozen(Side::Short);
         let excess = net.abs() - cap;
-        let Some(heavier) = Side::of(net).filter(|_| excess > 0.0) else { return };
+        if excess <= ROUNDING_FRAC {
+            return;
+        }
+        let Some(heavier) = Side::of(net) else { return };
         let from = self.own[heavier as usize];
         self.reduce(heavier, factor_to(from - excess, from), Reason::NetCap);
     }
@@ -139,7 +147,7 @@ impl<'a> Limiter<'a> {
     pub(crate) fn cap_gross(&mut self, cap: f64) {
         let held = self.frozen.weight[0] + self.frozen.weight[1];
         let own = self.own[0] + self.own[1];
-        if own + held > cap {
+        if own + held > cap * (1.0 + ROUNDING_FRAC) {
             let factor = factor_to(cap - held, own);
             for side in Side::BOTH {
                 self.reduce(side, factor, Reason::GrossCap);

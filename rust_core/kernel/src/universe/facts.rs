@@ -135,6 +135,8 @@ pub(crate) fn padded(names: usize) -> usize {
 pub struct Calendar {
     /// 0 where the name passes, NaN where not and in the padding.
     pub(super) gate: Row,
+    /// All pass.
+    pub(super) all_listed: bool,
     from_ms: i64,
     until_ms: i64,
 }
@@ -142,7 +144,12 @@ pub struct Calendar {
 impl Calendar {
     /// A calendar that has not been turned to any day.
     pub fn new(names: usize) -> Self {
-        Self { gate: Row::new(padded(names), f64::NAN), from_ms: i64::MAX, until_ms: i64::MIN }
+        Self {
+            gate: Row::new(padded(names), f64::NAN),
+            all_listed: false,
+            from_ms: i64::MAX,
+            until_ms: i64::MIN,
+        }
     }
 
     #[inline(always)]
@@ -168,5 +175,6 @@ impl Calendar {
                 facts.listing_failure(i, close_ms).is_none() && !facts.too_young(i, close_ms);
             self.gate[i] = if open { 0.0 } else { f64::NAN };
         }
+        self.all_listed = self.gate[..facts.names()].iter().all(|gate| *gate == 0.0);
     }
 }

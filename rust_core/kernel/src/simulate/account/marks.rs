@@ -1,7 +1,8 @@
 //! Funding, marks and the value of the book: all names at once, a sum in lanes by the number of the name.
 
 use super::Account;
-use crate::lanes::{LANES, Lane, bits_where, dispatch, fold_whole, sum_abs, zip};
+use crate::lanes::{LANES, Lane, bits_where, dispatch, fold_whole, zip};
+use crate::ledger::Ledger;
 use crate::simulate::names::NameSet;
 
 impl Account<'_> {
@@ -30,12 +31,12 @@ impl Account<'_> {
 
     /// Take over the closes and value the book; whether a close is absent.
     pub(in crate::simulate) fn mark(&mut self, close: &[f64]) -> bool {
-        let (ledger, worth) = (&mut self.ledger, &mut self.worth_usdt);
+        let ledger = &mut self.ledger;
         let (absent, value) = dispatch(
             #[inline(always)]
             || {
                 let absent = take_closes(&mut ledger.mark, close);
-                (absent, value_into(worth, &ledger.units, &ledger.mark))
+                (absent, value_of(&ledger.units, &ledger.mark))
             },
         );
         (self.value_usdt, self.gross_usdt) = value;
@@ -45,22 +46,22 @@ impl Account<'_> {
 
     /// Value and gross at the marks: sums over eight fixed lanes, a name's lane being its number's.
     pub(in crate::simulate) fn revalue(&mut self) {
-        let (ledger, worth) = (&self.ledger, &mut self.worth_usdt);
+        let ledger = &self.ledger;
         let value = dispatch(
             #[inline(always)]
-            || value_into(worth, &ledger.units, &ledger.mark),
+            || value_of(&ledger.units, &ledger.mark),
         );
         (self.value_usdt, self.gross_usdt) = value;
     }
 
     /// The same after fills that may have opened and closed positions.
     pub(super) fn revalue_all(&mut self) {
-        let (ledger, worth, held) = (&self.ledger, &mut self.worth_usdt, &mut self.held);
+        let (ledger, held) = (&self.ledger, &mut self.held);
         let value = dispatch(
             #[inline(always)]
             || {
                 write_held(&ledger.units, held);
-                value_into(worth, &ledger.units, &ledger.mark)
+                value_of(&ledger.units, &ledger.mark)
             },
         );
         (self.value_usdt, self.gross_usdt) = value;
@@ -91,19 +92,27 @@ fn worth_of(units: &Lane, mark: &Lane) -> Lane {
     zip(*units, *mark, |units, mark| units * if mark > 0.0 { mark } else { 0.0 })
 }
 
-/// Value of the units at their marks, and the sum of their sizes; what each name is worth into `worth`.
+/// Value of the units at their marks, and the sum of their sizes. Both are put down whole, or the compiler would
+/// pair one with the other, number by number.
 #[inline(always)]
-pub(super) fn value_into(worth: &mut [f64], units: &[f64], mark: &[f64]) -> (f64, f64) {
+pub(super) fn value_of(units: &[f64], mark: &[f64]) -> (f64, f64) {
     let (units, marks) = (units.as_chunks::<LANES>().0, mark.as_chunks::<LANES>().0);
-    let mut value = [0.0; LANES];
-    for ((units, mark), out) in units.iter().zip(marks).zip(worth.as_chunks_mut::<LANES>().0) {
+    let (mut value, mut gross) = ([0.0; LANES], [0.0; LANES]);
+    for (units, mark) in units.iter().zip(marks) {
         let worth = worth_of(units, mark);
-        *out = worth;
         value = zip(value, worth, |sum, worth| sum + worth);
+        gross = zip(gross, worth, |sum, worth| sum + worth.abs());
     }
-    // Sizes are summed on their own: side by side with values the compiler would pair one with the other,
-    // number by number.
-    (fold_whole(value), sum_abs(worth))
+    (fold_whole(value), fold_whole(gross))
+}
+
+/// Shares of so much that every name is worth at its mark.
+#[inline(always)]
+pub(in crate::simulate) fn shares_into(out: &mut [f64], ledger: &Ledger, share: f64) {
+    let (units, marks) = (ledger.units.as_chunks::<LANES>().0, ledger.mark.as_chunks::<LANES>().0);
+    for ((out, units), mark) in out.as_chunks_mut::<LANES>().0.iter_mut().zip(units).zip(marks) {
+        *out = zip(worth_of(units, mark), [share; LANES], |worth, share| worth * share);
+    }
 }
 
 /// Names of which units are held.

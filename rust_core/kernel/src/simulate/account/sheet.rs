@@ -3,22 +3,27 @@
 //! The same as a plan (`plan/quick.rs`) and its fills (`trade.rs`), one after the other, to the bit: what is
 //! not ordinary beyond doubt is left to these two, and until that is known nothing has happened.
 
-use super::marks::{value_into, write_held};
-use super::trade::{bill, fold_many, turn_positions};
+use super::marks::{value_of, write_held};
+use super::trade::bill;
 use super::{Account, Moment};
-use crate::fill::{Depth, Rates, fill_at};
-use crate::lanes::{LANES, dispatch, end_lane, whole_number};
+use crate::fill::{Depth, Rates};
+use crate::lanes::{LANES, dispatch, end_lane, fold, whole_number};
 use crate::ledger::Ledger;
 use crate::params::Params;
 use crate::plan::{Plan, Sure};
-use crate::simulate::names::{NameSet, bits_with_value};
-use crate::stops::{Legs, bar_close_ms};
+use crate::simulate::names::NameSet;
 
-/// What an ordinary rebalance goes by; one entry a symbol.
+mod watched;
+
+/// What an ordinary rebalance goes by.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::simulate) struct Rebalance<'a> {
-    /// Signed shares of `sizing_usdt` that are wanted.
+    /// Names that are wanted: the longs first, so many of them.
+    pub(in crate::simulate) name: &'a [u32],
+    pub(in crate::simulate) longs: usize,
+    /// Size of the share of `sizing_usdt` that is wanted of each.
     pub(in crate::simulate) weight_frac: &'a [f64],
+    /// Price and lot of every name of the book.
     pub(in crate::simulate) price: &'a [f64],
     pub(in crate::simulate) qty_step: &'a [f64],
     pub(in crate::simulate) sizing_usdt: f64,
@@ -56,6 +61,8 @@ pub(super) struct Sheet {
     more: [f64; ROOM],
     executed: [f64; ROOM],
     named: [u32; ROOM],
+    /// Where each name of the book stands.
+    place: Vec<u32>,
     count: usize,
     /// One bit a place, 64 places a word: orders that reduce, and orders that open or increase.
     orders: [[u64; WORDS]; 2],
@@ -85,6 +92,7 @@ impl Sheet {
             more: ROW,
             executed: ROW,
             named: [0; ROOM],
+            place: vec![0; cols],
             count: 0,
             orders: [[0; WORDS]; 2],
             wanted: NameSet::new(cols),
@@ -92,53 +100,78 @@ impl Sheet {
         }
     }
 
-    /// Write down the names that are held or wanted; how many are wanted. `None` where there are too many.
+    /// Write down the names that are held or wanted; false where there are too many. On its own, not in the wide
+    /// code around it, which leaves no register free.
+    #[inline(never)]
+    fn gather(&mut self, held: &NameSet, lots: &[i64], ask: &Rebalance<'_>) -> bool {
+        dispatch(
+            #[inline(always)]
+            || {
+                self.wanted.become_names(ask.name);
+                let fits = self.gather_names(held, lots, ask);
+                if fits {
+                    self.gather_weights(ask);
+                }
+                fits
+            },
+        )
+    }
+
     #[inline(always)]
-    fn gather(&mut self, held: &NameSet, lots: &[i64], ask: &Rebalance<'_>) -> Option<u32> {
+    fn gather_names(&mut self, held: &NameSet, lots: &[i64], ask: &Rebalance<'_>) -> bool {
         let n = lots.len();
         // All rows of one length, so that an index is asked about its bounds once.
-        let (prices, steps, weights) = (&ask.price[..n], &ask.qty_step[..n], &ask.weight_frac[..n]);
-        let (mut at, mut many) = (0, 0);
-        let words = held.words().iter().zip(self.wanted.words_mut()).zip(weights.chunks(64));
-        for (block, ((held, wanted), part)) in words.enumerate() {
-            *wanted = bits_with_value(part);
-            many += wanted.count_ones();
-            let mut left = held | *wanted;
+        let (prices, steps, places) = (&ask.price[..n], &ask.qty_step[..n], &mut self.place[..n]);
+        let mut at = 0;
+        for (block, (held, wanted)) in held.words().iter().zip(self.wanted.words()).enumerate() {
+            let mut left = held | wanted;
             let end = at + left.count_ones() as usize;
             if end > ROOM - LANES {
-                return None;
+                return false;
             }
             for place in at..end {
                 let i = block * 64 + left.trailing_zeros() as usize;
                 left &= left.wrapping_sub(1);
                 self.named[place] = i as u32;
+                places[i] = place as u32;
                 self.price[place] = prices[i];
                 self.step[place] = steps[i];
-                self.weight[place] = weights[i];
                 self.held[place] = lots[i] as f64;
+                end_lane();
             }
             at = end;
         }
         self.count = at;
-        for (row, value) in [
-            (&mut self.price, 1.0),
-            (&mut self.step, 1.0),
-            (&mut self.weight, 0.0),
-            (&mut self.held, 0.0),
-        ] {
+        for (row, value) in [(&mut self.price, 1.0), (&mut self.step, 1.0), (&mut self.held, 0.0)] {
             row[at..at + LANES].copy_from_slice(&[value; LANES]);
         }
-        Some(many)
+        true
     }
 
-    /// Work out what each name is to hold, where all of it is sure; whether all that are wanted are to be held.
+    #[inline(always)]
+    fn gather_weights(&mut self, ask: &Rebalance<'_>) {
+        let chunks = self.count.div_ceil(LANES);
+        for weight in &mut self.weight.as_chunks_mut::<LANES>().0[..chunks] {
+            *weight = [0.0; LANES];
+        }
+        let (row, places) = (&mut self.weight, &self.place[..]);
+        let (long, short) = ask.name.split_at(ask.longs);
+        for (names, sign, start) in [(long, 1.0, 0), (short, -1.0, ask.longs)] {
+            for (name, weight) in names.iter().zip(&ask.weight_frac[start..]) {
+                row[places[*name as usize] as usize] = sign * weight;
+                end_lane();
+            }
+        }
+    }
+
+    /// Work out what each name is to hold, where all of it is sure; how many are to be held, and how many were, on
+    /// their side.
     #[inline(always)]
     fn aim<const BAND: bool>(
         &mut self,
-        wanted: u32,
         sizing_usdt: f64,
         params: &Params,
-    ) -> Option<bool> {
+    ) -> Option<(usize, usize)> {
         let chunks = self.count.div_ceil(LANES);
         let prices = &self.price.as_chunks::<LANES>().0[..chunks];
         let steps = &self.step.as_chunks::<LANES>().0[..chunks];
@@ -146,7 +179,7 @@ impl Sheet {
         let helds = &self.held.as_chunks::<LANES>().0[..chunks];
         let goals = &mut self.goal.as_chunks_mut::<LANES>().0[..chunks];
         let targets = &mut self.target.as_chunks_mut::<LANES>().0[..chunks];
-        let mut sure = Sure::NOTHING;
+        let (mut sure, mut kept) = (Sure::NOTHING, [0.0; LANES]);
         for c in 0..chunks {
             let (price, step, weight, held) = (prices[c], steps[c], weights[c], helds[c]);
             let [mut target, mut goal] = [[0.0; LANES]; 2];
@@ -155,6 +188,7 @@ impl Sheet {
                 let band = params.band_frac;
                 let [to, at] = sure.goal::<BAND>(k, weight[k], held[k], unit, sizing_usdt, band);
                 (target[k], goal[k]) = (to, at);
+                kept[k] += if held[k] * weight[k] > 0.0 { 1.0 } else { 0.0 };
             }
             goals[c] = goal;
             if BAND {
@@ -169,7 +203,7 @@ impl Sheet {
             self.cut_goals(sure.limit_of_goals(sizing_usdt, params)?, params.band_frac);
         }
         // A cut stays inside its band, and leaves no name without lots.
-        Some(sure.holds_so_many(wanted))
+        Some((sure.count(), fold(kept) as usize))
     }
 
     /// Take back from the heavier leg what its bands leave too much.
@@ -224,34 +258,8 @@ impl Sheet {
         }
     }
 
-    /// What positions read of the orders.
-    #[inline(always)]
-    fn split_orders(&mut self, rates: Rates) {
-        let chunks = self.count.div_ceil(LANES);
-        let prices = &self.price.as_chunks::<LANES>().0[..chunks];
-        let steps = &self.step.as_chunks::<LANES>().0[..chunks];
-        let helds = &self.held.as_chunks::<LANES>().0[..chunks];
-        let goals = &self.goal.as_chunks::<LANES>().0[..chunks];
-        let lesses = &mut self.less.as_chunks_mut::<LANES>().0[..chunks];
-        let mores = &mut self.more.as_chunks_mut::<LANES>().0[..chunks];
-        let executeds = &mut self.executed.as_chunks_mut::<LANES>().0[..chunks];
-        for c in 0..chunks {
-            let (price, step, held, goal) = (prices[c], steps[c], helds[c], goals[c]);
-            let mut out = [[0.0; LANES]; 3];
-            for k in 0..LANES {
-                let order = goal[k] - held[k];
-                let nearer = goal[k].abs() < held[k].abs();
-                out[0][k] = if nearer { order } else { 0.0 };
-                out[1][k] = if nearer { 0.0 } else { order };
-                let done = fill_at(order * step[k], price[k], rates, Depth::UNKNOWN);
-                out[2][k] = done.price;
-            }
-            [lesses[c], mores[c], executeds[c]] = out;
-        }
-    }
-
     /// Pay the orders one by one, those that reduce first.
-    #[inline(always)]
+    #[inline(never)]
     fn pay(&self, ledger: &mut Ledger) {
         // Read and written one by one, or the compiler would pair them up in the loop.
         let mut cash = ledger.cash_usdt;
@@ -284,28 +292,16 @@ impl Sheet {
         ledger.costs.traded_usdt = traded;
     }
 
-    /// Add what was paid to the cash flows of each name: since the start, and since its position opened.
-    #[inline(always)]
-    fn add_flows(&self, all_usdt: &mut [f64], trip_usdt: &mut [f64]) {
-        let n = all_usdt.len();
-        let trip_usdt = &mut trip_usdt[..n];
-        for place in 0..self.count.min(ROOM) {
-            let (i, flow) = (self.named[place] as usize, -self.paid[place]);
-            all_usdt[i] += flow;
-            let before = trip_usdt[i];
-            trip_usdt[i] = if self.held[place] == 0.0 { flow } else { before + flow };
-        }
-    }
-
-    #[inline(always)]
+    #[inline(never)]
     fn move_lots(&self, lots: &mut [i64], units: &mut [f64]) {
         // Rows of one length, so that an index is asked about its bounds once.
-        let n = lots.len();
+        let (n, count) = (lots.len(), self.count.min(ROOM));
         let units = &mut units[..n];
-        for place in 0..self.count.min(ROOM) {
+        for place in 0..count {
             let i = self.named[place] as usize;
             lots[i] = self.lots[place];
             units[i] = self.units[place];
+            end_lane();
         }
     }
 }
@@ -318,25 +314,28 @@ fn join(bits: [u64; LANES]) -> u64 {
 impl Account<'_> {
     /// Rebalance at a close to weights of which none is frozen, in lots without a least order, while nothing
     /// waits to be filled or closed, no guard is in force, no impact is charged, and no rows of fills and round
-    /// trips are kept. False where that is not ordinary: then nothing has happened.
+    /// trips are kept. How many were held before on the side that they are wanted on; `None` where that is not
+    /// ordinary: then nothing has happened.
     #[inline(always)]
     pub(in crate::simulate) fn trade_at_once(
         &mut self,
         ask: &Rebalance<'_>,
         at: Moment<'_>,
         params: &Params,
-    ) -> bool {
+    ) -> Option<usize> {
         debug_assert!(!(self.keep_fills || self.keep_trips), "nobody reads single orders");
         let splits = self.wants.positions;
-        let Self { sheet, held, lots, ledger, rates, worth_usdt, .. } = self;
+        let Self { sheet, held, lots, ledger, rates, .. } = self;
         let value = dispatch(
             #[inline(always)]
             || {
-                let wanted = sheet.gather(held, lots, ask)?;
-                let all_held = if params.band_frac == 0.0 {
-                    sheet.aim::<false>(wanted, ask.sizing_usdt, params)
+                if !sheet.gather(held, lots, ask) {
+                    return None;
+                }
+                let (count, kept) = if params.band_frac == 0.0 {
+                    sheet.aim::<false>(ask.sizing_usdt, params)
                 } else {
-                    sheet.aim::<true>(wanted, ask.sizing_usdt, params)
+                    sheet.aim::<true>(ask.sizing_usdt, params)
                 }?;
                 sheet.price_orders(rates.without_impact());
                 sheet.pay(ledger);
@@ -344,14 +343,14 @@ impl Account<'_> {
                 if splits {
                     sheet.split_orders(rates.without_impact());
                 }
-                if !all_held {
+                if count != ask.name.len() {
                     // Who is wanted, but not by a whole lot, is not held.
                     write_held(&ledger.units, &mut sheet.wanted);
                 }
-                Some(value_into(worth_usdt, &ledger.units, &ledger.mark))
+                Some((kept, value_of(&ledger.units, &ledger.mark)))
             },
         );
-        let Some(value) = value else { return false };
+        let (kept, value) = value?;
         (self.value_usdt, self.gross_usdt) = value;
         if !self.plain {
             self.keep_sheet(at, params);
@@ -362,34 +361,7 @@ impl Account<'_> {
         self.trips_closed += u64::from(left.sum::<u32>());
         // These have lots, and nobody else.
         self.held.words_mut().copy_from_slice(self.sheet.wanted.words());
-        true
-    }
-
-    /// Positions, and what round trips brought.
-    #[inline(never)]
-    fn keep_sheet(&mut self, at: Moment<'_>, params: &Params) {
-        let Self { sheet, levels, folds, positions, held, lots, wants, .. } = self;
-        let named = &sheet.named[..sheet.count.min(ROOM)];
-        if wants.positions {
-            let Sheet { held, less, more, executed, .. } = &**sheet;
-            let legs = Legs { held, less, more, price: executed };
-            fold_many(levels, folds, positions, named, &legs, params);
-            turn_positions(levels, folds, positions, named, &legs, at, params);
-        }
-        if wants.flows {
-            let n = lots.len();
-            sheet.add_flows(&mut self.flow_usdt[..n], &mut self.trip_flow_usdt[..n]);
-        }
-        if wants.records {
-            let closes_ms = bar_close_ms(at.at_ms, params.bar_ms);
-            let Self { records, trip_flow_usdt, barred, news, .. } = self;
-            held.each_but(&sheet.wanted, |i| {
-                if records.note_round_trip(i, trip_flow_usdt[i], closes_ms, params) {
-                    barred.put(i, true);
-                    news.put(i, true);
-                }
-            });
-        }
+        Some(kept)
     }
 }
 

@@ -95,18 +95,33 @@ impl Book<'_> {
 
     /// Plan and fill an ordinary rebalance in one go; false where it is not ordinary.
     fn trade_at_once(&mut self, t: usize, row: &FeatureRow<'_>, sizing_usdt: f64) -> bool {
-        let calm = self.action == GuardAction::None
-            && !self.account.any_closing
-            && self.decider.moves_all();
-        if !(calm && sizing_usdt > 0.0) {
-            return false;
+        self.action == GuardAction::None
+            && self.decider.moves_all()
+            && self.fill_at_once(t, row, sizing_usdt).is_some()
+    }
+
+    /// The same where nothing but ranks decided, and nothing of the decision is written down yet.
+    pub(super) fn rebalance_straight(
+        &mut self,
+        t: usize,
+        row: &FeatureRow<'_>,
+        sizing_usdt: f64,
+    ) -> bool {
+        self.account.write_closing();
+        let Some(kept) = self.fill_at_once(t, row, sizing_usdt) else { return false };
+        let chosen = self.decider.legs().0.len();
+        self.reasons.add([chosen - kept, kept], row.close.len());
+        self.end.decisions += 1;
+        true
+    }
+
+    fn fill_at_once(&mut self, t: usize, row: &FeatureRow<'_>, sizing_usdt: f64) -> Option<usize> {
+        if self.account.any_closing || sizing_usdt <= 0.0 {
+            return None;
         }
-        let ask = Rebalance {
-            weight_frac: &self.targets.weight_frac,
-            price: row.close,
-            qty_step: &self.contracts.qty_step,
-            sizing_usdt,
-        };
+        let (name, longs, weight_frac) = self.decider.legs();
+        let (price, qty_step) = (row.close, &self.contracts.qty_step[..]);
+        let ask = Rebalance { name, longs, weight_frac, price, qty_step, sizing_usdt };
         let at = Moment { bar: t, at_ms: row.close_ms, atr: row.atr };
         self.account.trade_at_once(&ask, at, self.params)
     }

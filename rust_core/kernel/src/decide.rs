@@ -132,13 +132,6 @@ impl Decider {
         }
     }
 
-    /// Names that the last decision may want (and no other name has a weight).
-    #[inline(always)]
-    pub(crate) fn wanted(&self) -> impl Iterator<Item = usize> + '_ {
-        let Scratch { legs, frozen, .. } = &self.scratch;
-        legs.name.iter().chain(frozen).map(|name| *name as usize)
-    }
-
     /// Did the last decision leave no name frozen?
     #[inline(always)]
     pub(crate) fn moves_all(&self) -> bool {

@@ -185,6 +185,23 @@ pub fn bits_where(values: &[f64], is: impl Fn(f64) -> bool) -> u64 {
     bits.iter().fold(0, |all, lane| all | lane)
 }
 
+/// One bit for each of up to 64 values that is not 0.
+#[inline(always)]
+pub(crate) fn bits_with_value(values: &[f64]) -> u64 {
+    let (lanes, tail) = values.split_at(values.len() / LANES * LANES);
+    let mut bits = bits_where(
+        lanes,
+        #[inline(always)]
+        |value| value != 0.0,
+    );
+    let mut bit = 1_u64.checked_shl(lanes.len() as u32).unwrap_or(0);
+    for value in tail {
+        bits |= if *value == 0.0 { 0 } else { bit };
+        bit <<= 1;
+    }
+    bits
+}
+
 /// One bit for each of up to 64 pairs of values of which `is` says so.
 #[inline(always)]
 pub fn bits_where_two(x: &[f64], y: &[f64], is: impl Fn(f64, f64) -> bool) -> u64 {

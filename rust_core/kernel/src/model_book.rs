@@ -8,6 +8,7 @@ use crate::book::{Bar, BookRow, DecisionState, GuardAction, Targets};
 use crate::decide::{Decider, is_rebalance};
 use crate::error::{KernelError, Result};
 use crate::features::{Scratch, features_block, strides};
+use crate::lanes::{bits_with_value, dispatch};
 use crate::meta::Labels;
 use crate::panel::Panel;
 use crate::params::Params;
@@ -121,16 +122,24 @@ impl ModelBook {
 
     /// Let the positions drift to these closes; an absent one leaves its position as it is.
     fn mark(&mut self, close: &[f64]) {
+        // All rows of one length, so that an index is asked about its bounds once.
+        let names = close.len();
+        let (values, marks) = (&mut self.value_usdt[..names], &mut self.mark[..names]);
+        let mut equity = self.equity_usdt;
         for &name in &self.held {
             let price = close[name];
             if price.is_nan() {
                 continue;
             }
-            let value = self.value_usdt[name] * (price / self.mark[name]);
-            self.equity_usdt += value - self.value_usdt[name];
-            (self.value_usdt[name], self.mark[name]) = (value, price);
+            let value = values[name] * (price / marks[name]);
+            equity += value - values[name];
+            (values[name], marks[name]) = (value, price);
         }
-        let absent = close.iter().fold(0, |absent, price| absent | u64::from(price.is_nan())) != 0;
+        self.equity_usdt = equity;
+        let absent = dispatch(
+            #[inline(always)]
+            || close.iter().fold(0, |absent, price| absent | u64::from(price.is_nan())) != 0,
+        );
         if absent || self.any_stale {
             for (stale, price) in self.stale_bars.iter_mut().zip(close) {
                 *stale = if price.is_nan() { stale.saturating_add(1) } else { 0 };
@@ -170,35 +179,46 @@ impl ModelBook {
             meta_scale: &self.meta_scale,
             order_usdt_min: &self.blank.order_usdt_min,
         };
-        decider.decide(row, &book, &mut self.state, params, &mut self.targets)?;
+        if decider.choose_straight(None, row, params) {
+            decider.write_straight(&self.weight_before_frac, &mut self.targets);
+            // Nothing has cut the newest tranche, which is all of the book.
+            self.state.tranche_weight.copy_from_slice(&self.targets.weight_frac);
+        } else {
+            decider.decide(row, &book, &mut self.state, params, &mut self.targets)?;
+        }
         if let Some(labels) = &mut self.labels {
             labels.enter(row, &self.targets, params);
         }
         self.decided_ms = Some(row.close_ms);
-        self.take_over(decider, row.close, share);
+        self.take_over(row.close, share);
         Ok(())
     }
 
     /// Perfect fills: what was decided is held.
-    fn take_over(&mut self, decider: &Decider, close: &[f64], share: f64) {
+    fn take_over(&mut self, close: &[f64], share: f64) {
+        self.weight_now_frac.copy_from_slice(&self.targets.weight_frac);
+        // All rows of one length, so that an index is asked about its bounds once.
+        let names = close.len();
+        let (weights, values) = (&self.weight_now_frac[..names], &mut self.value_usdt[..names]);
+        let marks = &mut self.mark[..names];
         for &name in &self.held {
-            self.value_usdt[name] = 0.0;
+            values[name] = 0.0;
         }
         self.held.clear();
-        self.weight_now_frac.copy_from_slice(&self.targets.weight_frac);
-        for name in decider.wanted() {
-            let weight = self.targets.weight_frac[name];
-            if weight == 0.0 {
-                continue;
+        // In the order of names, which is that of sums over what is held.
+        for (first, part) in (0..).step_by(64).zip(weights.chunks(64)) {
+            let mut left = dispatch(
+                #[inline(always)]
+                || bits_with_value(part),
+            );
+            while left != 0 {
+                let name = first + left.trailing_zeros() as usize;
+                left &= left - 1;
+                values[name] = weights[name] / share;
+                marks[name] = if close[name].is_nan() { marks[name] } else { close[name] };
+                self.held.push(name);
             }
-            self.value_usdt[name] = weight / share;
-            if !close[name].is_nan() {
-                self.mark[name] = close[name];
-            }
-            self.held.push(name);
         }
-        // The order of sums over what is held.
-        self.held.sort_unstable();
     }
 }
 

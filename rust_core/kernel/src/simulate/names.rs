@@ -1,6 +1,6 @@
 //! A set of names, walked in their order without looking at those that are not in it.
 
-use crate::lanes::{LANES, bits_where};
+use crate::lanes::bits_with_value;
 
 /// One bit a name.
 #[derive(Debug, Clone, PartialEq)]
@@ -123,23 +123,6 @@ impl NameSet {
             })
         })
     }
-}
-
-/// One bit for each of up to 64 values that is not 0.
-#[inline(always)]
-pub(super) fn bits_with_value(values: &[f64]) -> u64 {
-    let (lanes, tail) = values.split_at(values.len() / LANES * LANES);
-    let mut bits = bits_where(
-        lanes,
-        #[inline(always)]
-        |value| value != 0.0,
-    );
-    let mut bit = 1_u64.checked_shl(lanes.len() as u32).unwrap_or(0);
-    for value in tail {
-        bits |= if *value == 0.0 { 0 } else { bit };
-        bit <<= 1;
-    }
-    bits
 }
 
 #[cfg(test)]

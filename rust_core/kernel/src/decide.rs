@@ -20,6 +20,7 @@ mod signal;
 mod straight;
 
 pub use signal::{Reader, Signal};
+pub(crate) use straight::Straight;
 
 /// What every rule may look at.
 #[derive(Debug, Clone, Copy)]
@@ -328,11 +329,19 @@ impl Scratch {
             correlation::limit(scene, legs, &mut self.columns, reason);
         }
         caps::apply(legs, scene, reason);
+        self.limit(scene, share.map(|share| scale * p.gross_x * share), mixing, out);
+    }
+
+    /// What is above the limits of legs and book goes, in their order; `target`: what each leg is to weigh with the names
+    /// that may not be touched.
+    #[inline(always)]
+    fn limit(&mut self, scene: Scene<'_>, target: [f64; 2], mixing: bool, out: &mut Targets) {
+        let (p, legs, reason) = (scene.params, &mut self.legs, &mut out.reason[..]);
         let balanced = p.market_neutral && !mixing;
         let net_cap = if mixing { p.router_net_cap_frac } else { p.net_cap_frac };
         let frozen = limits::Frozen::of(&self.frozen, scene);
         let mut limiter = limits::Limiter::new(legs, frozen, reason);
-        limiter.leave_room(share.map(|share| scale * p.gross_x * share));
+        limiter.leave_room(target);
         if balanced {
             limiter.balance(scene);
         }

@@ -5,7 +5,7 @@
 //! drift with prices. Exits, guards, lots and costs belong to the simulation.
 
 use crate::book::{Bar, BookRow, DecisionState, GuardAction, Targets};
-use crate::decide::{Decider, is_rebalance};
+use crate::decide::{Decider, Straight, is_rebalance};
 use crate::error::{KernelError, Result};
 use crate::features::{Scratch, features_block, strides};
 use crate::lanes::{bits_with_value, dispatch};
@@ -179,12 +179,18 @@ impl ModelBook {
             meta_scale: &self.meta_scale,
             order_usdt_min: &self.blank.order_usdt_min,
         };
-        if decider.choose_straight(None, row, params) {
-            decider.write_straight(&self.weight_before_frac, &mut self.targets);
-            // Nothing has cut the newest tranche, which is all of the book.
-            self.state.tranche_weight.copy_from_slice(&self.targets.weight_frac);
-        } else {
-            decider.decide(row, &book, &mut self.state, params, &mut self.targets)?;
+        match decider.choose_straight(None, row, params) {
+            Straight::Fits => {
+                // Nothing has cut the newest tranche, which is all of the book.
+                decider.write_straight(&self.weight_before_frac, &mut self.targets);
+                self.state.tranche_weight.copy_from_slice(&self.targets.weight_frac);
+            }
+            Straight::Over => {
+                decider.cut_straight(row, &book, &mut self.state, params, &mut self.targets);
+            }
+            Straight::No => {
+                decider.decide(row, &book, &mut self.state, params, &mut self.targets)?;
+            }
         }
         if let Some(labels) = &mut self.labels {
             labels.enter(row, &self.targets, params);

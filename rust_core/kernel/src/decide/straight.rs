@@ -2,15 +2,15 @@
 //!
 //! It gives what the long way gives, bit for bit, and leaves to it what is not ordinary; a test goes both ways.
 
-use super::{Decider, Scratch, Signal};
-use crate::book::{Side, Targets};
+use super::{Decider, Scene, Scratch, Signal};
+use crate::book::{BookRow, DecisionState, Side, Targets};
 use crate::lanes::{self, LANES, end_lane};
 use crate::momentum::Cross;
 use crate::params::Params;
 use crate::reason::Reason;
 use crate::row::FeatureRow;
 use crate::select::{self, Ladder, Ladders, SIGN_MIN};
-use crate::size::{self, Legs};
+use crate::size::{self, Legs, caps};
 use crate::universe::Facts;
 
 /// Is every rule off that could bar, scale, cap or keep a name, but for its rank and the caps of weights?
@@ -39,31 +39,43 @@ pub(super) fn is_open(p: &Params) -> bool {
     !(bars || keeps || scales || caps || shapes)
 }
 
-/// A decision by ranks alone. The two together give what [`Decider::decide_fitting`] gives, bit for bit, but for the
+/// How far the short way leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Straight {
+    /// Nowhere: names are not eligible, or more than ranks, sizes and plain limits has a say. Nothing counts.
+    No,
+    /// Names are chosen and weighed, and some weigh more than they may: [`Decider::cut_straight`] is what follows.
+    Over,
+    /// All the way: [`Decider::write_straight`] is what follows, where anybody reads it.
+    Fits,
+}
+
+/// A decision by ranks alone. Two of these together give what [`Decider::decide_fitting`] gives, bit for bit, but for the
 /// state, which is not written.
 impl Decider {
-    /// Choose and weigh, of a book that is quiet ([`BookRow::quiet`]) and under no guard. False where names are not
-    /// eligible, or more than ranks, sizes and plain limits has a say: then nothing of it counts.
+    /// Choose and weigh, of a book that is quiet ([`BookRow::quiet`]) and under no guard.
     pub(crate) fn choose_straight(
         &mut self,
         signal: Option<&mut Signal>,
         row: &FeatureRow<'_>,
         params: &Params,
-    ) -> bool {
+    ) -> Straight {
         let Self { facts, calendar, signal: own, scratch } = self;
-        scratch.may_go_straight
-            && lanes::dispatch(
-                #[inline(always)]
-                || {
-                    let signal = if let Some(signal) = signal {
-                        signal
-                    } else {
-                        own.read_alone(facts, calendar, row, params);
-                        own
-                    };
-                    scratch.go_straight(facts, row, signal, params)
-                },
-            )
+        if !scratch.may_go_straight {
+            return Straight::No;
+        }
+        lanes::dispatch(
+            #[inline(always)]
+            || {
+                let signal = if let Some(signal) = signal {
+                    signal
+                } else {
+                    own.read_alone(facts, calendar, row, params);
+                    own
+                };
+                scratch.go_straight(facts, row, signal, params)
+            },
+        )
     }
 
     /// Write down what was chosen; `held`: anything with the signs of what is held.
@@ -72,6 +84,31 @@ impl Decider {
         lanes::dispatch(
             #[inline(always)]
             || scratch.write_down(held, out),
+        );
+    }
+
+    /// Cut what was chosen at its limits, and write it down; `book` has the signs of what is held.
+    pub(crate) fn cut_straight(
+        &mut self,
+        row: &FeatureRow<'_>,
+        book: &BookRow<'_>,
+        state: &mut DecisionState,
+        params: &Params,
+        out: &mut Targets,
+    ) {
+        let Self { facts, scratch, .. } = self;
+        let scene = Scene { facts, row, book, params };
+        lanes::dispatch(
+            #[inline(always)]
+            || {
+                if scratch.keeps_tranche {
+                    size::store_tranche(&scratch.legs, &mut state.tranche_weight);
+                }
+                out.reason.fill(Reason::NotSelected);
+                scratch.say_why(book.weight_now_frac, &mut out.reason);
+                caps::apply(&mut scratch.legs, scene, &mut out.reason);
+                scratch.limit(scene, [0.5 * params.gross_x; 2], false, out);
+            },
         );
     }
 
@@ -85,7 +122,6 @@ impl Decider {
 }
 
 impl Scratch {
-    /// Choose and weigh; false where the decision is not ordinary, and nothing of it counts.
     #[inline(always)]
     fn go_straight(
         &mut self,
@@ -93,7 +129,7 @@ impl Scratch {
         row: &FeatureRow<'_>,
         signal: &mut Signal,
         p: &Params,
-    ) -> bool {
+    ) -> Straight {
         let Signal { roll, cross, ladders, dispersed, .. } = signal;
         let k = select::names_a_side(roll.eligible, row.dispersion_ratio, p);
         let ordinary = roll.whole
@@ -103,11 +139,11 @@ impl Scratch {
             // Before 1970 a bar that is over has not begun.
             && row.close_ms >= 0;
         if !(ordinary && self.picks.shortcut && p.gross_x <= p.gross_hard_cap_x) {
-            return false;
+            return Straight::No;
         }
         Ladder::climb_both(ladders, cross.key(), k);
         if !Side::BOTH.iter().all(|side| may_enter(cross, ladders, k, *side, p)) {
-            return false;
+            return Straight::No;
         }
         let legs = &mut self.legs;
         seat(legs, ladders, row.variance, k);
@@ -115,25 +151,21 @@ impl Scratch {
         let (weights, variances) = (&mut legs.weight[..whole], &legs.cap[..whole]);
         size::raise_and_divide(weights, variances, cross, facts.sigma_floor(), p);
         legs.scale_to([0.5, 0.5], p.gross_x);
+        self.frozen.clear();
         // Both legs weigh half of gross but for rounding: no limit of legs and book cuts them.
         let most = p.weight_long_max_frac.min(p.weight_short_max_frac);
         let over = legs.weight[..whole].iter().fold(0, |over, w| over | u64::from(*w > most));
-        if over != 0 {
-            return false;
-        }
-        self.frozen.clear();
-        true
+        if over == 0 { Straight::Fits } else { Straight::Over }
     }
 
     /// What [`Self::go_straight`] chose, in full: weights, and reasons or how many of each there were.
     #[inline(always)]
     fn write_down(&mut self, held: &[f64], out: &mut Targets) {
-        let Self { legs, picks, .. } = self;
-        size::store_tranche(legs, &mut out.weight_frac);
-        let reason = &mut out.reason[..];
-        reason.fill(Reason::NotSelected);
-        let held = &held[..reason.len()];
+        size::store_tranche(&self.legs, &mut out.weight_frac);
+        out.reason.fill(Reason::NotSelected);
         if self.may_leave_untold {
+            let Self { legs, picks, .. } = self;
+            let held = &held[..out.reason.len()];
             let kept = |side: Side| {
                 let kept = |name: &&u32| select::keeps(held, **name, side);
                 legs.name[legs.places(side)].iter().filter(kept).count()
@@ -141,10 +173,18 @@ impl Scratch {
             let kept = kept(Side::Long) + kept(Side::Short);
             (picks.untold, picks.silent) = (Some([legs.len() - kept, kept]), true);
         } else {
-            picks.untold = None;
-            for side in Side::BOTH {
-                select::tell(&legs.name[legs.places(side)], side, held, reason);
-            }
+            self.say_why(held, &mut out.reason);
+        }
+    }
+
+    /// Who was selected and who kept, where nobody else has a reason.
+    #[inline(always)]
+    fn say_why(&mut self, held: &[f64], reason: &mut [Reason]) {
+        let Self { legs, picks, .. } = self;
+        picks.untold = None;
+        let held = &held[..reason.len()];
+        for side in Side::BOTH {
+            select::tell(&legs.name[legs.places(side)], side, held, reason);
         }
     }
 }

@@ -31,13 +31,6 @@ impl List {
         self.len += 1;
     }
 
-    /// Hold `len` names, which the caller writes.
-    #[inline(always)]
-    pub fn slots_mut(&mut self, len: usize) -> &mut [u32] {
-        self.len = len;
-        &mut self.slots[..len]
-    }
-
     /// Append the first `count` of `names`, behind which it has room up to whole lanes. Eight at a time,
     /// because a call costs more than the names that it would copy.
     #[inline(always)]

@@ -18,8 +18,9 @@ pub(crate) fn fold_whole(lanes: Lane) -> f64 {
     fold(std::hint::black_box(lanes))
 }
 
+/// The eight partial sums of a term: element `i` goes to lane `i % 8`.
 #[inline(always)]
-fn sum_of(x: &[f64], term: impl Fn(f64) -> f64) -> f64 {
+fn lanes_of(x: &[f64], term: impl Fn(f64) -> f64) -> Lane {
     let (chunks, tail) = x.as_chunks::<LANES>();
     let mut lanes = [0.0; LANES];
     for chunk in chunks {
@@ -30,23 +31,18 @@ fn sum_of(x: &[f64], term: impl Fn(f64) -> f64) -> f64 {
     for (lane, value) in lanes.iter_mut().zip(tail) {
         *lane += term(*value);
     }
-    fold(lanes)
+    lanes
+}
+
+#[inline(always)]
+fn sum_of(x: &[f64], term: impl Fn(f64) -> f64) -> f64 {
+    fold(lanes_of(x, term))
 }
 
 /// Sum of a term over eight fixed lanes, none of them NaN; see [`fold_whole`].
 #[inline(always)]
 pub(crate) fn sum_whole(x: &[f64], term: impl Fn(f64) -> f64) -> f64 {
-    let (chunks, tail) = x.as_chunks::<LANES>();
-    let mut lanes = [0.0; LANES];
-    for chunk in chunks {
-        for k in 0..LANES {
-            lanes[k] += term(chunk[k]);
-        }
-    }
-    for (lane, value) in lanes.iter_mut().zip(tail) {
-        *lane += term(*value);
-    }
-    fold_whole(lanes)
+    fold_whole(lanes_of(x, term))
 }
 
 /// Sum over eight fixed lanes: element `i` goes to lane `i % 8`.

@@ -8,7 +8,7 @@ pub use super::setup::{Contracts, Run, Setup, fine_lots};
 use super::setup::{any_guard, may_be_barred, sizing_usdt, watches_names};
 use super::{FillAt, Settlements};
 use crate::book::{BookRow, DecisionState, GuardAction, Targets};
-use crate::decide::{Decider, Signal, is_rebalance};
+use crate::decide::{Decider, Signal, Straight, is_rebalance};
 use crate::error::Result;
 use crate::features::{Needs, Scratch, features_block, strides};
 use crate::guards::Guards;
@@ -231,45 +231,22 @@ impl<'a> Book<'a> {
         row: &FeatureRow<'_>,
         mut signal: Option<&mut Signal>,
     ) {
-        let close_ms = panel.close_ms(t);
-        let equity = self.account.equity_usdt();
-        let sizing = sizing_usdt(equity, self.params);
+        let sizing = sizing_usdt(self.account.equity_usdt(), self.params);
         self.note_week();
-        let rebalance = is_rebalance(close_ms, self.params);
+        let rebalance = is_rebalance(panel.close_ms(t), self.params);
         self.rows.label(row, rebalance, self.params);
-        let straight = rebalance && self.choose_straight(row, signal.as_deref_mut());
-        if straight && self.trades_at_once && self.rebalance_straight(t, row, sizing) {
-            return;
-        }
-        if straight {
+        let straight = if rebalance && self.quiet && self.action == GuardAction::None {
+            self.decider.choose_straight(signal.as_deref_mut(), row, self.params)
+        } else {
+            Straight::No
+        };
+        if straight == Straight::Fits {
+            if self.trades_at_once && self.rebalance_straight(t, row, sizing) {
+                return;
+            }
             self.decider.write_straight(&self.account.ledger.units, &mut self.targets);
         } else if rebalance {
-            self.rows.load(
-                &mut self.account,
-                close_ms,
-                sizing,
-                &self.contracts,
-                row.close,
-                self.params,
-            );
-            let book = BookRow {
-                close_ms,
-                equity_usdt: equity,
-                unit_value: equity / self.setup.cash_usdt,
-                unit_value_peak: self.account.peak_usdt / self.setup.cash_usdt,
-                guard: self.action,
-                weight_now_frac: &self.rows.weight_now_frac[..row.close.len()],
-                stale_bars: &self.rows.stale_bars,
-                quiet: self.quiet,
-                hold: &self.rows.hold,
-                barred_until_ms: &self.rows.barred_until_ms,
-                barred_by: &self.rows.barred_by,
-                rung_cap_frac: &self.rows.rung_cap_frac,
-                meta_scale: &self.rows.meta_scale,
-                order_usdt_min: &self.rows.order_usdt_min,
-            };
-            let (decider, state, out) = (&mut self.decider, &mut self.state, &mut self.targets);
-            decider.decide_fitting(signal, row, &book, state, self.params, out);
+            self.decide_by_book(row, sizing, signal, straight);
         }
         if rebalance {
             self.rows.enter(row, &self.targets, self.params);
@@ -282,10 +259,39 @@ impl<'a> Book<'a> {
         }
     }
 
-    /// Decide by ranks alone, where nothing in the book has a say; false where it has.
-    fn choose_straight(&mut self, row: &FeatureRow<'_>, signal: Option<&mut Signal>) -> bool {
-        let quiet = self.quiet && self.action == GuardAction::None;
-        quiet && self.decider.choose_straight(signal, row, self.params)
+    /// What the book holds has a say, or the caps of weights have.
+    fn decide_by_book(
+        &mut self,
+        row: &FeatureRow<'_>,
+        sizing: f64,
+        signal: Option<&mut Signal>,
+        straight: Straight,
+    ) {
+        let (rows, account, params) = (&mut self.rows, &mut self.account, self.params);
+        let (close_ms, equity) = (row.close_ms, account.equity_usdt());
+        rows.load(account, close_ms, sizing, &self.contracts, row.close, params);
+        let book = BookRow {
+            close_ms,
+            equity_usdt: equity,
+            unit_value: equity / self.setup.cash_usdt,
+            unit_value_peak: account.peak_usdt / self.setup.cash_usdt,
+            guard: self.action,
+            weight_now_frac: &rows.weight_now_frac[..row.close.len()],
+            stale_bars: &rows.stale_bars,
+            quiet: self.quiet,
+            hold: &rows.hold,
+            barred_until_ms: &rows.barred_until_ms,
+            barred_by: &rows.barred_by,
+            rung_cap_frac: &rows.rung_cap_frac,
+            meta_scale: &rows.meta_scale,
+            order_usdt_min: &rows.order_usdt_min,
+        };
+        let (decider, state, out) = (&mut self.decider, &mut self.state, &mut self.targets);
+        if straight == Straight::Over {
+            decider.cut_straight(row, &book, state, params, out);
+        } else {
+            decider.decide_fitting(signal, row, &book, state, params, out);
+        }
     }
 
     /// Count the reasons of the decision just taken.

@@ -32,15 +32,30 @@ fn leave_ranks(p: &mut Params) {
     p.blackout_hours.clear();
 }
 
+/// What a decision gives: targets, the newest tranche, and how many were selected and kept where it does not say who.
+type Given = (Targets, Vec<f64>, Option<[usize; 2]>);
+
 /// What the straight way says, where it says something; `world` has been decided, so that its row is written.
-fn straight(world: &World, told: bool) -> Option<(Targets, Option<[usize; 2]>)> {
-    let mut decider = world.decider().with_state_unseen(&world.params).with_reasons_untold(!told);
-    let mut out = Targets::new(world.names());
-    decider.choose_straight(None, &world.row(), &world.params).then(|| {
-        decider.write_straight(&world.held, &mut out);
-        let untold = decider.untold(&out.reason);
-        (out, untold)
-    })
+fn straight(world: &World, told: bool) -> Option<Given> {
+    let mut decider = world.decider();
+    if !told {
+        decider = decider.with_state_unseen(&world.params).with_reasons_untold(true);
+    }
+    let (mut out, row) = (Targets::new(world.names()), world.row());
+    let mut state = DecisionState::new(world.names(), 1);
+    match decider.choose_straight(None, &row, &world.params) {
+        Straight::No => return None,
+        Straight::Fits => {
+            decider.write_straight(&world.held, &mut out);
+            state.tranche_weight.copy_from_slice(&out.weight_frac);
+        }
+        Straight::Over => {
+            let book = BookRow { quiet: true, ..world.book() };
+            decider.cut_straight(&row, &book, &mut state, &world.params, &mut out);
+        }
+    }
+    let untold = decider.untold(&out.reason);
+    Some((out, state.tranche_weight, untold))
 }
 
 fn count(out: &Targets, wanted: Reason) -> usize {
@@ -61,17 +76,24 @@ proptest! {
         if ranks_alone {
             leave_ranks(&mut world.params);
         }
-        world.state = crate::book::DecisionState::new(names, world.params.tranches as usize);
+        world.state = DecisionState::new(names, world.params.tranches as usize);
         let out = world.decide();
-        if let Some((mine, untold)) = straight(&world, true) {
+        if let Some((mine, tranche, untold)) = straight(&world, true) {
             prop_assert_eq!(untold, None);
             prop_assert_eq!(&mine.reason, &out.reason);
             let bits = |row: &[f64]| row.iter().map(|w| w.to_bits()).collect::<Vec<_>>();
             prop_assert_eq!(bits(&mine.weight_frac), bits(&out.weight_frac));
-            let (quiet, untold) = straight(&world, false).expect("it has just had an answer");
+            prop_assert_eq!(bits(&tranche), bits(&world.state.tranche_weight));
+            let Some((quiet, _, untold)) = straight(&world, false) else {
+                return Err(TestCaseError::fail("it has just had an answer"));
+            };
             prop_assert_eq!(bits(&quiet.weight_frac), bits(&out.weight_frac));
             let counts = [count(&out, Reason::Selected), count(&out, Reason::Kept)];
-            prop_assert_eq!(untold, Some(counts));
+            if let Some(untold) = untold {
+                prop_assert_eq!(untold, counts);
+            } else {
+                prop_assert_eq!(&quiet.reason, &out.reason);
+            }
         }
     }
 }
@@ -93,13 +115,22 @@ fn an_ordinary_bar_goes_straight() {
 }
 
 #[test]
+fn what_weighs_too_much_is_cut_on_the_straight_way() {
+    let mut world = ordinary();
+    world.params.weight_long_max_frac = 0.01;
+    let out = world.decide();
+    let Some((mine, _, untold)) = straight(&world, false) else { panic!("a cap leads astray") };
+    assert_eq!((untold, &mine), (None, &out));
+    assert!(count(&mine, Reason::WeightCap) > 0 && count(&mine, Reason::LegShort) > 0);
+}
+
+#[test]
 fn what_is_not_ordinary_has_no_answer() {
-    let changes: [fn(&mut World); 9] = [
+    let changes: [fn(&mut World); 8] = [
         |w| w.score[3] = NAN,
         |w| w.close[3] = NAN,
         |w| w.sigma[3] = 0.0,
         |w| w.delisted_ms[3] = w.close_ms,
-        |w| w.params.weight_long_max_frac = 0.01,
         |w| w.params.entry_zscore_min = 5.0,
         |w| w.params.breadth_names_min = 41,
         |w| w.params.gross_hard_cap_x = 0.5 * w.params.gross_x,

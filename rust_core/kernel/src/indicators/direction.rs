@@ -261,7 +261,6 @@ struct Directional<F> {
 impl<F: Fn(f64, f64, f64) -> f64> Down<5> for Directional<F> {
     type State = Counted;
     type Moving = Sums;
-    const ROWS: usize = 2;
 
     #[inline(always)]
     fn moving(counted: &Counted) -> Option<Sums> {

@@ -1,19 +1,21 @@
-//! How a computation goes down the columns of a table: eight columns side by side, some rows in a pass.
+//! How a computation goes down the columns of a table: eight columns side by side, row after row.
 
 use crate::lanes::{self, PACK, Pack};
 
+/// Rows, where they are gone through one by one, after which every pack is asked whether all of them were for the fast way.
+const ROWS: usize = 16;
 /// Rows of a narrow table that are made wide together.
-const NARROW_ROWS: usize = 32;
+const NARROW_ROWS: usize = 2 * ROWS;
 
 /// How a computation goes down a pack of columns, row by row.
 pub(super) trait Down<const INPUTS: usize> {
     /// What it remembers of one pack.
     type State;
-    /// What of it changes with a row where no column is seeding or absent: few enough to stay in registers.
+    /// What of it changes with a row where no column is seeding or absent.
     type Moving: Copy;
-    /// Rows that one pack goes down before the next one does. What moves stays in registers meanwhile; but memory is
-    /// fetched ahead where it is read in order, and with many inputs that is worth more.
-    const ROWS: usize;
+    /// Rows that one pack goes down before the next one does. One by one is the order in which memory is fetched ahead;
+    /// with more, what moves stays in registers, which is worth more where it is little and inputs are many.
+    const ROWS: usize = 1;
 
     /// What moves, where no column is seeding or absent so far: nearly always. `None` asks for [`Down::slow`].
     fn moving(state: &Self::State) -> Option<Self::Moving>;
@@ -30,6 +32,15 @@ pub(super) trait Down<const INPUTS: usize> {
 
     /// The answer in every case.
     fn slow(&self, state: &mut Self::State, x: &[Pack; INPUTS], at: Place) -> Pack;
+}
+
+/// A pack that goes the fast way; aligned, so that no register is split over two lines.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Settled<M> {
+    moving: M,
+    pack: usize,
+    column: usize,
 }
 
 /// Where a pack stands.
@@ -115,12 +126,47 @@ impl<const INPUTS: usize> Stretch<'_, INPUTS> {
 
     #[inline(always)]
     fn go_wide<D: Down<INPUTS>>(&self, work: &D, out: &mut [f64], states: &mut [D::State]) {
+        if D::ROWS > 1 {
+            self.go_by_packs(work, out, states);
+        } else {
+            self.go_by_rows(work, out, states);
+        }
+    }
+
+    #[inline(always)]
+    fn go_by_packs<D: Down<INPUTS>>(&self, work: &D, out: &mut [f64], states: &mut [D::State]) {
         for (part, out) in out.chunks_mut(D::ROWS * self.cols).enumerate() {
             let part = self.part(part * D::ROWS, out.len());
             for (j, state) in states.iter_mut().enumerate() {
                 let column = first_column(j, self.cols);
-                if !part.walk(work, column, out, state) {
+                if !part.walk_pack(work, column, out, state) {
                     part.walk_slowly(work, column, out, state);
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn go_by_rows<D: Down<INPUTS>>(&self, work: &D, out: &mut [f64], states: &mut [D::State]) {
+        let mut settled = Vec::with_capacity(states.len());
+        for (part, out) in out.chunks_mut(ROWS * self.cols).enumerate() {
+            let part = self.part(part * ROWS, out.len());
+            settled.clear();
+            for (pack, state) in states.iter_mut().enumerate() {
+                let column = first_column(pack, self.cols);
+                if let Some(moving) = D::moving(state) {
+                    settled.push(Settled { moving, pack, column });
+                } else {
+                    part.walk_slowly(work, column, out, state);
+                }
+            }
+            part.walk_rows(work, out, states, &mut settled);
+            for Settled { moving, pack, column } in &settled {
+                let state = &mut states[*pack];
+                if D::is_sound(moving) {
+                    D::keep(state, *moving);
+                } else {
+                    part.walk_slowly(work, *column, out, state);
                 }
             }
         }
@@ -147,7 +193,7 @@ impl<const INPUTS: usize> Stretch<'_, INPUTS> {
 
     /// One pack down these rows, where it is settled and nothing is absent; whether that was so.
     #[inline(always)]
-    fn walk<D: Down<INPUTS>>(
+    fn walk_pack<D: Down<INPUTS>>(
         &self,
         work: &D,
         column: usize,
@@ -156,21 +202,52 @@ impl<const INPUTS: usize> Stretch<'_, INPUTS> {
     ) -> bool {
         let Some(mut moving) = D::moving(state) else { return false };
         for (row, out) in out.chunks_exact_mut(self.cols).enumerate() {
-            let mut x = [[0.0; PACK]; INPUTS];
-            for (x, input) in x.iter_mut().zip(&self.inputs) {
-                let at = row * self.cols + column;
-                let Some(pack) = input[at..].first_chunk::<PACK>() else { return false };
-                *x = *pack;
+            let row = self.part(row, out.len());
+            if row.answer(work, column, out, state, &mut moving).is_none() {
+                return false;
             }
-            let Some(place) = out[column..].first_chunk_mut::<PACK>() else { return false };
-            *place = work.fast(state, &mut moving, &x);
-            lanes::end_lane();
         }
         let sound = D::is_sound(&moving);
         if sound {
             D::keep(state, moving);
         }
         sound
+    }
+
+    /// Settled packs down these rows, one row after the other.
+    #[inline(always)]
+    fn walk_rows<D: Down<INPUTS>>(
+        &self,
+        work: &D,
+        out: &mut [f64],
+        states: &[D::State],
+        settled: &mut [Settled<D::Moving>],
+    ) {
+        for (row, out) in out.chunks_exact_mut(self.cols).enumerate() {
+            let row = self.part(row, out.len());
+            for Settled { moving, pack, column } in &mut *settled {
+                row.answer(work, *column, out, &states[*pack], moving);
+            }
+        }
+    }
+
+    /// The answer of one pack, by the fast way, where this is one row; `None` where it has no such columns.
+    #[inline(always)]
+    fn answer<D: Down<INPUTS>>(
+        &self,
+        work: &D,
+        column: usize,
+        out: &mut [f64],
+        state: &D::State,
+        moving: &mut D::Moving,
+    ) -> Option<()> {
+        let mut x = [[0.0; PACK]; INPUTS];
+        for (x, input) in x.iter_mut().zip(&self.inputs) {
+            *x = *input[column..].first_chunk()?;
+        }
+        *out[column..].first_chunk_mut()? = work.fast(state, moving, &x);
+        lanes::end_lane();
+        Some(())
     }
 
     /// The same in every case.

@@ -31,11 +31,14 @@ impl Sums {
     const NEW: Self =
         Self { sum: [0.0; PACK], squares: [0.0; PACK], passed: [0.0; PACK], margin: [0.0; PACK] };
 
-    /// Take in what is `enter` from the centre, and let go what is `leave` from it.
+    /// Take in what is `enter` from the centre, and let go what is `leave` from it; squares only where a `SPREAD` is wanted.
     #[inline(always)]
-    fn slide(&mut self, enter: Pack, leave: Pack) {
-        let square = lanes::map(enter, |d| d * d);
+    fn slide<const SPREAD: bool>(&mut self, enter: Pack, leave: Pack) {
         self.sum = lanes::zip3(self.sum, enter, leave, |sum, enter, leave| (sum + enter) - leave);
+        if !SPREAD {
+            return;
+        }
+        let square = lanes::map(enter, |d| d * d);
         self.squares =
             lanes::zip3(self.squares, square, leave, |sum, square, d| (sum + square) - d * d);
         self.passed = lanes::zip(self.passed, square, |sum, square| sum + square);
@@ -88,7 +91,7 @@ impl Window {
     fn turn(&mut self, new: &Pack, old: &Pack) {
         let (enter, absent) = self.terms(*new);
         let (leave, was_absent) = self.terms(*old);
-        self.sums.slide(enter, leave);
+        self.sums.slide::<true>(enter, leave);
         self.absent =
             lanes::zip3(self.absent, absent, was_absent, |sum, now, old| (sum + now) - old);
         self.full = self.absent == [0.0; PACK];
@@ -252,7 +255,7 @@ impl<F: Fn(&Pack, &Sums, &Pack, &Pack) -> Pack, const SPREAD: bool> Down<2>
 {
     type State = Window;
     type Moving = Sums;
-    const ROWS: usize = 2;
+    const ROWS: usize = if SPREAD { 1 } else { 2 };
 
     #[inline(always)]
     fn moving(window: &Window) -> Option<Sums> {
@@ -268,7 +271,7 @@ impl<F: Fn(&Pack, &Sums, &Pack, &Pack) -> Pack, const SPREAD: bool> Down<2>
     fn fast(&self, window: &Window, sums: &mut Sums, [new, old]: &[Pack; 2]) -> Pack {
         let enter = lanes::zip(*new, window.centre, |x, centre| x - centre);
         let leave = lanes::zip(*old, window.centre, |x, centre| x - centre);
-        sums.slide(enter, leave);
+        sums.slide::<SPREAD>(enter, leave);
         self.answer(&window.centre, sums, new)
     }
 

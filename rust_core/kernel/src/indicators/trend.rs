@@ -52,7 +52,6 @@ struct Index(Rate);
 impl Down<5> for Index {
     type State = Trend;
     type Moving = (Sums, Pack);
-    const ROWS: usize = 2;
 
     #[inline(always)]
     fn moving(trend: &Trend) -> Option<(Sums, Pack)> {
@@ -115,7 +114,6 @@ struct AverageIndex(Rate);
 impl Down<5> for AverageIndex {
     type State = Trend;
     type Moving = (Sums, Pack);
-    const ROWS: usize = 2;
 
     #[inline(always)]
     fn moving(trend: &Trend) -> Option<(Sums, Pack)> {

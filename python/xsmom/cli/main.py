@@ -23,6 +23,7 @@ COLUMNS_OF_HELP = 80
 
 def run() -> None:
     """Entry of the console script."""
+    _open_standard_streams()
     arguments = sys.argv[1:]
     if arguments in (["--version"], ["-V"]):
         # Answered before typer is imported: scripts and health checks ask this often.
@@ -39,6 +40,16 @@ def run() -> None:
     raise SystemExit(main(arguments))
 
 
+def _open_standard_streams() -> None:
+    """Streams that were closed before the start lead nowhere: else the next file that is opened takes their number.
+
+    What a library then writes to its standard output would go into a journal.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+
+
 def _is_wide() -> bool:
     """Whether help is laid out for 80 columns: in a wide terminal, and where there is none."""
     try:
@@ -49,8 +60,6 @@ def _is_wide() -> bool:
         return told >= COLUMNS_OF_HELP
     try:
         return os.get_terminal_size(sys.stdout.fileno()).columns >= COLUMNS_OF_HELP
-    except AttributeError:  # stdout is closed, and typer knows what to do then
-        return False
     except (OSError, ValueError):
         return True
 

@@ -154,9 +154,9 @@ def _print(warned: Sequence[str], tables: dict[str, Any], out: Path | None, *, s
     from xsmom.cli.output import print_table
 
     for text in warned:
-        # On stderr as well: a table that is piped away must not lose it.
         print(f"WARNING: {text}")
-        print(f"WARNING: {text}", file=sys.stderr)
+        if not sys.stdout.isatty():  # whoever pipes the table away would not see it
+            print(f"WARNING: {text}", file=sys.stderr)
     if synthetic:
         print(_SYNTHETIC)
     for title, (head, rows) in tables.items():

@@ -22,6 +22,8 @@ Floats = NDArray[np.float64]
 COVERAGE = 0.90
 _DRAWS = 4_000
 _DAYS_MIN = 20
+# Returns are ratios of equity, less 1: a spread as small as this is the rounding of those.
+_ROUNDING = 1e-14
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ def compare_days(base: StoredRun, other: StoredRun, seed: int = 0) -> Difference
         drawn = pair[:, places[start : start + 500]]
         means.append(drawn.mean(axis=2))
         spread = drawn.std(axis=2, ddof=1)
-        ratios.append(np.divide(means[-1], spread, out=np.zeros_like(spread), where=spread > 0))
+        ratios.append(np.divide(means[-1], spread, out=np.zeros_like(spread), where=spread > _ROUNDING))
     year = statistics.DAYS_A_YEAR
     gain = np.concatenate([two_ - one_ for one_, two_ in means]) * year
     lift = np.concatenate([two_ - one_ for one_, two_ in ratios]) * np.sqrt(year)
@@ -167,9 +169,10 @@ def compare_days(base: StoredRun, other: StoredRun, seed: int = 0) -> Difference
     low, high, sharpe_low, sharpe_high = (float(edge) for drawn in (gain, lift) for edge in np.quantile(drawn, tails))
     spread = pair.std(axis=1, ddof=1)
     sharpe = [
-        mean / wide * year**0.5 if wide > 0 else 0.0 for mean, wide in zip(pair.mean(axis=1), spread, strict=True)
+        mean / wide * year**0.5 if wide > _ROUNDING else 0.0
+        for mean, wide in zip(pair.mean(axis=1), spread, strict=True)
     ]
-    alike = float(np.asarray(np.corrcoef(pair))[0, 1]) if (spread > 0).all() else float("nan")
+    alike = float(np.asarray(np.corrcoef(pair))[0, 1]) if (spread > _ROUNDING).all() else float("nan")
     mean = float((pair[1] - pair[0]).mean() * year)
     told = (low, high, float(sharpe[1] - sharpe[0]), sharpe_low, sharpe_high)
     return Difference(len(common), mean, *told, alike)

@@ -11,9 +11,11 @@
 //! These are the numbers of NumPy's `default_rng(seed)`: all places of all draws by `integers(0, n)`, then all shares by
 //! `random()`. Sums are taken as NumPy takes them too, so that both come to the same bits.
 
+use crate::metrics::is_flat;
+
 const MULTIPLIER: u128 = 0x2360_ED05_1FC6_5DA4_4385_DF64_9FCC_F645;
 
-/// Sharpe ratio per period of each draw; NaN where the returns drawn do not differ.
+/// Sharpe ratio per period of each draw; NaN where the returns drawn do not differ but for rounding.
 ///
 /// `fresh` is the chance that a stretch ends. Fewer than two returns have no ratio.
 pub fn sharpe_draws(returns: &[f64], fresh: f64, draws: usize, seed: u64) -> Vec<f64> {
@@ -45,7 +47,7 @@ fn ratio(values: &mut [f64]) -> f64 {
         *value = off * off;
     }
     let spread = (pairwise(values) / (n - 1.0)).sqrt();
-    if spread > 0.0 { mean / spread } else { f64::NAN }
+    if is_flat(spread, mean) { f64::NAN } else { mean / spread }
 }
 
 /// A sum by halves down to 128 values, and in eight lanes there.

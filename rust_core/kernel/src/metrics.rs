@@ -155,7 +155,7 @@ impl Moments {
 }
 
 /// A spread that is nothing but rounding of the mean.
-fn is_flat(std: f64, mean: f64) -> bool {
+pub(crate) fn is_flat(std: f64, mean: f64) -> bool {
     std <= 1e-14 * mean.abs()
 }
 

@@ -161,6 +161,38 @@ def test_a_real_signal_ends_quietly() -> None:
     assert "Traceback" not in text
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--help"], 0),
+        (["--version"], 0),
+        (["config", "--help"], 0),
+        (["config", "show", "classic"], 0),
+        (["no-such"], 2),
+    ],
+)
+def test_streams_that_are_closed_lead_nowhere(arguments: list[str], code: int) -> None:
+    for closed in ((1,), (0, 1, 2)):
+        answer = subprocess.run(
+            ["sh", "-c", '"$@" ' + " ".join(f"{number}>&-" for number in closed), "sh", *COMMAND, *arguments],
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert answer.returncode == code
+        assert "unexpected" not in answer.stderr
+
+
+def test_no_file_takes_the_place_of_a_closed_stream() -> None:
+    code = (
+        "import os; from xsmom.cli.main import _open_standard_streams as open_; open_()\n"
+        "same = [os.path.samestat(os.fstat(k), os.stat(os.devnull)) for k in range(3)]\n"
+        "raise SystemExit(0 if all(same) else 9)"
+    )
+    answer = subprocess.run(
+        ["sh", "-c", '"$@" 0<&- >&- 2>&-', "sh", sys.executable, "-c", code], check=False, timeout=60
+    )
+    assert answer.returncode == 0
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["doctor", "--json"], ["doctor"]])
 def test_a_closed_pipe_is_no_error(arguments: list[str]) -> None:
     reading, writing = os.pipe()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +127,25 @@ def test_unlike_markets_are_told_loudly(runs: Path, run: str, told: str, capsys:
     assert found.out.startswith("WARNING: ")
     assert told in found.out.splitlines()[0]
     assert told in found.err
+
+
+def test_a_terminal_is_told_once(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert report("compare", runs / "base", runs / "short") == 0
+    found = capsys.readouterr()
+    assert found.out.startswith("WARNING: ")
+    assert found.err == ""
+
+
+def test_runs_that_earn_the_same_each_day_have_no_sharpe_ratio(tmp_path: Path) -> None:
+    one, two = (
+        read_run(write_curve(tmp_path / name, np.full(50, gain))) for name, gain in (("one", 1e-3), ("two", 2e-3))
+    )
+    found = compare_days(one, two)
+    assert (found.sharpe, found.sharpe_low, found.sharpe_high) == (0.0, 0.0, 0.0)
+    assert found.mean_year_frac == pytest.approx(0.365)
 
 
 def test_the_page_is_one_offline_file(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -72,7 +72,8 @@ def drawn_by_numpy(returns: np.ndarray, block: float, draws: int, seed: int) -> 
     """Sharpe ratios of the draws, with NumPy's generator, sums and deviations."""
     sampled = returns[statistics.stationary_indices(len(returns), block, draws, seed)]
     spread = sampled.std(axis=1, ddof=1)
-    return np.divide(sampled.mean(axis=1), spread, out=np.full(draws, np.nan), where=spread > 0)
+    mean = sampled.mean(axis=1)
+    return np.divide(mean, spread, out=np.full(draws, np.nan), where=spread > 1e-14 * np.abs(mean))
 
 
 @pytest.mark.parametrize("days", [2, 3, 7, 8, 9, 127, 128, 129, 365, 1_000, 2_921])
@@ -95,7 +96,7 @@ def test_draws_of_any_returns_are_those_of_numpy(returns: list[float], block: fl
     np.testing.assert_array_equal(found, drawn_by_numpy(values, block, 20, seed))
 
 
-@pytest.mark.parametrize("returns", [[], [0.1], [0.25, 0.25, 0.25]])
+@pytest.mark.parametrize("returns", [[], [0.1], [0.25, 0.25, 0.25], [0.1] * 3, [1e-9] * 30])
 def test_no_interval_without_a_spread(returns: list[float]) -> None:
     assert np.isnan(statistics.sharpe_interval(returns)).all()
 

@@ -27,7 +27,7 @@ from xsmom.lake.rules import VERSION, Finding
 from xsmom.lake.survey import Progress, Survey
 from xsmom.lake.telling import telling
 
-_BLOCK_BYTES = 16 << 20  # of one block of rows, all fields together
+_BLOCK_BYTES = 8 << 20  # of one block of rows, all fields together
 
 
 @dataclass(frozen=True)

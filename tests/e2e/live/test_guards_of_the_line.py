@@ -67,6 +67,15 @@ async def test_while_the_line_is_bad_nothing_is_opened(rig, venue, tmp_path):
         assert stage.truth() == stage.held() != {}
 
 
+async def leap_until_told(stage, name):
+    """Go from close to close: one whose plan only reduces has no opening that could be refused."""
+    since = len(stage.notes.told)
+    for _ in range(6):
+        await stage.leap()
+        if stage.told(name, since) is not None:
+            return
+
+
 @on_market
 async def test_late_and_missing_candles(rig, venue, tmp_path):
     async with Stage(rig, venue, tmp_path, **{"risk.venue_limits.min_complete_frac": 0.9}) as stage:
@@ -83,12 +92,9 @@ async def test_late_and_missing_candles(rig, venue, tmp_path):
         await stage.at_rest()
         for other in list(rig.world.instruments)[:4]:
             stage.meet(do="http", match="/v5/market/kline", query=f"symbol={other}", times=0)
-        before, since = len(stage.sent()), len(stage.notes.told)
+        before = len(stage.sent())
         async with stage.fires("incomplete_bar") as row:
-            for _ in range(6):  # a close whose plan only reduces has nothing to refuse
-                await stage.leap()
-                if stage.told(row.alert, since) is not None:
-                    break
+            await leap_until_told(stage, row.alert)
         assert len(stage.sent()) == before
         stage.heal()
         await asyncio.sleep(0)

@@ -1,7 +1,7 @@
 """How numbers are written: the fast way is the plain way."""
 
 from dataclasses import replace
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -34,6 +34,14 @@ def test_many_bars_are_written_as_each_of_them(tick, step, bars):
     made = contract(tick, step)
     rows = [(at * 3_600_000, *bar) for at, bar in enumerate(bars, 1)]
     assert bar_texts(made, rows) == [(str(row[0]), *bar_cells(made, row)) for row in rows]
+
+
+def test_halves_are_written_alike_where_the_process_rounds_them_up():
+    """The client library changes the rounding of the whole process."""
+    rows = [(3_600_000, 1.0, 1.0, 1.0, 1.0, 1.212890625)]
+    with localcontext(rounding=ROUND_HALF_UP):
+        made = contract(Decimal(1), Decimal(1))
+        assert bar_texts(made, rows) == [("3600000", *bar_cells(made, rows[0]))]
 
 
 def test_a_whole_market_is_written_as_each_of_its_bars():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -88,9 +88,9 @@ def bar_cells(instrument: Instrument, row: tuple[float, ...]) -> list[str]:
     """Write a bar: open, high, low, close, volume in coins, turnover."""
     tick, step = instrument.price_tick, instrument.qty_step
     prices = [counted(max(1, round(Decimal(price) / tick)), tick) for price in row[1:5]]
-    turnover = Decimal(row[5]).quantize(Decimal("0.00000001"))
+    turnover = Decimal(row[5]).quantize(Decimal("0.00000001"), ROUND_HALF_EVEN)  # whatever the process has set
     volume = turnover / Decimal(sum(row[1:5]) / 4)
-    return [*prices, fixed(volume.quantize(step), step), plain(turnover)]
+    return [*prices, fixed(volume.quantize(step, ROUND_HALF_EVEN), step), plain(turnover)]
 
 
 def bar_texts(instrument: Instrument, rows: Sequence[tuple[float, ...]]) -> list[tuple[str, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Self
 
 from xsmom._core import Exchange
@@ -16,8 +16,8 @@ ONE_E8 = 100_000_000
 
 
 def to_e8(value: Decimal) -> int:
-    """Turn money or a share into whole 1e-8."""
-    return int((value * E8).to_integral_value())
+    """Turn money or a share into whole 1e-8, halves to even, whatever rounding the process has set."""
+    return int((value * E8).to_integral_value(ROUND_HALF_EVEN))
 
 
 def from_e8(value: int) -> Decimal:

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from tests.e2e.simex.rig import HOUR_MS, SYMBOL, panel
 from xsmom.domain.contracts import make_instruments
+from xsmom.domain.exchange_core import to_e8
 from xsmom.simex.bybit.market_rows import bar_cells, bar_texts
-from xsmom.simex.bybit.wire import counted, fixed
+from xsmom.simex.bybit.wire import counted, fixed, money
 from xsmom.simex.market import Candles, Tape
 
 PRICES = st.floats(1e-9, 1e7, allow_nan=False) | st.decimals("0.0000001", "100000", places=7).map(float)
@@ -42,6 +43,8 @@ def test_halves_are_written_alike_where_the_process_rounds_them_up():
     with localcontext(rounding=ROUND_HALF_UP):
         made = contract(Decimal(1), Decimal(1))
         assert bar_texts(made, rows) == [("3600000", *bar_cells(made, rows[0]))]
+        assert (fixed(Decimal("0.25"), Decimal("0.1")), money(Decimal("0.000000125"))) == ("0.2", "0.00000012")
+        assert to_e8(Decimal("0.000000125")) == 12
 
 
 def test_a_whole_market_is_written_as_each_of_its_bars():

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xsmom.simex.bybit.wire import INTERVALS_MS, counted, fixed, plain, rate
+from xsmom.simex.bybit.wire import INTERVALS_MS, counted, fixed, nearest, plain, rate
 
 if TYPE_CHECKING:
     from xsmom.domain.market_data import Instrument
@@ -37,10 +37,10 @@ def ticker_row(world: World, symbol: str) -> Row | None:
     highest = max([row[2] for row in day], default=float(price.last * tick))
     lowest = min([row[3] for row in day], default=float(price.last * tick))
     before = day[0][1] if day else float(price.last * tick)
-    turnover = Decimal(sum(row[5] for row in day)).quantize(Decimal("0.0001"))
+    turnover = nearest(Decimal(sum(row[5] for row in day)), Decimal("0.0001"))
     hour = [row for row in day if row[0] >= now_ms - HOUR_MS]
     last = price.last * tick
-    change = (last / Decimal(before) - 1).quantize(Decimal("0.000001")) if before else Decimal(0)
+    change = nearest(last / Decimal(before) - 1, Decimal("0.000001")) if before else Decimal(0)
 
     def write(ticks: int) -> str:
         return counted(ticks, tick)
@@ -63,7 +63,7 @@ def ticker_row(world: World, symbol: str) -> Row | None:
         "openInterest": "0",
         "openInterestValue": "0",
         "turnover24h": plain(turnover),
-        "volume24h": fixed((turnover / last).quantize(step), step),
+        "volume24h": fixed(turnover / last, step),
         "fundingRate": rate(Decimal(world.funding.expected(symbol, now_ms))),
         "nextFundingTime": str((now_ms // interval_ms + 1) * interval_ms),
         "predictedDeliveryPrice": "",
@@ -88,9 +88,9 @@ def bar_cells(instrument: Instrument, row: tuple[float, ...]) -> list[str]:
     """Write a bar: open, high, low, close, volume in coins, turnover."""
     tick, step = instrument.price_tick, instrument.qty_step
     prices = [counted(max(1, round(Decimal(price) / tick)), tick) for price in row[1:5]]
-    turnover = Decimal(row[5]).quantize(Decimal("0.00000001"), ROUND_HALF_EVEN)  # whatever the process has set
+    turnover = nearest(Decimal(row[5]), Decimal("0.00000001"))
     volume = turnover / Decimal(sum(row[1:5]) / 4)
-    return [*prices, fixed(volume.quantize(step, ROUND_HALF_EVEN), step), plain(turnover)]
+    return [*prices, fixed(volume, step), plain(turnover)]
 
 
 def bar_texts(instrument: Instrument, rows: Sequence[tuple[float, ...]]) -> list[tuple[str, ...]]:

@@ -12,7 +12,7 @@ from xsmom.simex.bybit.codes import Code
 from xsmom.simex.bybit.public import cut_page, need_linear
 from xsmom.simex.bybit.signing import Key
 from xsmom.simex.bybit.trade import WATCHED, account_of, check_index, demand, find_symbol, to_lots, to_ticks
-from xsmom.simex.bybit.wire import money, plain
+from xsmom.simex.bybit.wire import money, nearest, plain
 
 if TYPE_CHECKING:
     from xsmom.simex.world import World
@@ -151,7 +151,7 @@ def _closed_row(world: World, execution: dict[str, Any]) -> dict[str, Any]:
         "execType": row["execType"],
         "closedSize": row["closedSize"],
         "cumEntryValue": money(entry_value),
-        "avgEntryPrice": plain((entry_value / size).quantize(tick * Decimal("0.0001"))),
+        "avgEntryPrice": plain(nearest(entry_value / size, tick * Decimal("0.0001"))),
         "cumExitValue": money(exit_value),
         "avgExitPrice": row["execPrice"],
         "closedPnl": money(Decimal(row["execPnl"]) - Decimal(row["execFee"])),

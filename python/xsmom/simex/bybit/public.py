@@ -12,7 +12,7 @@ from xsmom.simex.bybit import codes, market_rows
 from xsmom.simex.bybit.asking import Asked, Refusal, refuse
 from xsmom.simex.bybit.codes import Code
 from xsmom.simex.bybit.signing import is_count
-from xsmom.simex.bybit.wire import INTERVALS_MS, fixed, plain, rate
+from xsmom.simex.bybit.wire import INTERVALS_MS, fixed, nearest, plain, rate
 from xsmom.simex.world import World
 
 STATUS = {
@@ -219,7 +219,7 @@ def list_tiers(world: World, asked: Asked) -> dict[str, Any]:
                     "symbol": symbol,
                     "riskLimitValue": plain(tier.notional_usdt_max),
                     "maintenanceMargin": plain(tier.maintenance_frac),
-                    "initialMargin": plain((1 / tier.leverage_x_max).quantize(Decimal("0.0001"))),
+                    "initialMargin": plain(nearest(1 / tier.leverage_x_max, Decimal("0.0001"))),
                     "isLowestRisk": int(number == 1),
                     "maxLeverage": f"{tier.leverage_x_max:.2f}",
                     "mmDeduction": plain(tier.deduction_usdt) if tier.deduction_usdt else "",

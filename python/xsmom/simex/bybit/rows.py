@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from xsmom.domain.exchange_core import from_e8
-from xsmom.simex.bybit.wire import counted, fixed, money, plain, ratio
+from xsmom.simex.bybit.wire import counted, fixed, money, nearest, plain, ratio
 
 if TYPE_CHECKING:
     from xsmom.simex.world import World
@@ -125,7 +125,7 @@ def order_row(world: World, order: Row) -> Row:
     price, size = partial(_price, tick), partial(_size, step)
     rest = order["lots"] - order["filled_lots"] if order["state"] != "cancelled" else 0
     filled, value = abs(order["filled_lots"]), from_e8(order["value_e8"])
-    average = plain((value / (filled * step)).quantize(tick * Decimal("0.0001"))) if filled else ""
+    average = plain(nearest(value / (filled * step), tick * Decimal("0.0001"))) if filled else ""
     return {
         "category": "linear",
         "symbol": symbol,
@@ -275,7 +275,7 @@ def position_row(world: World, position: Row) -> Row:
         "symbol": symbol,
         "side": side(position["lots"]),
         "size": fixed(held * step, step) if held else "0",
-        "avgPrice": plain((cost / (held * step)).quantize(tick * Decimal("0.0001"))) if held else "0",
+        "avgPrice": plain(nearest(cost / (held * step), tick * Decimal("0.0001"))) if held else "0",
         "positionValue": money(cost) if held else "",
         "tradeMode": 0,
         "positionStatus": "Normal",

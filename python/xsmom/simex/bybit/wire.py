@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -23,9 +23,14 @@ def plain(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def nearest(value: Decimal, unit: Decimal) -> Decimal:
+    """Round to the digits of a unit, halves to even: the client library sets another rounding for the whole process."""
+    return value.quantize(unit, ROUND_HALF_EVEN)
+
+
 def fixed(value: Decimal, step: Decimal) -> str:
     """Write a price or size with the digits of its step."""
-    return format(value.quantize(step), "f") if value else format(Decimal(0).quantize(step), "f")
+    return format(nearest(value or Decimal(0), step), "f")
 
 
 _write = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
@@ -50,17 +55,17 @@ def counted(count: int, step: Decimal) -> str:
 
 def money(value: Decimal) -> str:
     """Write an amount of money with eight digits at most."""
-    return plain(value.quantize(Decimal("0.00000001")))
+    return plain(nearest(value, Decimal("0.00000001")))
 
 
 def rate(value: Decimal) -> str:
     """Write a share with eight digits at most."""
-    return plain(value.quantize(Decimal("0.00000001")))
+    return plain(nearest(value, Decimal("0.00000001")))
 
 
 def ratio(value: Decimal) -> str:
     """Write an account ratio: four digits."""
-    return plain(value.quantize(Decimal("0.0001")))
+    return plain(nearest(value, Decimal("0.0001")))
 
 
 def envelope(result: Any, at_ms: int, code: Code = OK, ext: Any = None) -> dict[str, Any]:
